@@ -1,0 +1,51 @@
+// Fitting a file's tensors to a network: never a bare exception, always a report.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/graph/graph.h"
+
+namespace bitloom::checkpoint {
+
+struct Match {
+    std::string parameter;      ///< "<node>.<name>" of the graph
+    std::string key;            ///< in the file
+};
+
+struct Mismatch {
+    std::string parameter;
+    std::string key;
+    graph::Shape expected;
+    graph::Shape found;
+};
+
+struct MappingReport {
+    std::vector<Match> matched;
+    std::vector<std::string> missing;       ///< parameters of the graph that the file lacks; num_batches_tracked is never missing
+    std::vector<std::string> unexpected;    ///< keys of the file that the graph lacks
+    std::vector<Match> reshaped;            ///< equal element count, other shape: loaded, and said so
+    std::vector<Mismatch> mismatched;       ///< same name, other element count: not loaded
+    std::string strippedPrefix;             ///< "module.", "state_dict.", "state_dict.module.", ...
+    [[nodiscard]] bool complete() const { return missing.empty() && mismatched.empty(); }
+    [[nodiscard]] std::string toText() const;   ///< several lines for a person
+};
+
+struct MappedWeights {
+    graph::StateDict state;                 ///< keyed by the graph's parameter names, float32 (num_batches_tracked int64)
+    MappingReport report;
+};
+
+/// Matches by name after stripping the container prefix shared by the keys ("state_dict.", "model.", "module.",
+/// "net.", combinations). Integer and half tensors convert to float32. A tensor with NaN or infinity is an error
+/// that names it and its position. A file of another architecture is not an error here: callers look at complete().
+[[nodiscard]] Result<MappedWeights> mapWeights(const graph::Graph& graph, const Checkpoint& checkpoint);
+
+/// mapWeights, and an error that holds the report when it is not complete. `path` is for the message.
+[[nodiscard]] Result<MappedWeights> loadWeights(const graph::Graph& graph, const std::filesystem::path& path);
+
+/// The zoo network that fits the file completely, "" when none does.
+[[nodiscard]] std::string guessArchitecture(const Checkpoint& checkpoint);
+
+}  // namespace bitloom::checkpoint

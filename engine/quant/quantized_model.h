@@ -1,0 +1,31 @@
+// A network as deployed: what every exporter and the kernel planner take; its byte size is the size reported.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "engine/graph/graph.h"
+#include "engine/quant/quantized_tensor.h"
+
+namespace bitloom::quant {
+
+struct QuantizedModel {
+    graph::Graph graph{""};
+    std::map<std::string, QuantizedTensor, std::less<>> layers;   ///< by node name
+    graph::StateDict rest;                                        ///< everything not quantized, by full parameter name
+
+    /// All parameters in float32, quantized ones replaced by their codebook values: loads into an executor.
+    [[nodiscard]] graph::StateDict dequantize() const;
+};
+
+/// Figures over a quantized model, algorithms.md section 7.
+struct ModelMetrics {
+    double bits = 32;                       ///< mean log2(components) over quantized weights; 32 when none
+    double sparsity = 0;                    ///< exact zeros over quantized weights
+    std::int64_t nonzeroParameters = 0;     ///< FP32 conv and linear weights + non-zero quantized ones
+    double compressionRate = 0;             ///< 32 / (floor(log2 K) nz), weight-averaged over quantized layers; NaN when none
+    std::int64_t fp32Bytes = 0;             ///< all parameters and statistics as float32
+};
+[[nodiscard]] ModelMetrics measure(const QuantizedModel& model);
+
+}  // namespace bitloom::quant

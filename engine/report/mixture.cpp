@@ -1,0 +1,71 @@
+#include "engine/report/mixture.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <numbers>
+
+namespace bitloom::report {
+namespace {
+
+double logScore(const MixtureComponent& component, double weight) {
+    const double d = (weight - component.mu) / component.sigma;
+    return std::log(component.pi) - std::log(component.sigma) - 0.5 * d * d;
+}
+
+void softmaxInPlace(std::vector<double>& values) {
+    const double largest = *std::max_element(values.begin(), values.end());
+    double sum = 0;
+    for (double& value : values) sum += value = std::exp(value - largest);
+    for (double& value : values) value /= sum;
+}
+
+}  // namespace
+
+double componentDensity(const MixtureComponent& component, double weight) {
+    const double d = (weight - component.mu) / component.sigma;
+    return component.pi / (component.sigma * std::sqrt(2 * std::numbers::pi)) * std::exp(-0.5 * d * d);
+}
+
+double density(const Mixture& mixture, double weight) {
+    double sum = 0;
+    for (const MixtureComponent& component : mixture.components) sum += componentDensity(component, weight);
+    return sum;
+}
+
+std::vector<double> responsibilities(const Mixture& mixture, double weight) {
+    std::vector<double> scores;
+    scores.reserve(mixture.components.size());
+    for (const MixtureComponent& component : mixture.components) scores.push_back(logScore(component, weight));
+    softmaxInPlace(scores);
+    return scores;
+}
+
+std::size_t hardIndex(const Mixture& mixture, double weight) {
+    assert(!mixture.components.empty());
+    std::size_t best = 0;
+    double bestScore = logScore(mixture.components[0], weight);
+    for (std::size_t k = 1; k < mixture.components.size(); ++k) {
+        const double score = logScore(mixture.components[k], weight);
+        if (score > bestScore) {
+            bestScore = score;
+            best = k;
+        }
+    }
+    return best;
+}
+
+double softValue(const Mixture& mixture, double weight) {
+    std::vector<double> assignment = responsibilities(mixture, weight);
+    for (double& value : assignment) value /= mixture.temperature;
+    softmaxInPlace(assignment);
+    double value = 0;
+    for (std::size_t k = 0; k < assignment.size(); ++k) value += mixture.components[k].mu * assignment[k];
+    return value;
+}
+
+double hardValue(const Mixture& mixture, double weight) {
+    return mixture.components[hardIndex(mixture, weight)].mu;
+}
+
+}  // namespace bitloom::report

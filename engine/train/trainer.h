@@ -1,0 +1,64 @@
+// The training loop: executor, quantizers, loader, optimizer, evaluation, snapshots. Reports to a ProgressSink, obeys a
+// JobControl within one step, and can be saved and restored so exactly that an interrupted run ends with the same bits.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/base/job_control.h"
+#include "engine/base/result.h"
+#include "engine/data/dataset.h"
+#include "engine/graph/graph.h"
+#include "engine/quant/options.h"
+#include "engine/quant/quantized_model.h"
+#include "engine/report/progress_sink.h"
+#include "engine/train/options.h"
+
+namespace bitloom::train {
+
+struct TrainerData {
+    const data::Dataset* train = nullptr;    ///< outlive the trainer
+    const data::Dataset* test = nullptr;
+    data::Normalization normalization;
+    int batchSize = 128;
+    bool augment = true;
+    int loaderThreads = 1;
+};
+
+/// Everything needed to continue bit-exactly.
+struct TrainerState {
+    graph::StateDict tensors;                ///< "model/...", "quantizer/<node>/...", "optimizer/<group>/<name>"
+    std::int64_t step = 0;                   ///< steps done
+};
+
+/// Called on the trainer's thread whenever a checkpoint is due; an error ends the training.
+using SaveCheckpoint = std::function<Status(const TrainerState&)>;
+
+class Trainer {
+  public:
+    /// `state` holds every parameter (empty: Kaiming initialisation from the seed). Initialises quantizers.
+    [[nodiscard]] static Result<std::unique_ptr<Trainer>> create(graph::Graph graph, const graph::StateDict& state,
+                                                                 const quant::QuantizerOptions& quantizer,
+                                                                 const TrainOptions& options, const TrainerData& data,
+                                                                 int recordEvery);
+    virtual ~Trainer() = default;
+
+    [[nodiscard]] virtual std::int64_t totalSteps() const = 0;
+    [[nodiscard]] virtual std::int64_t stepsPerEpoch() const = 0;
+    [[nodiscard]] virtual std::int64_t step() const = 0;
+
+    [[nodiscard]] virtual TrainerState save() const = 0;
+    [[nodiscard]] virtual Status restore(const TrainerState& state) = 0;
+
+    /// Trains to the end, or until stop() (an error of kind Cancelled, after a checkpoint). NaN loss is an error that names
+    /// the first layer whose weights are not finite.
+    [[nodiscard]] virtual Status run(report::ProgressSink& sink, JobControl& control, const SaveCheckpoint& save) = 0;
+
+    /// Deployed network with the batch-norm statistics it was last scored with.
+    [[nodiscard]] virtual quant::QuantizedModel quantizedModel() const = 0;
+    /// Metric row of the last evaluation.
+    [[nodiscard]] virtual const report::MetricSample& lastEvaluation() const = 0;
+};
+
+}  // namespace bitloom::train
