@@ -1,0 +1,113 @@
+#include "app/cli.h"
+
+#include <filesystem>
+#include <vector>
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "app/cli_output.h"
+#include "app/cli_verbs.h"
+#include "engine/base/text.h"
+#include "engine/jobs/version.h"
+
+namespace bitloom::app {
+namespace {
+
+constexpr int kUsage = static_cast<int>(ErrorKind::Usage);
+
+const char* const kExamples =
+    "\nExamples:\n"
+    "  bitloom                                              open the window\n"
+    "  bitloom inspect net.pth                              what is in a weight file\n"
+    "  bitloom train job.toml --out run.h5                  train and record a job\n"
+    "  bitloom report run.h5 --json                         its figures\n"
+    "  bitloom export run.h5 --to safetensors --out q.safetensors\n"
+    "\n'bitloom VERB --help' tells more. Exit codes: 0 done, 1 failed, 2 usage, 3 cancelled, 4 no device.\n";
+
+/// `word` so that a shell reads it back as it is.
+std::string shellQuoted(const std::string& word) {
+    const std::string safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+    if (!word.empty() && word.find_first_not_of(safe) == std::string::npos) return word;
+    std::string quoted = "'";
+    for (const char c : word)
+        quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
+std::string commandOf(int argc, char** argv) {
+    std::string command = "bitloom";
+    for (int i = 1; i < argc; ++i)
+        command += " " + shellQuoted(argv[i]);
+    return command;
+}
+
+void setUpLogging() {
+    auto logger = spdlog::stderr_color_mt("bitloom");
+    logger->set_pattern("bitloom: %^%l%$: %v");
+    spdlog::set_default_logger(std::move(logger));
+}
+
+std::vector<std::string> verbNames(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const CLI::App* verb : app.get_subcommands({}))
+        names.push_back(verb->get_name());
+    return names;
+}
+
+/// `bitloom` and `bitloom FILE`.
+int openWindow(const CLI::App& app, const FrontEnd& frontEnd, const std::string& file) {
+    if (!file.empty() && !std::filesystem::exists(file)) {
+        return reportError(
+            usageError("'{}' is neither a file nor a verb; did you mean {}? 'bitloom --help' lists the verbs",
+                       file, nearestName(file, verbNames(app))));
+    }
+    if (!frontEnd.window) {
+        return reportError(usageError("this build has no window; 'bitloom --help' lists what it can do"));
+    }
+    WindowOptions options;
+    options.open = file;
+    return frontEnd.window(options);
+}
+
+/// CLI11's message, and the nearest option where one was not known.
+int reportUsage(const CLI::App& app, const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    spdlog::error("{}; see 'bitloom --help' or 'bitloom VERB --help'", error.what());
+    return kUsage;
+}
+
+int parseAndRun(int argc, char** argv, const FrontEnd& frontEnd) {
+    CLI::App app("Bitloom, a workbench for low-bit neural networks", "bitloom");
+    app.set_version_flag("--version", std::string("bitloom ") + jobs::version(),
+                         "Print the version and exit");
+    app.footer(kExamples);
+    app.require_subcommand(0, 1);
+    std::string file;
+    app.add_option("FILE", file, "Weight file or run to open in the window");
+    Action chosen;
+    const VerbContext context{app, chosen, frontEnd, commandOf(argc, argv)};
+    for (const auto add : {addInspectVerb, addEvaluateVerb, addTrainVerb, addReportVerb, addPlotVerb,
+                           addExportVerb, addWindowVerb}) {
+        add(context);
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return reportUsage(app, error);
+    }
+    return chosen ? chosen() : openWindow(app, frontEnd, file);
+}
+
+}  // namespace
+
+int runCli(int argc, char** argv, const FrontEnd& frontEnd) {
+    setUpLogging();
+    try {
+        return parseAndRun(argc, argv, frontEnd);
+    } catch (const std::exception& error) {
+        return reportError(fail("{}", error.what()));
+    }
+}
+
+}  // namespace bitloom::app

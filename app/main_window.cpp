@@ -1,0 +1,284 @@
+// Assembly of the window and what it keeps between starts; the connections are in main_window_wiring.cpp.
+#include "app/main_window.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QDragEnterEvent>
+#include <QDropEvent>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMenu>
+#include <QMimeData>
+#include <QScreen>
+#include <QStatusBar>
+#include <QToolBar>
+#include <QVBoxLayout>
+
+#include "widgets/controls/error_bar.h"
+#include "widgets/controls/inspector.h"
+#include "widgets/controls/job_bar.h"
+#include "widgets/controls/layers_panel.h"
+#include "widgets/controls/log_panel.h"
+#include "widgets/controls/timeline.h"
+#include "widgets/format.h"
+#include "widgets/plots/curves_plot.h"
+#include "widgets/plots/mixture_plot.h"
+#include "widgets/theme.h"
+
+namespace bitloom::app {
+namespace {
+
+constexpr int kLayoutVersion =
+    1;  ///< raised when docks come or go, so that an old layout is not forced on new docks
+
+}  // namespace
+
+MainWindow::MainWindow(Settings& settings, Dialogs dialogs)
+    : m_settings(settings),
+      m_dialogs(std::move(dialogs)),
+      m_actions(*this),
+      m_views(new ViewArea),
+      m_errors(new widgets::ErrorBar),
+      m_jobBar(new widgets::JobBar),
+      m_layers(new widgets::LayersPanel),
+      m_inspector(new widgets::Inspector),
+      m_timeline(new widgets::Timeline),
+      m_log(new widgets::LogPanel),
+      m_networkLabel(new QLabel) {
+    setObjectName(QStringLiteral("mainWindow"));
+    setAcceptDrops(true);
+    setTheme(m_settings.get(settings::kTheme));
+    makeCentre();
+    makeDocks();
+    connectFileActions();
+    connectJobActions();
+    connectViewActions();
+    connectSession();
+    connectWidgets();
+    connectJobs();
+    restoreLayout();
+    updateActions();
+    updateTitle();
+}
+
+MainWindow::~MainWindow() = default;
+
+void MainWindow::makeCentre() {
+    auto* centre = new QWidget;
+    auto* column = new QVBoxLayout(centre);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    m_errors->setObjectName(QStringLiteral("errorBar"));
+    column->addWidget(m_errors);
+    column->addWidget(m_views, 1);
+    setCentralWidget(centre);
+
+    auto* bar = addToolBar(tr("Job"));
+    bar->setObjectName(QStringLiteral("jobToolBar"));
+    bar->setMovable(false);
+    m_jobBar->setObjectName(QStringLiteral("jobBar"));
+    m_jobBar->setActions(m_actions.start, m_actions.pause, m_actions.stop);
+    bar->addWidget(m_jobBar);
+    bar->toggleViewAction()->setEnabled(false);
+
+    m_networkLabel->setProperty("role", "muted");
+    m_networkLabel->setContentsMargins(0, 0, 8, 0);
+    statusBar()->addPermanentWidget(m_networkLabel);
+    statusBar()->setSizeGripEnabled(false);
+}
+
+void MainWindow::makeDocks() {
+    setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
+    setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
+    addDock(Qt::LeftDockWidgetArea, "layersDock", tr("Layers"), "Ctrl+Shift+L", m_layers);
+    addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I", m_inspector);
+    QDockWidget* timeline =
+        addDock(Qt::BottomDockWidgetArea, "timelineDock", tr("Timeline"), "Ctrl+Shift+T", m_timeline);
+    // One line high: a title above it would be as tall as the timeline itself.
+    timeline->setTitleBarWidget(new QWidget(timeline));
+    m_timeline->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+    addDock(Qt::BottomDockWidgetArea, "logDock", tr("Log"), "Ctrl+Shift+G", m_log);
+
+    std::vector<QAction*> toggles;
+    for (QDockWidget* dock : m_docks)
+        toggles.push_back(dock->toggleViewAction());
+    m_actions.makeMenus(toggles);
+}
+
+QDockWidget* MainWindow::addDock(Qt::DockWidgetArea area, const char* name, const QString& title,
+                                 const char* shortcut, QWidget* content) {
+    auto* dock = new QDockWidget(title, this);
+    dock->setObjectName(QLatin1String(name));
+    dock->setWidget(content);
+    QAction* toggle = dock->toggleViewAction();
+    toggle->setShortcut(QKeySequence(QLatin1String(shortcut)));
+    toggle->setStatusTip(tr("Show or hide %1").arg(title));
+    toggle->setToolTip(
+        tr("%1 (%2)").arg(toggle->statusTip(), toggle->shortcut().toString(QKeySequence::NativeText)));
+    addAction(toggle);
+    addDockWidget(area, dock);
+    m_docks.push_back(dock);
+    return dock;
+}
+
+void MainWindow::arrangeDocks() {
+    constexpr Qt::DockWidgetArea kAreas[] = {Qt::LeftDockWidgetArea, Qt::RightDockWidgetArea,
+                                             Qt::BottomDockWidgetArea, Qt::BottomDockWidgetArea};
+    for (std::size_t i = 0; i < m_docks.size(); ++i) {
+        m_docks[i]->setFloating(false);
+        addDockWidget(kAreas[i], m_docks[i]);
+        m_docks[i]->show();
+    }
+    splitDockWidget(m_docks[2], m_docks[3], Qt::Vertical);
+    resizeDocks({m_docks[0], m_docks[1]}, {std::min(560, width() * 3 / 10), std::min(320, width() / 4)},
+                Qt::Horizontal);
+    resizeDocks({m_docks[3]}, {height() / 8}, Qt::Vertical);
+}
+
+void MainWindow::restoreLayout() {
+    m_actions.logCounts->setChecked(m_settings.get(settings::kLogCounts));
+    m_actions.sideBySide->setChecked(m_settings.get(settings::kSideBySide));
+    m_views->setSplit(m_settings.get(settings::kSplit));
+    resize(QSize(1440, 900).boundedTo(screen()->availableSize()));
+    restoreGeometry(m_settings.get(settings::kGeometry));
+    m_arranged = restoreState(m_settings.get(settings::kLayout), kLayoutVersion);
+    m_layers->restoreViewState(m_settings.get(settings::kLayerColumns));
+}
+
+void MainWindow::saveLayout() {
+    m_settings.set(settings::kGeometry, saveGeometry());
+    m_settings.set(settings::kLayout, saveState(kLayoutVersion));
+    m_settings.set(settings::kLayerColumns, m_layers->viewState());
+    m_settings.set(settings::kSplit, m_views->split());
+}
+
+void MainWindow::setTheme(const QString& name) {
+    widgets::applyTheme(*qApp, widgets::themeFromText(name));
+    QAction* action = name == QLatin1String("light")  ? m_actions.themeLight
+                      : name == QLatin1String("dark") ? m_actions.themeDark
+                                                      : m_actions.themeSystem;
+    action->setChecked(true);
+}
+
+void MainWindow::open(const std::filesystem::path& path) {
+    m_errors->clear();
+    if (path.extension() == ".toml") {
+        openJob(path);
+        return;
+    }
+    m_keepDraft = false;
+    m_session.open(path);
+}
+
+void MainWindow::openJob(const std::filesystem::path& path) {
+    if (!m_jobs.loadJob(path)) return;
+    m_settings.addRecentFile(QString::fromStdString(path.string()));
+    tell(tr("Job %1 is ready to start").arg(QString::fromStdString(path.string())));
+    m_keepDraft = true;
+    const std::string weights = m_jobs.draft()->spec.model.weights;
+    if (!weights.empty()) m_session.open(weights);
+}
+
+void MainWindow::start() {
+    if (m_jobs.host().busy()) return;
+    m_errors->clear();
+    if (!m_jobs.draft() || m_jobs.draft()->guessed) {
+        askForJob();
+        return;
+    }
+    m_jobs.start();
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+    QMainWindow::showEvent(event);
+    if (!std::exchange(m_arranged, true)) arrangeDocks();  // shares of a size that is known only now
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    if (m_jobs.host().busy()) {
+        event->ignore();
+        if (m_closeWhenStopped || m_dialogs.closeWhileTraining(this) == CloseAnswer::KeepTraining) return;
+        // The job may have ended while the question stood.
+        if (m_jobs.host().busy()) {
+            m_closeWhenStopped = true;
+            m_jobs.host().stop();
+            return;
+        }
+    }
+    saveLayout();
+    event->accept();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    const QList<QUrl> urls = event->mimeData()->urls();
+    if (urls.size() == 1 && urls.front().isLocalFile()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    event->acceptProposedAction();
+    open(event->mimeData()->urls().front().toLocalFile().toStdString());
+}
+
+void MainWindow::updateTitle() {
+    QString name = QFileInfo(QString::fromStdString(m_session.path().string())).fileName();
+    if (name.isEmpty()) name = QString::fromStdString(m_session.network().arch);
+    QString state;
+    if (m_session.kind() == Session::Kind::Weights) {
+        state = tr("weights");
+    } else if (m_session.live()) {
+        state = m_jobs.host().state() == JobState::Paused ? tr("paused") : tr("training %1 %").arg(m_percent);
+    } else if (m_session.kind() == Session::Kind::Run) {
+        state = QString::fromLatin1(report::toText(m_session.summary().status));
+    }
+    QStringList parts;
+    for (const QString& part : {name, state, tr("Bitloom")}) {
+        if (!part.isEmpty()) parts.append(part);
+    }
+    const QString title = parts.join(QStringLiteral(" \u2013 "));
+    if (title != windowTitle()) setWindowTitle(title);
+}
+
+void MainWindow::updateActions() {
+    const bool busy = m_jobs.host().busy();
+    const bool stopping = m_jobs.host().state() == JobState::Stopping;
+    const bool paused = m_jobs.host().state() == JobState::Paused;
+    const bool isRun = m_session.kind() == Session::Kind::Run && !m_session.path().empty();
+    m_actions.start->setEnabled(!busy);
+    m_actions.newJob->setEnabled(!busy);
+    m_actions.pause->setEnabled(busy && !stopping);
+    m_actions.pause->setText(paused ? tr("&Resume") : tr("&Pause"));
+    m_actions.pause->setIcon(widgets::icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
+    m_actions.stop->setEnabled(busy && !stopping);
+    m_actions.continueRun->setEnabled(!busy && isRun && m_session.resumable());
+    m_actions.exportRun->setEnabled(isRun && !m_session.live() && !m_jobs.exporting());
+    for (QAction* action : {m_actions.play, m_actions.firstStep, m_actions.previousStep, m_actions.nextStep,
+                            m_actions.lastStep}) {
+        action->setEnabled(!m_session.steps().empty());
+    }
+    m_inspector->setEditable(!busy && m_jobs.draft().has_value());
+}
+
+void MainWindow::tell(const QString& line) {
+    m_log->appendLine(line);
+    statusBar()->showMessage(line);
+}
+
+void MainWindow::showError(const QString& message) {
+    m_errors->showError(message);
+    m_log->appendLine(message);
+    statusBar()->clearMessage();
+}
+
+std::vector<std::pair<QString, QWidget*>> MainWindow::captureTargets() {
+    return {{QStringLiteral("window"), this},
+            {QStringLiteral("mixture"), &m_views->mixture()},
+            {QStringLiteral("curves"), &m_views->curves()},
+            {QStringLiteral("layers"), m_layers},
+            {QStringLiteral("inspector"), m_inspector},
+            {QStringLiteral("timeline"), m_timeline},
+            {QStringLiteral("log"), m_log}};
+}
+
+}  // namespace bitloom::app

@@ -1,11 +1,12 @@
 #include "engine/base/atomic_file.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include <fcntl.h>
 #include <unistd.h>
+
+#include "engine/base/system_error.h"
 
 namespace bitloom {
 namespace {
@@ -30,10 +31,7 @@ class Descriptor {
 
 Error systemError(const fs::path& path, const char* action) {
     const int code = errno;
-    const char* remedy = code == ENOSPC                      ? "; free some space on that disk and run again"
-                         : code == EACCES || code == EROFS || code == EPERM ? "; choose a folder you can write to"
-                                                             : "";
-    return fail("{}: cannot {}: {}{}", path.string(), action, std::strerror(code), remedy);
+    return fail("{}: cannot {}: {}", path.string(), action, describeSystemError(code));
 }
 
 Status syncPath(const fs::path& path, int flags) {
@@ -50,7 +48,8 @@ Status replaceFileAtomically(const fs::path& path, const std::function<Status(co
     const auto written = [&]() -> Status {
         BITLOOM_RETURN_IF_ERROR(write(temporary));
         BITLOOM_RETURN_IF_ERROR(syncPath(temporary, O_RDONLY));
-        if (::rename(temporary.c_str(), path.c_str()) != 0) return systemError(path, "rename the finished file to it");
+        if (::rename(temporary.c_str(), path.c_str()) != 0)
+            return systemError(path, "rename the finished file to it");
         const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
         return syncPath(folder, O_RDONLY | O_DIRECTORY);
     }();
@@ -84,12 +83,13 @@ Result<std::string> readTextFile(const fs::path& path, std::size_t maxBytes) {
     const auto size = fs::file_size(path, code);
     if (code) return fail("{}: cannot read it: {}; check the path", path.string(), code.message());
     if (size > maxBytes) {
-        return fail("{}: {} bytes is more than the {} expected of such a file", path.string(), size, maxBytes);
+        return fail("{}: {} bytes is more than the {} expected of such a file", path.string(), size,
+                    maxBytes);
     }
     std::ifstream stream(path, std::ios::binary);
     std::string text(size, '\0');
     if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
-        return fail("{}: cannot read it: {}", path.string(), std::strerror(errno));
+        return systemError(path, "read it");
     }
     return text;
 }

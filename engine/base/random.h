@@ -24,7 +24,7 @@ class Random {
 
     /// Uniform integer in [0, bound); bound > 0. The bias, bound / 2^64, is below notice.
     std::uint64_t below(std::uint64_t bound) {
-        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+        return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
     }
 
     /// Standard normal, Box-Muller.
@@ -34,6 +34,7 @@ class Random {
     }
 
   private:
+    __extension__ using Wide = unsigned __int128;
     static constexpr std::uint64_t kGamma = 0x9e3779b97f4a7c15u;
     static std::uint64_t mix(std::uint64_t z) {
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -1,4 +1,4 @@
-// Fitting a file's tensors to a network: never a bare exception, always a report.
+// Fitting a file's tensors to a network: never a bare exception, always a report. Any thread.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 namespace bitloom::checkpoint {
 
 struct Match {
-    std::string parameter;      ///< "<node>.<name>" of the graph
-    std::string key;            ///< in the file
+    std::string parameter;  ///< "<node>.<name>" of the graph
+    std::string key;        ///< in the file
 };
 
 struct Mismatch {
@@ -23,29 +23,34 @@ struct Mismatch {
 
 struct MappingReport {
     std::vector<Match> matched;
-    std::vector<std::string> missing;       ///< parameters of the graph that the file lacks; num_batches_tracked is never missing
-    std::vector<std::string> unexpected;    ///< keys of the file that the graph lacks
-    std::vector<Match> reshaped;            ///< equal element count, other shape: loaded, and said so
-    std::vector<Mismatch> mismatched;       ///< same name, other element count: not loaded
-    std::string strippedPrefix;             ///< "module.", "state_dict.", "state_dict.module.", ...
+    std::vector<std::string>
+        missing;  ///< parameters of the graph that the file lacks; num_batches_tracked is never missing
+    std::vector<std::string> unexpected;  ///< keys of the file that the graph lacks
+    std::vector<Match> reshaped;          ///< equal element count, other shape: loaded, and said so
+    std::vector<Mismatch> mismatched;     ///< same name, other element count: not loaded
+    std::string strippedPrefix;           ///< "module.", "state_dict.", "state_dict.module.", ...
     [[nodiscard]] bool complete() const { return missing.empty() && mismatched.empty(); }
-    [[nodiscard]] std::string toText() const;   ///< several lines for a person
+    /// Complete, and the file has no further layers beside the matched ones: a ResNet-56 completes a
+    /// ResNet-20, but is another network. Optimizer states and other containers of the file do not count.
+    [[nodiscard]] bool fits() const;
+    [[nodiscard]] std::string toText() const;  ///< several lines for a person
 };
 
 struct MappedWeights {
-    graph::StateDict state;                 ///< keyed by the graph's parameter names, float32 (num_batches_tracked int64)
+    graph::StateDict state;  ///< keyed by the graph's parameter names, float32 (num_batches_tracked int64)
     MappingReport report;
 };
 
-/// Matches by name after stripping the container prefix shared by the keys ("state_dict.", "model.", "module.",
-/// "net.", combinations). Integer and half tensors convert to float32. A tensor with NaN or infinity is an error
-/// that names it and its position. A file of another architecture is not an error here: callers look at complete().
+/// Matches by name after stripping the container prefix shared by the keys ("state_dict.", "model.",
+/// "module.", "net.", combinations). Integer and half tensors convert to float32. A tensor with NaN or
+/// infinity is an error that names it and its position. A file of another architecture is not an error here:
+/// callers look at complete().
 [[nodiscard]] Result<MappedWeights> mapWeights(const graph::Graph& graph, const Checkpoint& checkpoint);
 
-/// mapWeights, and an error that holds the report when it is not complete. `path` is for the message.
+/// mapWeights, and an error that holds the report when it does not fit(). `path` is for the message.
 [[nodiscard]] Result<MappedWeights> loadWeights(const graph::Graph& graph, const std::filesystem::path& path);
 
-/// The zoo network that fits the file completely, "" when none does.
+/// The zoo network that fits the file completely, "" when none does. The number of classes is the file's own.
 [[nodiscard]] std::string guessArchitecture(const Checkpoint& checkpoint);
 
 }  // namespace bitloom::checkpoint

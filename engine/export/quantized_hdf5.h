@@ -1,5 +1,6 @@
-// A QuantizedModel as HDF5: group "/layers/<node>" with datasets indices (uint8, packed) and codebook, attributes shape
-// and bits; group "/rest" with the float tensors; root attribute graph. Documented in export/README.md.
+// A QuantizedModel as HDF5: group "/layers/<node>" with datasets indices (uint8, packed) and codebook,
+// attributes shape and bits; group "/rest" with the float tensors; root attribute graph. Documented in
+// export/README.md.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +10,8 @@
 
 namespace bitloom::exporting {
 
-[[nodiscard]] Status writeQuantizedHdf5(const std::filesystem::path& path, const quant::QuantizedModel& model);
+[[nodiscard]] Status writeQuantizedHdf5(const std::filesystem::path& path,
+                                        const quant::QuantizedModel& model);
 [[nodiscard]] Result<quant::QuantizedModel> readQuantizedHdf5(const std::filesystem::path& path);
 
 }  // namespace bitloom::exporting

@@ -1,0 +1,116 @@
+// Through checkpoint's safetensors writer and reader; what is particular to quantized models is in the
+// metadata.
+#include "engine/export/quantized_safetensors.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/export/packed_layer.h"
+#include "engine/graph/graph_json.h"
+
+namespace bitloom::exporting {
+namespace {
+
+using nlohmann::json;
+using quant::QuantizedModel;
+
+std::string indicesKey(const std::string& node) {
+    return node + ".weight.indices";
+}
+std::string codebookKey(const std::string& node) {
+    return node + ".weight.codebook";
+}
+
+struct LayerHeader {
+    graph::Shape shape;
+    std::int64_t bits = 0;
+};
+
+/// {"layer1.0.conv1": {"bits": 4, "shape": [16, 16, 3, 3]}, ...}
+Result<std::map<std::string, LayerHeader>> parseLayers(const std::string& text) {
+    const json parsed = json::parse(text, nullptr, false);
+    if (!parsed.is_object()) return fail("its \"layers\" metadata is not a JSON object");
+    std::map<std::string, LayerHeader> headers;
+    for (const auto& [node, entry] : parsed.items()) {
+        const auto isCount = [](const json& value) { return value.is_number_integer(); };
+        const bool whole = entry.is_object() && entry.contains("shape") && entry.contains("bits") &&
+                           entry["shape"].is_array() && isCount(entry["bits"]) &&
+                           std::all_of(entry["shape"].begin(), entry["shape"].end(), isCount);
+        if (!whole) return fail("layer {}: its metadata is not {{\"bits\": b, \"shape\": [..]}}", node);
+        headers[node] = {entry["shape"].get<graph::Shape>(), entry["bits"].get<std::int64_t>()};
+    }
+    return headers;
+}
+
+Result<std::string> metadataOf(const checkpoint::Checkpoint& file, const std::string& key) {
+    const auto found = file.metadata.find(key);
+    if (found == file.metadata.end()) return fail("its metadata lacks \"{}\"", key);
+    return found->second;
+}
+
+Result<graph::Tensor> take(graph::StateDict& tensors, const std::string& key) {
+    auto node = tensors.extract(key);
+    if (node.empty()) return fail("tensor {} is missing", key);
+    return std::move(node.mapped());
+}
+
+Result<QuantizedModel> assemble(checkpoint::Checkpoint file) {
+    BITLOOM_ASSIGN_OR_RETURN(const std::string format, metadataOf(file, "format"));
+    BITLOOM_ASSIGN_OR_RETURN(const std::string version, metadataOf(file, "version"));
+    if (format != kFormatName) return fail("its format is \"{}\", expected \"{}\"", format, kFormatName);
+    if (version != std::to_string(kFormatVersion)) {
+        return fail("format version {} was written by another version of Bitloom; this one reads {}", version,
+                    kFormatVersion);
+    }
+    BITLOOM_ASSIGN_OR_RETURN(const std::string graphText, metadataOf(file, "graph"));
+    BITLOOM_ASSIGN_OR_RETURN(const std::string layersText, metadataOf(file, "layers"));
+    BITLOOM_ASSIGN_OR_RETURN(const auto headers, parseLayers(layersText));
+    QuantizedModel model;
+    BITLOOM_ASSIGN_OR_RETURN(model.graph, graph::fromJson(graphText));
+    for (const auto& [node, header] : headers) {
+        BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor indices, take(file.tensors, indicesKey(node)));
+        BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor codebook, take(file.tensors, codebookKey(node)));
+        BITLOOM_ASSIGN_OR_RETURN(model.layers[node],
+                                 unpackLayer(node, header.shape, header.bits, indices, codebook));
+    }
+    model.rest = std::move(file.tensors);
+    BITLOOM_RETURN_IF_ERROR(checkModel(model));
+    return model;
+}
+
+}  // namespace
+
+Status writeQuantizedSafetensors(const std::filesystem::path& path, const QuantizedModel& model) {
+    if (const Status status = checkModel(model); !status) {
+        return fail("{}: cannot export: {}", path.string(), status.error().message);
+    }
+    graph::StateDict tensors = model.rest;
+    json layers = json::object();
+    for (const auto& [node, layer] : model.layers) {
+        tensors[indicesKey(node)] = indicesTensor(layer);
+        tensors[codebookKey(node)] = codebookTensor(layer);
+        layers[node] = {{"bits", layer.indexBits()}, {"shape", layer.shape}};
+    }
+    return checkpoint::writeSafetensors(path, tensors,
+                                        {{"format", kFormatName},
+                                         {"version", std::to_string(kFormatVersion)},
+                                         {"graph", graph::toJson(model.graph)},
+                                         {"layers", layers.dump()}});
+}
+
+Result<QuantizedModel> readQuantizedSafetensors(const std::filesystem::path& path) {
+    BITLOOM_ASSIGN_OR_RETURN(checkpoint::Checkpoint file, checkpoint::readCheckpoint(path));
+    if (file.format != checkpoint::Format::Safetensors) {
+        return fail("{}: is a {} file, expected safetensors", path.string(), checkpoint::toText(file.format));
+    }
+    Result<QuantizedModel> model = assemble(std::move(file));
+    if (!model) {
+        return fail("{}: is not a whole quantized model: {}; export it again", path.string(),
+                    model.error().message);
+    }
+    return model;
+}
+
+}  // namespace bitloom::exporting

@@ -1,5 +1,6 @@
-// A QuantizedModel as safetensors: "<node>.weight.indices" (uint8, packed), "<node>.weight.codebook" (float32 [groups, components]),
-// everything else under its own name; __metadata__ holds graph JSON, shapes and index bits. Documented in export/README.md.
+// A QuantizedModel as safetensors: "<node>.weight.indices" (uint8, packed), "<node>.weight.codebook" (float32
+// [groups, components]), everything else under its own name; __metadata__ holds graph JSON, shapes and index
+// bits. Documented in export/README.md.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +10,8 @@
 
 namespace bitloom::exporting {
 
-[[nodiscard]] Status writeQuantizedSafetensors(const std::filesystem::path& path, const quant::QuantizedModel& model);
+[[nodiscard]] Status writeQuantizedSafetensors(const std::filesystem::path& path,
+                                               const quant::QuantizedModel& model);
 [[nodiscard]] Result<quant::QuantizedModel> readQuantizedSafetensors(const std::filesystem::path& path);
 
 }  // namespace bitloom::exporting

@@ -9,9 +9,9 @@
 namespace bitloom::graph {
 
 struct NodeCounts {
-    std::int64_t parameters = 0;    ///< trainable scalars
-    std::int64_t weights = 0;       ///< elements of the conv or linear weight, without bias
-    std::int64_t macs = 0;          ///< per image; convolutions and linear layers only
+    std::int64_t parameters = 0;  ///< trainable scalars
+    std::int64_t weights = 0;     ///< elements of the conv or linear weight, without bias
+    std::int64_t macs = 0;        ///< per image; convolutions and linear layers only
 };
 
 struct Counts {

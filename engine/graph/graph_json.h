@@ -1,4 +1,5 @@
-// A Graph as JSON, for run files, exports and `inspect`. The reader checks everything an untrusted file could break.
+// A Graph as JSON, for run files, exports and `inspect`. The reader checks everything an untrusted file could
+// break.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// A plain tensor in host memory and named collections of them: how weights travel between files, graph and executor
-// without libtorch.
+// A plain tensor in host memory and named collections of them: how weights travel between files, graph and
+// executor without libtorch.
 #pragma once
 
 #include <cstddef>
@@ -15,20 +15,20 @@ namespace bitloom::graph {
 
 using Shape = std::vector<std::int64_t>;
 
-[[nodiscard]] std::int64_t elementCount(const Shape& shape);   ///< 1 for a scalar's empty shape
-[[nodiscard]] std::string toText(const Shape& shape);          ///< "[16, 3, 3, 3]"
+[[nodiscard]] std::int64_t elementCount(const Shape& shape);  ///< 1 for a scalar's empty shape
+[[nodiscard]] std::string toText(const Shape& shape);         ///< "[16, 3, 3, 3]"
 
 enum class DType { F32, F64, F16, BF16, I64, I32, I16, I8, U8, Bool };
 
 [[nodiscard]] std::size_t byteSize(DType dtype);
-[[nodiscard]] const char* toText(DType dtype);                 ///< "float32"
+[[nodiscard]] const char* toText(DType dtype);  ///< "float32"
 [[nodiscard]] bool isFloating(DType dtype);
 
 /// Contiguous, row-major, little-endian.
 struct Tensor {
     DType dtype = DType::F32;
     Shape shape;
-    std::vector<std::byte> bytes;   ///< elementCount(shape) * byteSize(dtype)
+    std::vector<std::byte> bytes;  ///< elementCount(shape) * byteSize(dtype)
 
     [[nodiscard]] static Tensor fromFloats(Shape shape, const std::vector<float>& values);
     [[nodiscard]] static Tensor fromInt64(Shape shape, const std::vector<std::int64_t>& values);

@@ -11,25 +11,26 @@
 namespace bitloom::jobs {
 
 struct EvaluateRequest {
-    std::string arch;                   ///< empty: guessed from the weights
-    std::filesystem::path weights;      ///< a weight file, or an export of ours (dequantized on reading)
-    std::string data;                   ///< data::openDataset, test split
+    std::string arch;               ///< empty: guessed from the weights
+    std::filesystem::path weights;  ///< a weight file, or an export of ours (dequantized on reading)
+    std::string data;               ///< data::openDataset, test split
     std::string normalize = "cifar10";
     int batch = 500;
-    int threads = 0;                    ///< 0: all cores
+    int threads = 0;  ///< 0: all cores
     std::string device = "cpu";
-    std::int64_t images = 0;            ///< 0: all
+    std::int64_t images = 0;  ///< 0: all
 };
 
 struct EvaluateResult {
     std::string arch;
-    double top1 = 0;                    ///< per cent
+    double top1 = 0;  ///< per cent
     double top5 = 0;
     double loss = 0;
     std::int64_t images = 0;
     double seconds = 0;
 };
 
-[[nodiscard]] Result<EvaluateResult> runEvaluateJob(const EvaluateRequest& request, report::ProgressSink& sink, JobControl& control);
+[[nodiscard]] Result<EvaluateResult> runEvaluateJob(const EvaluateRequest& request,
+                                                    report::ProgressSink& sink, JobControl& control);
 
 }  // namespace bitloom::jobs

@@ -1,0 +1,115 @@
+#include "engine/jobs/export_job.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
+
+#include "engine/base/text.h"
+#include "engine/export/quantized_hdf5.h"
+#include "engine/export/quantized_safetensors.h"
+#include "engine/jobs/job_inputs.h"
+#include "engine/jobs/run_checkpoint.h"
+#include "engine/train/runtime.h"
+#include "engine/train/scoring.h"
+#include "engine/train/state_layout.h"
+
+namespace bitloom::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One line a format.
+struct Format {
+    const char* name;
+    Status (*write)(const fs::path&, const quant::QuantizedModel&);
+    Result<quant::QuantizedModel> (*read)(const fs::path&);
+};
+constexpr std::array kFormats{
+    Format{"safetensors", &exporting::writeQuantizedSafetensors, &exporting::readQuantizedSafetensors},
+    Format{"hdf5", &exporting::writeQuantizedHdf5, &exporting::readQuantizedHdf5},
+};
+
+Result<Format> formatByName(const std::string& name) {
+    const auto found = std::ranges::find(kFormats, name, &Format::name);
+    if (found != kFormats.end()) return *found;
+    const std::vector<std::string> known = exportFormats();
+    return usageError("unknown export format '{}'; did you mean {}? Known: {}", name,
+                      nearestName(name, known), joinNames(known));
+}
+
+bool equal(const quant::QuantizedTensor& a, const quant::QuantizedTensor& b) {
+    return a.shape == b.shape && a.groups == b.groups && a.components == b.components &&
+           a.codebook == b.codebook && a.indices == b.indices;
+}
+
+bool identical(const quant::QuantizedModel& a, const quant::QuantizedModel& b) {
+    return graph::hashState(a.rest) == graph::hashState(b.rest) &&
+           std::ranges::equal(a.layers, b.layers, [](const auto& left, const auto& right) {
+               return left.first == right.first && equal(left.second, right.second);
+           });
+}
+
+/// Top-1 of the network as read back, on the images the run scores itself with.
+Result<double> scoreFile(const RecordedRun& run, const quant::QuantizedModel& model,
+                         report::ProgressSink& sink, JobControl& control) {
+    BITLOOM_ASSIGN_OR_RETURN(const Datasets datasets, openDatasets(run.spec.data, imageSizeOf(model.graph)));
+    BITLOOM_ASSIGN_OR_RETURN(
+        train::Scorer scorer,
+        train::Scorer::create(model.graph, trainerData(datasets, run.spec.data), run.spec.train));
+    const auto progress = [&](std::int64_t done, std::int64_t total) {
+        sink.progress({"checking the file", done, total, 0, report::kNoValue});
+        return control.waitWhilePaused();
+    };
+    BITLOOM_ASSIGN_OR_RETURN(const train::Accuracy accuracy, scorer.evaluate(model.dequantize(), progress));
+    return accuracy.top1;
+}
+
+Status checkRequest(const ExportRequest& request) {
+    if (request.out.empty()) return usageError("name the file to write: --out net.{}", request.to);
+    std::error_code ignored;
+    if (fs::equivalent(request.run, request.out, ignored)) {
+        return usageError("{}: the export would replace the run itself; choose another --out",
+                          request.out.string());
+    }
+    return {};
+}
+
+}  // namespace
+
+std::vector<std::string> exportFormats() {
+    std::vector<std::string> names;
+    for (const Format& format : kFormats)
+        names.emplace_back(format.name);
+    return names;
+}
+
+Result<ExportResult> runExportJob(const ExportRequest& request, report::ProgressSink& sink,
+                                  JobControl& control) {
+    BITLOOM_ASSIGN_OR_RETURN(const Format format, formatByName(request.to));
+    BITLOOM_RETURN_IF_ERROR(checkRequest(request));
+    sink.progress({"exporting", 0, 0, 0, report::kNoValue});
+    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
+    train::configureTorch(run.spec.train.threads);
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
+    BITLOOM_RETURN_IF_ERROR(format.write(request.out, model));
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel reread, format.read(request.out));
+
+    ExportResult result;
+    result.path = request.out.string();
+    result.format = format.name;
+    std::error_code code;
+    result.bytes = static_cast<std::int64_t>(fs::file_size(request.out, code));
+    if (code) return fail("{}: cannot read its size: {}", result.path, code.message());
+    result.fp32Bytes = quant::measure(model).fp32Bytes;
+    result.compression = static_cast<double>(result.fp32Bytes) / static_cast<double>(result.bytes);
+    result.identical = identical(model, reread);
+    result.top1Run = train::readEvaluation(run.state->tensors).top1Hard;
+    result.top1File = report::kNoValue;
+    if (request.validate) {
+        BITLOOM_ASSIGN_OR_RETURN(result.top1File, scoreFile(run, reread, sink, control));
+    }
+    return result;
+}
+
+}  // namespace bitloom::jobs

@@ -13,24 +13,25 @@ namespace bitloom::jobs {
 
 struct ExportRequest {
     std::filesystem::path run;
-    std::string to;                      ///< "safetensors" or "hdf5"
+    std::string to;  ///< "safetensors" or "hdf5"
     std::filesystem::path out;
-    bool validate = true;                ///< run the re-read network on the run's test set
+    bool validate = true;  ///< run the re-read network on the run's test set
 };
 
 struct ExportResult {
     std::string path;
     std::string format;
-    std::int64_t bytes = 0;              ///< of the file on disk
-    std::int64_t fp32Bytes = 0;          ///< of the same network in float32
-    double compression = 0;              ///< fp32Bytes / bytes
-    bool identical = false;              ///< re-read indices, codebooks and leftovers equal what was written, bit for bit
-    double top1Run = 0;                  ///< hard top-1 the run recorded, per cent
-    double top1File = 0;                 ///< of the re-read file, per cent; NaN when not validated
+    std::int64_t bytes = 0;      ///< of the file on disk
+    std::int64_t fp32Bytes = 0;  ///< of the same network in float32
+    double compression = 0;      ///< fp32Bytes / bytes
+    bool identical = false;  ///< re-read indices, codebooks and leftovers equal what was written, bit for bit
+    double top1Run = 0;      ///< hard top-1 the run recorded, per cent
+    double top1File = 0;     ///< of the re-read file, per cent; NaN when not validated
 };
 
 [[nodiscard]] std::vector<std::string> exportFormats();
 
-[[nodiscard]] Result<ExportResult> runExportJob(const ExportRequest& request, report::ProgressSink& sink, JobControl& control);
+[[nodiscard]] Result<ExportResult> runExportJob(const ExportRequest& request, report::ProgressSink& sink,
+                                                JobControl& control);
 
 }  // namespace bitloom::jobs

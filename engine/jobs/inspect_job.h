@@ -19,23 +19,24 @@ struct TensorInfo {
     double maximum = 0;
     double mean = 0;
     double deviation = 0;
-    std::int64_t nonFinite = 0;          ///< NaN and infinities
+    std::int64_t nonFinite = 0;  ///< NaN and infinities
 };
 
 struct InspectResult {
     std::string path;
     std::string format;
-    std::int64_t bytes = 0;              ///< of the file
+    std::int64_t bytes = 0;  ///< of the file
     std::vector<TensorInfo> tensors;
     std::map<std::string, std::string> metadata;
-    std::string arch;                    ///< the zoo network that fits, or empty
-    report::NetworkInfo network;         ///< of arch
-    std::string mapping;                 ///< mapping report as text
+    std::string arch;             ///< the zoo network that fits, or empty
+    report::NetworkInfo network;  ///< of arch
+    std::string mapping;          ///< mapping report as text
     /// Snapshot of each layer's full-precision weights (histogram only), for the window.
     std::vector<report::LayerSnapshotPtr> snapshots;
 };
 
 /// `arch` empty: guessed. Any thread.
-[[nodiscard]] Result<InspectResult> inspectWeights(const std::filesystem::path& path, const std::string& arch = {});
+[[nodiscard]] Result<InspectResult> inspectWeights(const std::filesystem::path& path,
+                                                   const std::string& arch = {});
 
 }  // namespace bitloom::jobs

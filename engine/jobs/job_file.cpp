@@ -1,0 +1,216 @@
+// Reading a job: TOML text and overrides into one table, then the table into a JobSpec by the schema.
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include "engine/base/atomic_file.h"
+#include "engine/base/text.h"
+#include "engine/jobs/job_schema.h"
+#include "engine/jobs/job_spec.h"
+
+namespace bitloom::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kOverrideOrigin = "--set";
+
+std::string textOf(const toml::node& node) {
+    std::ostringstream stream;
+    node.visit([&](const auto& concrete) { stream << concrete; });
+    return stream.str();
+}
+
+/// "job.toml:12" or "--set".
+std::string placeOf(const toml::node& node) {
+    const toml::source_region& source = node.source();
+    const std::string origin = source.path ? *source.path : std::string("job");
+    return origin == kOverrideOrigin ? origin : fmt::format("{}:{}", origin, source.begin.line);
+}
+
+/// `prefix` completes `name` and `known` in the message.
+Error unknownKey(const toml::node& node, const std::string& prefix, std::string_view name,
+                 std::span<const std::string> known) {
+    return usageError("{}: unknown key {}{}; did you mean {}{}?", placeOf(node), prefix, name, prefix,
+                      nearestName(name, known));
+}
+
+template <class Target>
+Error wrongValue(const toml::node& node, const std::string& name, const Key<Target>& key) {
+    return usageError("{}: {} = {}: expected {}", placeOf(node), name, textOf(node), key.expected);
+}
+
+Status checkRivals(const toml::table& table, const std::string& prefix) {
+    for (const Rivals& rivals : rivalKeys()) {
+        for (const std::string& other : rivals.others) {
+            if (!rivals.exclusive || !table.contains(rivals.key) || !table.contains(other)) continue;
+            return usageError("{}: {}{} and {}{} say the same thing; keep one of them",
+                              placeOf(*table.get(other)), prefix, rivals.key, prefix, other);
+        }
+    }
+    return {};
+}
+
+/// Sets every key of `schema` that `table` has. `prefix` completes the names in messages.
+template <class Target>
+Status applyKeys(const toml::table& table, const std::vector<Key<Target>>& schema, const std::string& prefix,
+                 Target& target) {
+    for (const Key<Target>& key : schema) {
+        const toml::node_view node = table.at_path(key.name);
+        if (node && !key.set(*node.node(), target)) return wrongValue(*node.node(), prefix + key.name, key);
+    }
+    return {};
+}
+
+Status applyLayers(const toml::table& layers, JobSpec& job) {
+    std::vector<std::string> known;
+    for (const auto& key : layerSchema())
+        known.push_back(key.name);
+    for (const auto& [name, node] : layers) {
+        const std::string prefix = fmt::format("quantizer.layers.\"{}\".", name.str());
+        const toml::table* table = node.as_table();
+        if (!table) return usageError("{}: {} is not a table of {}", placeOf(node), prefix, joinNames(known));
+        for (const auto& [key, value] : *table) {
+            if (std::ranges::find(known, key.str()) == known.end()) {
+                return unknownKey(value, prefix, key.str(), known);
+            }
+        }
+        BITLOOM_RETURN_IF_ERROR(checkRivals(*table, prefix));
+        quant::LayerOptions layer = job.quantizer.layer;
+        // An override of the width of a layer quantizes it, whatever the rest of the network does.
+        if (layer.method == "none") layer.method = "dgms";
+        BITLOOM_RETURN_IF_ERROR(applyKeys(*table, layerSchema(), prefix, layer));
+        job.quantizer.layers[std::string(name.str())] = std::move(layer);
+    }
+    return {};
+}
+
+std::vector<std::string> knownNames() {
+    std::vector<std::string> names;
+    for (const auto& key : jobSchema())
+        names.push_back(key.name);
+    names.emplace_back("quantizer.layers");
+    return names;
+}
+
+std::vector<std::string> knownSections() {
+    return {"model", "data", "quantizer", "train", "record"};
+}
+
+Status checkNames(const toml::table& root) {
+    const std::vector<std::string> names = knownNames();
+    const std::vector<std::string> sections = knownSections();
+    for (const auto& [section, content] : root) {
+        const std::string sectionName(section.str());
+        const toml::table* table = content.as_table();
+        if (std::ranges::find(sections, sectionName) == sections.end()) {
+            return unknownKey(content, "", sectionName, table ? sections : names);
+        }
+        if (!table)
+            return usageError("{}: {} is a section: write [{}]", placeOf(content), sectionName, sectionName);
+        for (const auto& [key, value] : *table) {
+            const std::string name = sectionName + "." + std::string(key.str());
+            if (std::ranges::find(names, name) == names.end()) return unknownKey(value, "", name, names);
+        }
+        BITLOOM_RETURN_IF_ERROR(checkRivals(*table, sectionName + "."));
+    }
+    return {};
+}
+
+/// Keys in schema order, with the recipe's defaults below them.
+Result<JobSpec> specOf(const toml::table& root) {
+    BITLOOM_RETURN_IF_ERROR(checkNames(root));
+    // The recipe depends on the quantizer, so a first pass finds that out.
+    JobSpec draft;
+    BITLOOM_RETURN_IF_ERROR(applyKeys(root, jobSchema(), "", draft));
+    JobSpec job;
+    applyRecipe(root.at_path("train.recipe").value_or<std::string>("short"), draft.quantizer.layer, job);
+    BITLOOM_RETURN_IF_ERROR(applyKeys(root, jobSchema(), "", job));
+    if (job.train.steps > 0) job.train.epochs = train::TrainOptions{}.epochs;
+    if (const toml::node_view layers = root.at_path("quantizer.layers")) {
+        if (!layers.is_table()) {
+            return usageError("{}: quantizer.layers is a section: write [quantizer.layers.\"NAME\"]",
+                              placeOf(*layers.node()));
+        }
+        BITLOOM_RETURN_IF_ERROR(applyLayers(*layers.as_table(), job));
+    }
+    return job;
+}
+
+/// Makes `path` absolute against `folder`; an empty one stays empty.
+std::string absolutePath(const std::string& path, const fs::path& folder) {
+    return path.empty() ? path : fs::absolute(folder / path).lexically_normal().string();
+}
+
+/// model.weights and the folder of data.source, where they are strings.
+void resolvePaths(toml::table& root, const fs::path& folder) {
+    if (toml::value<std::string>* weights = root.at_path("model.weights").as_string()) {
+        weights->get() = absolutePath(weights->get(), folder);
+    }
+    if (toml::value<std::string>* source = root.at_path("data.source").as_string()) {
+        for (const std::string_view scheme : {"cifar10:", "folder:"}) {
+            if (!source->get().starts_with(scheme)) continue;
+            source->get() = std::string(scheme) + absolutePath(source->get().substr(scheme.size()), folder);
+        }
+    }
+}
+
+Result<toml::table> parseTable(std::string_view text, const std::string& origin) {
+    try {
+        return toml::parse(text, origin);
+    } catch (const toml::parse_error& error) {
+        return usageError("{}:{}: {}", origin, error.source().begin.line, error.description());
+    }
+}
+
+/// "train.epochs=2" as a table. A value that is not TOML is a string without its quotes.
+Result<toml::table> parseOverride(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        return usageError("{} {}: write KEY=VALUE, for example quantizer.bits=2", kOverrideOrigin, text);
+    }
+    if (auto table = parseTable(text, kOverrideOrigin)) return table;
+    const std::string key = text.substr(0, equals);
+    auto table = parseTable(key + "=" + quoteToml(text.substr(equals + 1)), kOverrideOrigin);
+    if (!table) return usageError("{} {}: {} is not a key", kOverrideOrigin, text, key);
+    return table;
+}
+
+/// Moves every key of `changes` into `base` (a copy would forget where it came from), dropping there what it
+/// replaces.
+void merge(toml::table& base, toml::table& changes) {
+    for (auto&& [key, value] : changes) {
+        for (const Rivals& rivals : rivalKeys()) {
+            if (rivals.key != key.str()) continue;
+            for (const std::string& other : rivals.others)
+                base.erase(other);
+        }
+        toml::table* below = base[key.str()].as_table();
+        if (below && value.is_table()) {
+            merge(*below, *value.as_table());
+        } else {
+            base.insert_or_assign(key, std::move(value));
+        }
+    }
+}
+
+}  // namespace
+
+Result<JobSpec> parseJob(std::string_view toml, const std::string& origin, const fs::path& folder,
+                         std::span<const std::string> overrides) {
+    BITLOOM_ASSIGN_OR_RETURN(toml::table root, parseTable(toml, origin));
+    resolvePaths(root, folder);
+    for (const std::string& text : overrides) {
+        BITLOOM_ASSIGN_OR_RETURN(toml::table changes, parseOverride(text));
+        resolvePaths(changes, ".");
+        merge(root, changes);
+    }
+    return specOf(root);
+}
+
+Result<JobSpec> readJob(const fs::path& path, std::span<const std::string> overrides) {
+    BITLOOM_ASSIGN_OR_RETURN(const std::string text, readTextFile(path, 1u << 20));
+    return parseJob(text, path.string(), path.parent_path(), overrides);
+}
+
+}  // namespace bitloom::jobs

@@ -1,0 +1,60 @@
+#include "engine/jobs/job_spec.h"
+
+#include "engine/jobs/job_schema.h"
+
+namespace bitloom::jobs {
+namespace {
+
+std::string sectionOf(const std::string& name) {
+    return name.substr(0, name.find('.'));
+}
+std::string keyOf(const std::string& name) {
+    return name.substr(name.find('.') + 1);
+}
+
+std::string layersToToml(const JobSpec& job) {
+    std::string text;
+    for (const auto& [name, layer] : job.quantizer.layers) {
+        text += fmt::format("\n[quantizer.layers.{}]\n", quoteToml(name));
+        for (const auto& key : layerSchema()) {
+            const std::string value = key.write(layer);
+            if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string toToml(const JobSpec& job) {
+    std::string text;
+    std::string section;
+    for (const auto& key : jobSchema()) {
+        const std::string value = key.write(job);
+        if (value.empty()) continue;
+        if (sectionOf(key.name) != section) {
+            if (section == "quantizer") text += layersToToml(job);
+            section = sectionOf(key.name);
+            text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
+        }
+        text += fmt::format("{} = {}\n", keyOf(key.name), value);
+    }
+    return text;
+}
+
+bool operator==(const JobSpec& a, const JobSpec& b) {
+    return toToml(a) == toToml(b);
+}
+
+std::vector<JobKeyHelp> jobKeys() {
+    const JobSpec standard;
+    std::vector<JobKeyHelp> keys;
+    for (const auto& key : jobSchema()) {
+        // The recipe decides the rates, so the plain default would mislead.
+        const bool byRecipe = key.name.starts_with("train.rate_");
+        keys.push_back({key.name, key.help, key.expected, byRecipe ? "" : key.write(standard)});
+    }
+    return keys;
+}
+
+}  // namespace bitloom::jobs

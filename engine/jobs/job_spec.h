@@ -1,10 +1,13 @@
-// A job, whole: what a TOML file and `--set` say, with every default written out. Torch-free, for window and command line.
+// A job, whole: what a TOML file and `--set` say, with every default written out. Torch-free, for window and
+// command line.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/quant/options.h"
@@ -13,22 +16,22 @@
 namespace bitloom::jobs {
 
 struct ModelSpec {
-    std::string arch;                   ///< zoo name; empty: the network that fits the weights
-    std::string weights;                ///< path; empty: random initialisation
-    int classes = 0;                    ///< 0: the network's own
+    std::string arch;     ///< zoo name; empty: the network that fits the weights
+    std::string weights;  ///< path; empty: random initialisation
+    int classes = 0;      ///< 0: the network's own
 };
 
 struct DataSpec {
-    std::string source = "generated";   ///< data::openDataset
+    std::string source = "generated";  ///< data::openDataset
     int batch = 128;
     std::string normalize = "cifar10";  ///< data::normalizationByName
     bool augment = true;
-    int threads = 1;                    ///< loader threads
+    int threads = 1;  ///< loader threads
 };
 
 struct RecordSpec {
-    int every = 10;                     ///< steps between snapshots; first, last and evaluation steps are always kept
-    int bins = 256;
+    int every = 10;  ///< steps between snapshots; first, last and evaluation steps are always kept
+    int bins = 256;  ///< of histograms: 32, 64, 128 or 256
 };
 
 struct JobSpec {
@@ -39,15 +42,30 @@ struct JobSpec {
     RecordSpec record;
 };
 
-/// Parses TOML text after applying `overrides` ("quantizer.bits=2", values in TOML syntax, bare words taken as strings).
-/// Relative paths in the job stay relative to `folder`. `origin` names the text in errors. Unknown keys are usage errors that name
-/// the nearest known key; wrong types and out-of-range values name key, value and range.
-[[nodiscard]] Result<JobSpec> parseJob(std::string_view toml, const std::string& origin, const std::filesystem::path& folder,
+/// Equal in every key.
+[[nodiscard]] bool operator==(const JobSpec& a, const JobSpec& b);
+
+/// Parses TOML text after applying `overrides` ("quantizer.bits=2", values in TOML syntax, bare words taken
+/// as strings). Relative paths in the text become absolute against `folder`, those in overrides against the
+/// current folder. `origin` names the text in errors. Unknown keys are usage errors that name the nearest
+/// known key; wrong types and out-of-range values name key, value and range.
+[[nodiscard]] Result<JobSpec> parseJob(std::string_view toml, const std::string& origin,
+                                       const std::filesystem::path& folder,
                                        std::span<const std::string> overrides = {});
 
-[[nodiscard]] Result<JobSpec> readJob(const std::filesystem::path& path, std::span<const std::string> overrides = {});
+[[nodiscard]] Result<JobSpec> readJob(const std::filesystem::path& path,
+                                      std::span<const std::string> overrides = {});
 
 /// The job as TOML with every key; parseJob(toToml(job)) == job.
 [[nodiscard]] std::string toToml(const JobSpec& job);
+
+/// What a person may write in a job, in order.
+struct JobKeyHelp {
+    std::string name;  ///< "train.epochs"
+    std::string help;
+    std::string expected;  ///< "an integer from 1 to 8"
+    std::string standard;  ///< default in TOML syntax; empty where it depends on other keys
+};
+[[nodiscard]] std::vector<JobKeyHelp> jobKeys();
 
 }  // namespace bitloom::jobs

@@ -20,7 +20,7 @@ struct LayerReport {
 struct RunReport {
     report::RunInfo info;
     report::RunSummary summary;
-    std::int64_t steps = 0;              ///< done
+    std::int64_t steps = 0;  ///< done
     std::vector<LayerReport> layers;
 };
 

@@ -1,4 +1,5 @@
-// A run file as the window and the report see it. Thin over record::RunReader, which front ends may not include.
+// A run file as the window and the report see it. Thin over record::RunReader, which front ends may not
+// include.
 #pragma once
 
 #include <filesystem>
@@ -22,7 +23,8 @@ class RunPlayback {
     /// Recorded steps, ascending (the union over layers).
     [[nodiscard]] virtual Result<std::vector<std::int64_t>> steps() = 0;
     /// The layer at the newest recorded step <= `step`.
-    [[nodiscard]] virtual Result<report::LayerSnapshotPtr> layer(const std::string& layer, std::int64_t step) = 0;
+    [[nodiscard]] virtual Result<report::LayerSnapshotPtr> layer(const std::string& layer,
+                                                                 std::int64_t step) = 0;
     /// Every recorded layer at `step`.
     [[nodiscard]] virtual Result<std::vector<report::LayerSnapshotPtr>> layers(std::int64_t step) = 0;
 };

@@ -13,16 +13,18 @@ namespace bitloom::jobs {
 
 struct TrainRequest {
     JobSpec spec;
-    std::filesystem::path out;      ///< run file to write; checkpoints stand beside it as <out>.ckpt
-    std::string command;            ///< recorded as the command that repeats the job
+    std::filesystem::path out;  ///< run file to write; checkpoints stand beside it as <out>.ckpt
+    std::string command;        ///< recorded as the command that repeats the job
 };
 
-/// Runs on the calling thread until done. Stopped: the run is saved, resumable, and the error is of kind Cancelled.
-[[nodiscard]] Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::ProgressSink& sink, JobControl& control);
+/// Runs on the calling thread until done. Stopped: the run is saved, resumable, and the error is of kind
+/// Cancelled.
+[[nodiscard]] Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::ProgressSink& sink,
+                                                     JobControl& control);
 
-/// Continues the run in `path` from its newest whole checkpoint. A finished run is returned as it is. The part
-/// recorded before is not sent to `sink`; a window reads it from the file.
-[[nodiscard]] Result<report::RunSummary> resumeTrainJob(const std::filesystem::path& path, report::ProgressSink& sink,
-                                                        JobControl& control);
+/// Continues the run in `path` from its newest whole checkpoint. A finished run is returned as it is. The
+/// part recorded before is not sent to `sink`; a window reads it from the file.
+[[nodiscard]] Result<report::RunSummary> resumeTrainJob(const std::filesystem::path& path,
+                                                        report::ProgressSink& sink, JobControl& control);
 
 }  // namespace bitloom::jobs

@@ -1,0 +1,54 @@
+// Figures of algorithms.md section 7 over a quantized model.
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "engine/quant/quantized_model.h"
+
+namespace bitloom::quant {
+namespace {
+
+/// FP32 elements of conv and linear weights that are not quantized.
+std::int64_t fullPrecisionWeights(const QuantizedModel& model) {
+    std::int64_t count = 0;
+    for (const graph::Node& node : model.graph.nodes()) {
+        const bool weighted =
+            std::holds_alternative<graph::Conv2d>(node.op) || std::holds_alternative<graph::Linear>(node.op);
+        if (!weighted || model.layers.contains(node.name)) continue;
+        const auto weight = model.rest.find(node.name + ".weight");
+        if (weight != model.rest.end()) count += weight->second.count();
+    }
+    return count;
+}
+
+}  // namespace
+
+ModelMetrics measure(const QuantizedModel& model) {
+    ModelMetrics metrics;
+    metrics.nonzeroParameters = fullPrecisionWeights(model);
+    for (const auto& [name, tensor] : model.rest)
+        metrics.fp32Bytes += 4 * tensor.count();
+    std::int64_t weights = 0;
+    std::int64_t zeros = 0;
+    double bits = 0;
+    double codedBits = 0;  // floor(log2 K) of every non-zero weight
+    for (const auto& [node, tensor] : model.layers) {
+        const auto count = static_cast<std::int64_t>(tensor.indices.size());
+        const std::int64_t layerZeros = tensor.zeros();
+        weights += count;
+        zeros += layerZeros;
+        bits += static_cast<double>(count) * std::log2(tensor.components);
+        codedBits += static_cast<double>(count - layerZeros) *
+                     (std::bit_width(static_cast<unsigned>(tensor.components)) - 1);
+    }
+    metrics.fp32Bytes += 4 * weights;
+    metrics.nonzeroParameters += weights - zeros;
+    metrics.compressionRate = std::numeric_limits<double>::quiet_NaN();
+    if (weights == 0) return metrics;
+    metrics.bits = bits / static_cast<double>(weights);
+    metrics.sparsity = static_cast<double>(zeros) / static_cast<double>(weights);
+    metrics.compressionRate = 32 * static_cast<double>(weights) / codedBits;
+    return metrics;
+}
+
+}  // namespace bitloom::quant

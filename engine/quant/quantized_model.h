@@ -11,8 +11,8 @@ namespace bitloom::quant {
 
 struct QuantizedModel {
     graph::Graph graph{""};
-    std::map<std::string, QuantizedTensor, std::less<>> layers;   ///< by node name
-    graph::StateDict rest;                                        ///< everything not quantized, by full parameter name
+    std::map<std::string, QuantizedTensor, std::less<>> layers;  ///< by node name
+    graph::StateDict rest;  ///< everything not quantized, by full parameter name
 
     /// All parameters in float32, quantized ones replaced by their codebook values: loads into an executor.
     [[nodiscard]] graph::StateDict dequantize() const;
@@ -20,11 +20,12 @@ struct QuantizedModel {
 
 /// Figures over a quantized model, algorithms.md section 7.
 struct ModelMetrics {
-    double bits = 32;                       ///< mean log2(components) over quantized weights; 32 when none
-    double sparsity = 0;                    ///< exact zeros over quantized weights
-    std::int64_t nonzeroParameters = 0;     ///< FP32 conv and linear weights + non-zero quantized ones
-    double compressionRate = 0;             ///< 32 / (floor(log2 K) nz), weight-averaged over quantized layers; NaN when none
-    std::int64_t fp32Bytes = 0;             ///< all parameters and statistics as float32
+    double bits = 32;                    ///< mean log2(components) over quantized weights; 32 when none
+    double sparsity = 0;                 ///< exact zeros over quantized weights
+    std::int64_t nonzeroParameters = 0;  ///< FP32 conv and linear weights + non-zero quantized ones
+    double compressionRate =
+        0;  ///< 32 / (floor(log2 K) nz), weight-averaged over quantized layers; NaN when none
+    std::int64_t fp32Bytes = 0;  ///< all parameters and statistics as float32
 };
 [[nodiscard]] ModelMetrics measure(const QuantizedModel& model);
 

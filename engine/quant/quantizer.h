@@ -1,6 +1,6 @@
-// The interface every quantization method implements: one object a quantized weight. A new method is one folder under
-// quant/ and one line in registry.cpp. libtorch stays inside the engine: only engine folders include this header.
-// Quantizers live on the thread that trains.
+// The interface every quantization method implements: one object a quantized weight. A new method is one
+// folder under quant/ and one line in registry.cpp. libtorch stays inside the engine: only engine folders
+// include this header. Quantizers live on the thread that trains.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,8 @@
 
 namespace bitloom::quant {
 
-/// A trained tensor of a quantizer and the group whose rate and decay it takes: "mu", "sigma", "pi", "tau", ...
+/// A trained tensor of a quantizer and the group whose rate and decay it takes: "mu", "sigma", "pi", "tau",
+/// ...
 struct QuantizerParameter {
     std::string group;
     torch::Tensor tensor;
@@ -29,7 +30,8 @@ class Quantizer {
 
     [[nodiscard]] virtual std::string_view method() const = 0;
 
-    /// Differentiable training weights, shape and dtype of `weight`. Gradients reach `weight` and parameters().
+    /// Differentiable training weights, shape and dtype of `weight`. Gradients reach `weight` and
+    /// parameters().
     [[nodiscard]] virtual torch::Tensor soft(const torch::Tensor& weight) = 0;
 
     /// Deployed weights of `weight` (detached).

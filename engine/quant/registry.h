@@ -12,17 +12,19 @@
 
 namespace bitloom::quant {
 
-using QuantizerMap = std::map<std::string, std::unique_ptr<Quantizer>, std::less<>>;   ///< by node name
+using QuantizerMap = std::map<std::string, std::unique_ptr<Quantizer>, std::less<>>;  ///< by node name
 
-/// The layers that `options` quantizes, in graph order, with their settings. An override or exclusion that names no
-/// conv or linear node is a usage error that names the nearest one; an unknown method likewise.
+/// The layers that `options` quantizes, in graph order, with their settings. An override or exclusion that
+/// names no conv or linear node is a usage error that names the nearest one; an unknown method likewise.
 struct PlannedLayer {
     std::string node;
     LayerOptions options;
 };
-[[nodiscard]] Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph, const QuantizerOptions& options);
+[[nodiscard]] Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph,
+                                                           const QuantizerOptions& options);
 
-/// Initialises a quantizer for each planned layer from the pretrained `state` (k-means for DGMS). Deterministic by seed.
+/// Initialises a quantizer for each planned layer from the pretrained `state` (k-means for DGMS).
+/// Deterministic by seed.
 [[nodiscard]] Result<QuantizerMap> makeQuantizers(const graph::Graph& graph, const graph::StateDict& state,
                                                   const QuantizerOptions& options, std::uint64_t seed);
 

@@ -1,5 +1,5 @@
-// Reads a run file, finished, being written, or left by a killed process. Older schema versions are migrated in memory.
-// May be used from any thread, one at a time.
+// Reads a run file, finished, being written, or left by a killed process. Older schema versions are migrated
+// in memory. May be used from any thread, one at a time.
 #pragma once
 
 #include <filesystem>
@@ -30,8 +30,10 @@ class RunReader {
     [[nodiscard]] virtual std::vector<std::string> layers() const = 0;
     /// Recorded steps of a layer, ascending.
     [[nodiscard]] virtual Result<std::vector<std::int64_t>> steps(const std::string& layer) = 0;
-    /// The snapshot of the newest row with step <= `step`, or of the first row. Reads one row: cheap at any length of run.
-    [[nodiscard]] virtual Result<report::LayerSnapshotPtr> layer(const std::string& layer, std::int64_t step) = 0;
+    /// The snapshot of the newest row with step <= `step`, or of the first row. Reads one row: cheap at any
+    /// length of run.
+    [[nodiscard]] virtual Result<report::LayerSnapshotPtr> layer(const std::string& layer,
+                                                                 std::int64_t step) = 0;
 };
 
 }  // namespace bitloom::record

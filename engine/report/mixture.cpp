@@ -14,6 +14,7 @@ double logScore(const MixtureComponent& component, double weight) {
 }
 
 void softmaxInPlace(std::vector<double>& values) {
+    assert(!values.empty());
     const double largest = *std::max_element(values.begin(), values.end());
     double sum = 0;
     for (double& value : values) sum += value = std::exp(value - largest);

@@ -1,5 +1,5 @@
-// Deterministic k-means in one dimension: values sorted once, cluster boundaries by binary search at midpoints,
-// sums by prefix sums, so an iteration costs O(K log N) (algorithms.md 2.1).
+// Deterministic k-means in one dimension: values sorted once, cluster boundaries by binary search at
+// midpoints, sums by prefix sums, so an iteration costs O(K log N) (algorithms.md 2.1).
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,16 @@
 namespace bitloom::stats {
 
 struct Clusters {
-    std::vector<double> centres;            ///< ascending, distinct
-    std::vector<std::int64_t> counts;       ///< members of each, > 0
-    std::vector<double> deviations;         ///< sqrt(sum (x - centre)^2 / (n - 1)); 0 for one member
+    std::vector<double> centres;       ///< ascending, distinct
+    std::vector<std::int64_t> counts;  ///< members of each, > 0
+    std::vector<double> deviations;    ///< sqrt(sum (x - centre)^2 / (n - 1)); 0 for one member
     int iterations = 0;
 };
 
-/// Quantile start, at most 500 iterations, stops when no boundary moves. Empty clusters are re-seeded at the point
-/// with the largest error, equal centres merged and the widest cluster split. Fewer than `k` clusters come back only
-/// when there are fewer distinct values. `values` finite and not empty, k >= 1.
+/// Starts at quantiles of the cube root of the density; at most 500 iterations, stops when no boundary moves. An
+/// empty cluster is re-seeded at the point that is farthest from its centre. Clusters that would start at equal
+/// centres are one, and the widest cluster is split instead. Fewer than `k` clusters come back only when there are
+/// fewer distinct values. `values` finite and not empty, k >= 1.
 [[nodiscard]] Clusters kmeans1d(std::span<const float> values, int k);
 
 }  // namespace bitloom::stats

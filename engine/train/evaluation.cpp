@@ -1,0 +1,140 @@
+// Scoring on the calling thread; the loader prefetches on its own. libtorch's exceptions become errors here.
+#include "engine/train/evaluation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <span>
+
+#include <torch/torch.h>
+
+namespace bitloom::train {
+namespace {
+
+constexpr std::int64_t kTop = 5;
+
+/// A batch's images as a tensor over the batch's own memory: `batch` must outlive it.
+torch::Tensor imagesOf(data::Batch& batch, const graph::Shape& image) {
+    return torch::from_blob(batch.images.data(), {batch.count, image[0], image[1], image[2]},
+                            torch::kFloat32);
+}
+
+/// Sums over images; the counts are of correct ones.
+struct Tally {
+    std::int64_t images = 0;
+    std::int64_t top1 = 0;
+    std::int64_t top5 = 0;
+    double loss = 0;
+
+    void add(std::span<const float> logits, std::int64_t label) {
+        const float own = logits[static_cast<std::size_t>(label)];
+        const float largest = *std::max_element(logits.begin(), logits.end());
+        std::int64_t rank = 0;
+        double sum = 0;
+        for (std::size_t i = 0; i < logits.size(); ++i) {
+            // Ties go to the lower index; the negated comparison makes a NaN lose.
+            const bool outranked =
+                static_cast<std::int64_t>(i) < label ? !(own > logits[i]) : !(own >= logits[i]);
+            rank += outranked ? 1 : 0;
+            sum += std::exp(static_cast<double>(logits[i]) - static_cast<double>(largest));
+        }
+        ++images;
+        top1 += rank == 0 ? 1 : 0;
+        top5 += rank < kTop ? 1 : 0;
+        loss += std::log(sum) + static_cast<double>(largest) - static_cast<double>(own);
+    }
+};
+
+Status checkDataset(const graph::Graph& graph, const data::Dataset& dataset) {
+    const data::ImageShape shape = dataset.shape();
+    if (dataset.size() == 0) return fail("the dataset has no images; check its folder");
+    if (graph::Shape{shape.channels, shape.height, shape.width} != graph.inputShape()) {
+        return fail("the images have shape [{}, {}, {}], {} takes {}; choose the image size of the network",
+                    shape.channels, shape.height, shape.width, graph.arch(),
+                    graph::toText(graph.inputShape()));
+    }
+    return {};
+}
+
+Status addBatch(Executor& executor, data::Batch& batch, std::int64_t limit, const WeightOverrides& weights,
+                Tally& tally) {
+    const torch::Tensor images = imagesOf(batch, executor.graph().inputShape());
+    const torch::Tensor logits =
+        executor.forward(images, /*training=*/false, weights).to(torch::kCPU, torch::kFloat32).contiguous();
+    const auto classes = static_cast<std::size_t>(logits.size(1));
+    const std::span<const float> values(logits.data_ptr<float>(), static_cast<std::size_t>(logits.numel()));
+    for (std::size_t i = 0; i < batch.labels.size() && tally.images < limit; ++i) {
+        const std::int64_t label = batch.labels[i];
+        if (label < 0 || label >= logits.size(1)) {
+            return fail(
+                "image {} has label {}, {} has {} classes; choose a network of as many classes as the "
+                "dataset",
+                tally.images, label, executor.graph().arch(), classes);
+        }
+        tally.add(values.subspan(i * classes, classes), label);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset, const EvaluationOptions& options,
+                          const WeightOverrides& weights, const EvaluationProgress& progress) {
+    BITLOOM_RETURN_IF_ERROR(checkDataset(executor.graph(), dataset));
+    const std::int64_t total = options.images > 0 ? std::min(options.images, dataset.size()) : dataset.size();
+    const auto start = std::chrono::steady_clock::now();
+    data::Loader loader(dataset, {.batchSize = options.batchSize,
+                                  .normalization = options.normalization,
+                                  .shuffle = false,
+                                  .dropLast = false,
+                                  .augment = false});
+    const torch::NoGradGuard guard;
+    Tally tally;
+    try {
+        while (tally.images < total) {
+            BITLOOM_ASSIGN_OR_RETURN(data::Batch batch, loader.next());
+            BITLOOM_RETURN_IF_ERROR(addBatch(executor, batch, total, weights, tally));
+            if (progress && !progress(tally.images, total)) {
+                return Error{ErrorKind::Cancelled,
+                             fmt::format("evaluation cancelled after {} of {} images", tally.images, total)};
+            }
+        }
+    } catch (const c10::Error& error) {
+        return fail("evaluation of {}: {}", executor.graph().arch(), error.what_without_backtrace());
+    }
+    const auto perCent = [&](std::int64_t correct) {
+        return 100.0 * static_cast<double>(correct) / static_cast<double>(tally.images);
+    };
+    return Accuracy{
+        .top1 = perCent(tally.top1),
+        .top5 = perCent(tally.top5),
+        .loss = tally.loss / static_cast<double>(tally.images),
+        .images = tally.images,
+        .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+}
+
+Status reestimateBatchNorm(Executor& executor, data::Loader& loader, int batches,
+                           const WeightOverrides& weights) {
+    if (batches <= 0) return {};
+    const torch::NoGradGuard guard;
+    executor.beginStatistics();
+    const auto run = [&]() -> Status {
+        for (int i = 0; i < batches; ++i) {
+            BITLOOM_ASSIGN_OR_RETURN(data::Batch batch, loader.next());
+            (void)executor.forward(imagesOf(batch, executor.graph().inputShape()), /*training=*/true,
+                                   weights);
+        }
+        return {};
+    };
+    Status status;
+    try {
+        status = run();
+    } catch (const c10::Error& error) {
+        status =
+            fail("batch-norm statistics of {}: {}", executor.graph().arch(), error.what_without_backtrace());
+    }
+    executor.endStatistics();
+    return status;
+}
+
+}  // namespace bitloom::train

@@ -11,9 +11,9 @@
 namespace bitloom::train {
 
 struct Accuracy {
-    double top1 = 0;            ///< per cent
-    double top5 = 0;            ///< per cent; 100 when there are at most 5 classes
-    double loss = 0;            ///< mean cross-entropy, nats
+    double top1 = 0;  ///< per cent
+    double top5 = 0;  ///< per cent; 100 when there are at most 5 classes
+    double loss = 0;  ///< mean cross-entropy, nats
     std::int64_t images = 0;
     double seconds = 0;
 };
@@ -21,17 +21,20 @@ struct Accuracy {
 struct EvaluationOptions {
     data::Normalization normalization;
     int batchSize = 500;
-    std::int64_t images = 0;    ///< 0: all; otherwise the first so many
+    std::int64_t images = 0;  ///< 0: all; otherwise the first so many
 };
 
 /// Called after each batch with the images done and the total; returning false cancels.
 using EvaluationProgress = std::function<bool(std::int64_t done, std::int64_t total)>;
 
 /// Evaluation mode, no augmentation. A cancelled evaluation is an error of kind Cancelled.
-[[nodiscard]] Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset, const EvaluationOptions& options,
-                                        const WeightOverrides& weights = {}, const EvaluationProgress& progress = {});
+[[nodiscard]] Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset,
+                                        const EvaluationOptions& options, const WeightOverrides& weights = {},
+                                        const EvaluationProgress& progress = {});
 
-/// Replaces the running statistics by plain averages over the next `batches` batches of `loader` with `weights` in place.
-[[nodiscard]] Status reestimateBatchNorm(Executor& executor, data::Loader& loader, int batches, const WeightOverrides& weights);
+/// Replaces the running statistics by plain averages over the next `batches` batches of `loader` with
+/// `weights` in place.
+[[nodiscard]] Status reestimateBatchNorm(Executor& executor, data::Loader& loader, int batches,
+                                         const WeightOverrides& weights);
 
 }  // namespace bitloom::train

@@ -1,5 +1,6 @@
 // Runs a Graph through libtorch, forward and backward, on CPU or CUDA. Holds the parameters and batch-norm
-// statistics. Used on one thread at a time. Activations are kept channels-last, which libtorch's convolutions prefer.
+// statistics. Used on one thread at a time. Activations are kept channels-last, which libtorch's convolutions
+// prefer.
 #pragma once
 
 #include <map>
@@ -20,32 +21,39 @@ using WeightOverrides = std::map<std::string, torch::Tensor, std::less<>>;
 enum class ParameterKind { Weight, Bias, BatchNorm };
 
 struct TrainedParameter {
-    std::string name;               ///< "<node>.weight"
+    std::string name;  ///< "<node>.weight"
     std::string node;
     ParameterKind kind = ParameterKind::Weight;
-    torch::Tensor tensor;           ///< leaf, requires_grad
+    torch::Tensor tensor;  ///< leaf, requires_grad
 };
 
 class Executor {
   public:
-    /// `device` as TrainOptions::device. An unavailable device is an error that says what to use instead.
-    [[nodiscard]] static Result<std::unique_ptr<Executor>> create(graph::Graph graph, const std::string& device);
+    /// `device` as TrainOptions::device. An unavailable device is an error that says what to use instead. All
+    /// parameters are zero until initialize() or load().
+    [[nodiscard]] static Result<std::unique_ptr<Executor>> create(graph::Graph graph,
+                                                                  const std::string& device);
 
-    /// Kaiming-normal weights (fan-out, as torchvision), batch norm 1 and 0, deterministic by seed.
+    /// torchvision's start, deterministic by seed: convolutions Kaiming-normal (fan-out), linear layers
+    /// uniform in
+    /// +-1/sqrt(in), batch norm 1 and 0.
     void initialize(std::uint64_t seed);
-    /// Every parameter of the graph, exact shapes; errors name what is missing.
+    /// Every parameter of the graph, exact shapes, any dtype; errors name what is missing and change nothing.
+    /// "num_batches_tracked" may be absent (older PyTorch did not save it); tensors of other names are
+    /// ignored.
     [[nodiscard]] Status load(const graph::StateDict& state);
     [[nodiscard]] graph::StateDict state() const;
 
-    /// Logits [batch, classes] of `images` [batch, C, H, W]. `training` selects batch statistics and updates the
-    /// running ones. Throws c10::Error only on programmer mistakes.
-    [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training, const WeightOverrides& weights = {});
+    /// Logits [batch, classes] of `images` [batch, C, H, W]. `training` selects batch statistics and updates
+    /// the running ones. Throws c10::Error only on programmer mistakes.
+    [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training,
+                                        const WeightOverrides& weights = {});
 
     [[nodiscard]] std::vector<TrainedParameter> parameters() const;
     [[nodiscard]] const torch::Tensor& weight(std::string_view node) const;
 
-    /// Clears batch-norm statistics and makes the following training-mode forwards accumulate a plain average over
-    /// batches; stop by endStatistics().
+    /// Clears batch-norm statistics and makes the following training-mode forwards accumulate a plain average
+    /// over batches; stop by endStatistics().
     void beginStatistics();
     void endStatistics();
 

@@ -1,0 +1,123 @@
+#include "engine/train/optimizer.h"
+
+#include <span>
+#include <utility>
+
+#include <ATen/Parallel.h>
+
+#include "engine/train/tensor_conversion.h"
+
+namespace bitloom::train {
+namespace {
+
+constexpr std::int64_t kGrain = 1 << 15;  // elements a thread takes at least
+
+struct Coefficients {
+    float rate;
+    float decay;
+    float momentum;
+};
+
+template <bool kNesterov>
+void updateSpan(std::span<float> parameter, const float* gradient, float* buffer, Coefficients c) {
+    for (std::size_t i = 0; i < parameter.size(); ++i) {
+        const float direction = gradient[i] + c.decay * parameter[i];
+        buffer[i] = c.momentum * buffer[i] + direction;
+        parameter[i] -= c.rate * (kNesterov ? direction + c.momentum * buffer[i] : buffer[i]);
+    }
+}
+
+/// All three dense, float32 and of equal strides, so that memory order is one common order.
+void updateFused(const torch::Tensor& parameter, const torch::Tensor& gradient, const torch::Tensor& buffer,
+                 Coefficients c, bool nesterov) {
+    auto* p = parameter.data_ptr<float>();
+    const auto* g = gradient.data_ptr<float>();
+    auto* b = buffer.data_ptr<float>();
+    at::parallel_for(0, parameter.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        const std::span<float> part(p + begin, static_cast<std::size_t>(end - begin));
+        nesterov ? updateSpan<true>(part, g + begin, b + begin, c)
+                 : updateSpan<false>(part, g + begin, b + begin, c);
+    });
+}
+
+/// Any device and layout.
+void updateByOperators(torch::Tensor parameter, const torch::Tensor& gradient, torch::Tensor buffer,
+                       double rate, double decay, double momentum, bool nesterov) {
+    const torch::Tensor direction = gradient.add(parameter, decay);
+    buffer.mul_(momentum).add_(direction);
+    parameter.add_(nesterov ? direction.add(buffer, momentum) : buffer, -rate);
+}
+
+bool isFusable(const torch::Tensor& parameter, const torch::Tensor& gradient) {
+    return parameter.is_cpu() && parameter.scalar_type() == torch::kFloat32 &&
+           parameter.is_non_overlapping_and_dense() && gradient.strides() == parameter.strides();
+}
+
+}  // namespace
+
+Sgd::Sgd(std::vector<ParameterGroup> groups, bool nesterov)
+    : m_groups(std::move(groups)), m_nesterov(nesterov) {
+    for (const ParameterGroup& group : m_groups) {
+        auto& buffers = m_buffers.emplace_back();
+        for (const NamedTensor& named : group.tensors)
+            buffers.push_back(torch::zeros_like(named.tensor.detach()));
+    }
+}
+
+void Sgd::step(double rateFactor, double momentum) {
+    const torch::NoGradGuard guard;
+    for (std::size_t g = 0; g < m_groups.size(); ++g) {
+        const ParameterGroup& group = m_groups[g];
+        const double rate = group.rate * rateFactor;
+        const Coefficients coefficients{static_cast<float>(rate), static_cast<float>(group.decay),
+                                        static_cast<float>(momentum)};
+        for (std::size_t i = 0; i < group.tensors.size(); ++i) {
+            const torch::Tensor& parameter = group.tensors[i].tensor;
+            const torch::Tensor& gradient = parameter.grad();
+            if (!gradient.defined()) continue;
+            if (isFusable(parameter, gradient)) {
+                updateFused(parameter, gradient, m_buffers[g][i], coefficients, m_nesterov);
+            } else {
+                updateByOperators(parameter, gradient, m_buffers[g][i], rate, group.decay, momentum,
+                                  m_nesterov);
+            }
+        }
+    }
+}
+
+void Sgd::clearGradients() {
+    for (ParameterGroup& group : m_groups) {
+        for (NamedTensor& named : group.tensors)
+            named.tensor.mutable_grad().reset();
+    }
+}
+
+graph::StateDict Sgd::state() const {
+    graph::StateDict state;
+    for (std::size_t g = 0; g < m_groups.size(); ++g) {
+        for (std::size_t i = 0; i < m_buffers[g].size(); ++i) {
+            state[m_groups[g].name + "/" + m_groups[g].tensors[i].name] = fromTorch(m_buffers[g][i]);
+        }
+    }
+    return state;
+}
+
+Status Sgd::restore(const graph::StateDict& state) {
+    for (std::size_t g = 0; g < m_groups.size(); ++g) {
+        for (std::size_t i = 0; i < m_buffers[g].size(); ++i) {
+            const std::string name = m_groups[g].name + "/" + m_groups[g].tensors[i].name;
+            const auto found = state.find(name);
+            if (found == state.end()) return fail("momentum of {} is missing from the checkpoint", name);
+            torch::Tensor& buffer = m_buffers[g][i];
+            if (found->second.dtype != graph::DType::F32 || found->second.shape != buffer.sizes().vec()) {
+                return fail("momentum of {} is {} {} in the checkpoint instead of float32 {}", name,
+                            graph::toText(found->second.dtype), graph::toText(found->second.shape),
+                            graph::toText(buffer.sizes().vec()));
+            }
+            buffer.copy_(toTorch(found->second));
+        }
+    }
+    return {};
+}
+
+}  // namespace bitloom::train

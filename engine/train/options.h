@@ -11,35 +11,39 @@ enum class Schedule { OneCycle, Cosine, MultiStep, Constant };
 
 /// Peak learning rate of each parameter group; 0 freezes the group.
 struct GroupRates {
-    double weight = 0.01;       ///< latent weights of quantized layers
-    double full = 0.01;         ///< weights and biases of full-precision layers
-    double batchNorm = 0.01;    ///< scale and shift
+    double weight = 0.01;     ///< latent weights of quantized layers
+    double full = 0.01;       ///< weights and biases of full-precision layers
+    double batchNorm = 0.01;  ///< scale and shift
     double mu = 2e-5;
-    double sigma = 0;           ///< trained as log sigma
-    double pi = 0;              ///< trained as log |p|
+    double sigma = 0;  ///< trained as log sigma
+    double pi = 0;     ///< trained as log |p|
     double tau = 0;
 };
 
 struct TrainOptions {
-    double epochs = 1;                       ///< ignored when steps > 0
+    double epochs = 1;  ///< ignored when steps > 0
     std::int64_t steps = 0;
     Schedule schedule = Schedule::OneCycle;
-    double warmup = 0.3;                     ///< one-cycle: share of steps that rise (PyTorch's pct_start)
-    std::vector<double> milestones = {0.5, 0.75};   ///< multi-step: shares of all steps at which the rate is divided by 10
+    double warmup = 0.3;  ///< one-cycle: share of steps that rise (PyTorch's pct_start)
+    std::vector<double> milestones = {
+        0.5, 0.75};  ///< multi-step: shares of all steps at which the rate is divided by 10
     double momentum = 0.9;
+    bool cycleMomentum =
+        false;  ///< one-cycle: momentum 0.95 -> 0.85 -> 0.95, as the published code's scheduler
     bool nesterov = false;
-    double weightDecay = 5e-4;               ///< on `weight` and `full` groups only
+    double weightDecay = 5e-4;  ///< on `weight` and `full` groups only
     double decayBatchNorm = 0;
-    double decayMixture = 0;                 ///< on mu, sigma, pi, tau
+    double decayMixture = 0;  ///< on mu, sigma, pi, tau
     GroupRates rates;
     std::uint64_t seed = 1;
-    int threads = 0;                         ///< 0: all cores; the result's bits depend on it
-    std::string device = "cpu";              ///< "cpu", "cuda", "cuda:1"
+    int threads = 0;             ///< 0: all cores; the result's bits depend on it
+    std::string device = "cpu";  ///< "cpu", "cuda", "cuda:1"
     double labelSmoothing = 0;
-    bool hardForward = false;                ///< train through Psi with Phi's backward (algorithms.md 9.4)
-    int evaluateEvery = 1;                   ///< epochs; the last step is always evaluated
-    std::int64_t evaluateImages = 0;         ///< 0: the whole test set
-    int batchNormBatches = 20;               ///< training batches that re-estimate batch norm before scoring hard weights; 0: none
+    bool hardForward = false;         ///< train through Psi with Phi's backward (algorithms.md 9.4)
+    int evaluateEvery = 1;            ///< epochs; the last step is always evaluated
+    std::int64_t evaluateImages = 0;  ///< 0: the whole test set
+    int batchNormBatches =
+        20;  ///< training batches that re-estimate batch norm before scoring hard weights; 0: none
     int checkpointEverySeconds = 60;
 };
 

@@ -1,4 +1,4 @@
-// Learning-rate schedules as a factor of the peak rate.
+// Learning-rate schedules as a factor of the peak rate, and one-cycle's momentum. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,13 @@
 
 namespace bitloom::train {
 
-/// Factor in [0, 1] for step `step` of `total` (step in [0, total)). One-cycle as torch.optim.lr_scheduler.OneCycleLR with
-/// cosine annealing: starts at 1/25, peaks at warmup * total, ends at 1/250000.
+/// Factor in [0, 1] for step `step` of `total` (step in [0, total)). One-cycle as
+/// torch.optim.lr_scheduler.OneCycleLR with cosine annealing: starts at 1/25, peaks at step warmup * total -
+/// 1, ends at 1/250000. Cosine as CosineAnnealingLR to zero after the last step. Multi-step divides by 10 at
+/// each milestone.
 [[nodiscard]] double rateFactor(const TrainOptions& options, std::int64_t step, std::int64_t total);
 
-/// One-cycle's momentum: 0.95 -> 0.85 -> 0.95 is the published code's; ours keeps options.momentum constant.
+/// options.momentum, or with cycleMomentum under one-cycle OneCycleLR's default: 0.95 -> 0.85 -> 0.95.
+[[nodiscard]] double momentumAt(const TrainOptions& options, std::int64_t step, std::int64_t total);
 
 }  // namespace bitloom::train

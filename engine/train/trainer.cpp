@@ -1,0 +1,350 @@
+#include "engine/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "engine/data/loader.h"
+#include "engine/train/deployed_model.h"
+#include "engine/train/layer_recorder.h"
+#include "engine/train/optimizer.h"
+#include "engine/train/parameter_groups.h"
+#include "engine/train/progress_meter.h"
+#include "engine/train/runtime.h"
+#include "engine/train/schedule.h"
+#include "engine/train/scoring.h"
+#include "engine/train/state_layout.h"
+#include "engine/train/training_step.h"
+
+namespace bitloom::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kTrainerPart = "trainer/";
+constexpr const char* kLossName = "trainer/loss";
+
+double secondsSince(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+data::LoaderOptions loaderOptions(const TrainerData& data, std::uint64_t seed) {
+    data::LoaderOptions options;
+    options.batchSize = data.batchSize;
+    options.normalization = data.normalization;
+    options.augment = data.augment;
+    options.seed = seed;
+    options.threads = data.loaderThreads;
+    return options;
+}
+
+/// Names the first trained tensor with NaN or infinity.
+Status checkFinite(const TrainerState& state) {
+    for (const auto& [name, tensor] : state.tensors) {
+        const bool scores = name.starts_with(kTrainerPart) || name.starts_with(kScoredPart);
+        if (!scores && tensor.firstNonFinite() >= 0) {
+            return fail("step {}: {} holds NaN or infinity; lower the learning rates", state.step, name);
+        }
+    }
+    return {};
+}
+
+class LoopTrainer final : public Trainer {
+  public:
+    LoopTrainer(std::unique_ptr<Executor> executor, quant::QuantizerMap quantizers, Sgd optimizer,
+                Scorer scorer, const TrainOptions& options, const TrainerData& data, int recordEvery,
+                int bins)
+        : m_options(options),
+          m_data(data),
+          m_recordEvery(recordEvery),
+          m_executor(std::move(executor)),
+          m_quantizers(std::move(quantizers)),
+          m_optimizer(std::move(optimizer)),
+          m_scorer(std::move(scorer)),
+          m_recorder(*m_executor, m_quantizers, bins),
+          m_loader(*data.train, loaderOptions(data, options.seed)),
+          m_stepsPerEpoch(m_loader.batchesPerEpoch()),
+          m_totalSteps(countSteps(options, m_stepsPerEpoch)) {
+        m_evaluation.step = -1;
+    }
+
+    [[nodiscard]] std::int64_t totalSteps() const override { return m_totalSteps; }
+    [[nodiscard]] std::int64_t stepsPerEpoch() const override { return m_stepsPerEpoch; }
+    [[nodiscard]] std::int64_t step() const override { return m_step; }
+    [[nodiscard]] TrainerState save() const override;
+    [[nodiscard]] Status restore(const TrainerState& state) override;
+    [[nodiscard]] Status run(report::ProgressSink& sink, JobControl& control,
+                             const SaveCheckpoint& save) override;
+    [[nodiscard]] quant::QuantizedModel quantizedModel() const override;
+    [[nodiscard]] const report::MetricSample& lastEvaluation() const override { return m_evaluation; }
+
+  private:
+    /// What one call of run() works with.
+    struct Session {
+        report::ProgressSink& sink;
+        JobControl& control;
+        const SaveCheckpoint& saveCheckpoint;
+        ProgressMeter meter;
+        Clock::time_point saved = Clock::now();
+    };
+
+    static std::int64_t countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch);
+    [[nodiscard]] Status loop(Session& session);
+    [[nodiscard]] Status trainOneStep(Session& session);
+    [[nodiscard]] Status evaluateNow(Session& session);
+    [[nodiscard]] Result<Accuracy> scoreSoft(const EvaluationProgress& progress);
+    [[nodiscard]] Status saveNow(Session& session);
+    [[nodiscard]] Status stopped(Session& session);
+    [[nodiscard]] bool waitWhilePaused(Session& session) const;
+    [[nodiscard]] bool isEvaluationStep() const;
+    [[nodiscard]] report::MetricSample metricRow() const;
+    void record(Session& session, report::MetricSample row) const;
+
+    TrainOptions m_options;
+    TrainerData m_data;
+    int m_recordEvery;
+    std::unique_ptr<Executor> m_executor;
+    quant::QuantizerMap m_quantizers;
+    Sgd m_optimizer;
+    Scorer m_scorer;
+    LayerRecorder m_recorder;
+    data::Loader m_loader;
+    std::int64_t m_stepsPerEpoch;
+    std::int64_t m_totalSteps;
+
+    std::int64_t m_step = 0;
+    double m_loss = report::kNoValue;
+    double m_stepSeconds = report::kNoValue;
+    report::MetricSample m_evaluation;
+    std::optional<quant::QuantizedModel> m_scored;  ///< the network of m_evaluation, until the next step
+};
+
+std::int64_t LoopTrainer::countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch) {
+    if (options.steps > 0) return options.steps;
+    return std::max<std::int64_t>(1, std::llround(options.epochs * static_cast<double>(stepsPerEpoch)));
+}
+
+TrainerState LoopTrainer::save() const {
+    TrainerState state;
+    state.step = m_step;
+    addPart(state.tensors, kModelPart, m_executor->state());
+    for (const auto& [node, quantizer] : m_quantizers) {
+        addPart(state.tensors, quantizerPart(node), quantizer->state());
+        const int components = quantizer->hard(m_executor->weight(node)).components;
+        state.tensors.insert_or_assign(kComponentsPart + node,
+                                       fromDoubles({static_cast<double>(components)}));
+    }
+    addPart(state.tensors, kOptimizerPart, m_optimizer.state());
+    addPart(state.tensors, kRangePart, m_recorder.state());
+    state.tensors.insert_or_assign(kLossName, fromDoubles({m_loss}));
+    writeEvaluation(state.tensors, m_evaluation);
+    if (m_scored) {
+        for (const auto& [name, tensor] : m_scored->rest) {
+            if (isStatistic(name)) state.tensors.insert_or_assign(kScoredPart + name, tensor);
+        }
+    }
+    return state;
+}
+
+Status LoopTrainer::restore(const TrainerState& state) {
+    if (state.step < 0 || state.step > m_totalSteps) {
+        return fail("the checkpoint is of step {}, this job has {} steps", state.step, m_totalSteps);
+    }
+    BITLOOM_RETURN_IF_ERROR(m_executor->load(partOf(state.tensors, kModelPart)));
+    for (const auto& [node, quantizer] : m_quantizers) {
+        if (Status restored = quantizer->restore(partOf(state.tensors, quantizerPart(node))); !restored) {
+            return fail("{}: {}", node, restored.error().message);
+        }
+    }
+    // Restored quantizers may hold new tensors.
+    BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*m_executor, m_quantizers, m_options));
+    m_optimizer = Sgd(std::move(groups), m_options.nesterov);
+    BITLOOM_RETURN_IF_ERROR(m_optimizer.restore(partOf(state.tensors, kOptimizerPart)));
+    m_recorder.restore(partOf(state.tensors, kRangePart));
+    m_step = state.step;
+    m_stepSeconds = report::kNoValue;
+    m_evaluation = readEvaluation(state.tensors);
+    const auto loss = state.tensors.find(kLossName);
+    const std::vector<double> lossValue =
+        loss == state.tensors.end() ? std::vector<double>() : toDoubles(loss->second);
+    m_loss = lossValue.empty() ? report::kNoValue : lossValue.front();
+    m_scored.reset();
+    graph::StateDict statistics = partOf(state.tensors, kScoredPart);
+    if (m_evaluation.step == m_step && !statistics.empty()) {
+        quant::QuantizedModel model = quantizedModel();
+        addPart(model.rest, "", std::move(statistics));
+        m_scored = std::move(model);
+    }
+    return {};
+}
+
+quant::QuantizedModel LoopTrainer::quantizedModel() const {
+    if (m_scored) return *m_scored;
+    return hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
+}
+
+bool LoopTrainer::isEvaluationStep() const {
+    if (m_step == m_totalSteps) return true;
+    const std::int64_t every = m_options.evaluateEvery * m_stepsPerEpoch;
+    return m_step > 0 && every > 0 && m_step % every == 0;
+}
+
+report::MetricSample LoopTrainer::metricRow() const {
+    report::MetricSample row;
+    row.step = m_step;
+    row.epoch = static_cast<double>(m_step) / static_cast<double>(m_stepsPerEpoch);
+    row.loss = m_loss;
+    const double peak = m_quantizers.empty() ? m_options.rates.full : m_options.rates.weight;
+    row.learningRate = peak * rateFactor(m_options, m_step - 1, m_totalSteps);
+    row.stepSeconds = m_stepSeconds;
+    return row;
+}
+
+void LoopTrainer::record(Session& session, report::MetricSample row) const {
+    row.quantMse = m_recorder.record(session.sink, m_step);
+    session.sink.metric(row);
+}
+
+Status LoopTrainer::trainOneStep(Session& session) {
+    const Clock::time_point start = Clock::now();
+    BITLOOM_ASSIGN_OR_RETURN(const data::Batch batch, m_loader.next());
+    m_optimizer.clearGradients();
+    auto loss = forwardBackward(*m_executor, m_quantizers, batch, m_data.train->shape(),
+                                m_options.labelSmoothing, m_options.hardForward);
+    if (!loss) return fail("step {}: {}", m_step + 1, loss.error().message);
+    m_optimizer.step(rateFactor(m_options, m_step, m_totalSteps),
+                     momentumAt(m_options, m_step, m_totalSteps));
+    m_scored.reset();
+    m_loss = *loss;
+    ++m_step;
+    m_stepSeconds = secondsSince(start);
+    session.meter.stepTook(m_stepSeconds);
+    if (m_step % m_stepsPerEpoch == 0) {
+        session.sink.event(
+            {m_step, report::EventKind::Epoch, fmt::format("epoch {} done", m_step / m_stepsPerEpoch)});
+    }
+    if (!isEvaluationStep() && (m_step == 1 || m_step % m_recordEvery == 0)) record(session, metricRow());
+    return {};
+}
+
+Result<Accuracy> LoopTrainer::scoreSoft(const EvaluationProgress& progress) {
+    WeightOverrides soft;
+    {
+        const torch::NoGradGuard guard;
+        soft = trainingWeights(*m_executor, m_quantizers, /*hardForward=*/false);
+    }
+    return evaluate(*m_executor, *m_data.test, m_scorer.evaluationOptions(), soft, progress);
+}
+
+Status LoopTrainer::evaluateNow(Session& session) {
+    session.meter.report("evaluating", m_step);
+    const EvaluationProgress progress = [&](std::int64_t, std::int64_t) {
+        session.meter.report("evaluating", m_step);
+        return waitWhilePaused(session);
+    };
+    BITLOOM_ASSIGN_OR_RETURN(const Accuracy soft, scoreSoft(progress));
+    Accuracy hard = soft;
+    quant::QuantizedModel model =
+        hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
+    if (!m_quantizers.empty()) {
+        BITLOOM_RETURN_IF_ERROR(m_scorer.calibrate(model));
+        BITLOOM_ASSIGN_OR_RETURN(hard, m_scorer.evaluate(model.dequantize(), progress));
+    }
+    m_scored = std::move(model);
+    m_evaluation = metricRow();
+    m_evaluation.top1Soft = soft.top1;
+    m_evaluation.top1Hard = hard.top1;
+    m_evaluation.top5Hard = hard.top5;
+    m_evaluation.quantMse = m_recorder.record(session.sink, m_step);
+    session.sink.metric(m_evaluation);
+    session.sink.event({m_step, report::EventKind::Evaluation,
+                        fmt::format("top-1 {:.2f} % soft, {:.2f} % hard", soft.top1, hard.top1)});
+    return {};
+}
+
+Status LoopTrainer::saveNow(Session& session) {
+    const TrainerState state = save();
+    BITLOOM_RETURN_IF_ERROR(checkFinite(state));
+    BITLOOM_RETURN_IF_ERROR(session.saveCheckpoint(state));
+    session.saved = Clock::now();
+    session.sink.event({m_step, report::EventKind::Checkpoint, "checkpoint saved"});
+    return {};
+}
+
+Status LoopTrainer::stopped(Session& session) {
+    BITLOOM_RETURN_IF_ERROR(saveNow(session));
+    return Error{ErrorKind::Cancelled, fmt::format("stopped at step {} of {}", m_step, m_totalSteps)};
+}
+
+bool LoopTrainer::waitWhilePaused(Session& session) const {
+    if (!session.control.paused()) return !session.control.stopRequested();
+    session.sink.event({m_step, report::EventKind::Paused, "paused"});
+    session.meter.report("paused", m_step);
+    if (!session.control.waitWhilePaused()) return false;
+    session.sink.event({m_step, report::EventKind::Resumed, "resumed"});
+    return true;
+}
+
+Status LoopTrainer::loop(Session& session) {
+    const auto period = std::chrono::seconds(m_options.checkpointEverySeconds);
+    if (m_step == 0) m_recorder.record(session.sink, 0);
+    while (true) {
+        if (isEvaluationStep() && m_evaluation.step != m_step) {
+            const Status evaluated = evaluateNow(session);
+            if (!evaluated && evaluated.error().kind == ErrorKind::Cancelled) return stopped(session);
+            BITLOOM_RETURN_IF_ERROR(evaluated);
+        }
+        if (m_step == m_totalSteps) break;
+        if (Clock::now() - session.saved >= period) BITLOOM_RETURN_IF_ERROR(saveNow(session));
+        if (!waitWhilePaused(session)) return stopped(session);
+        BITLOOM_RETURN_IF_ERROR(trainOneStep(session));
+        session.meter.report("training", m_step);
+    }
+    BITLOOM_RETURN_IF_ERROR(saveNow(session));
+    session.sink.event({m_step, report::EventKind::Finished, fmt::format("finished after {} steps", m_step)});
+    return {};
+}
+
+Status LoopTrainer::run(report::ProgressSink& sink, JobControl& control,
+                        const SaveCheckpoint& saveCheckpoint) {
+    configureTorch(m_options.threads);
+    m_loader.seek(m_step / m_stepsPerEpoch, m_step % m_stepsPerEpoch);
+    Session session{sink, control, saveCheckpoint, ProgressMeter(sink, m_totalSteps)};
+    try {
+        return loop(session);
+    } catch (const c10::Error& error) {
+        return fail("step {}: libtorch: {}", m_step + 1, error.what_without_backtrace());
+    } catch (const std::bad_alloc&) {
+        return fail("step {}: out of memory; lower data.batch", m_step + 1);
+    }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph::StateDict& state,
+                                                 const quant::QuantizerOptions& quantizer,
+                                                 const TrainOptions& options, const TrainerData& data,
+                                                 int recordEvery, int bins) {
+    if (data.train->size() < data.batchSize) {
+        return usageError("data.batch is {} but the training set has {} images; lower data.batch",
+                          data.batchSize, data.train->size());
+    }
+    configureTorch(options.threads);
+    BITLOOM_ASSIGN_OR_RETURN(Scorer scorer, Scorer::create(graph, data, options));
+    BITLOOM_ASSIGN_OR_RETURN(auto executor, Executor::create(std::move(graph), options.device));
+    if (state.empty()) {
+        executor->initialize(options.seed);
+    } else {
+        BITLOOM_RETURN_IF_ERROR(executor->load(state));
+    }
+    BITLOOM_ASSIGN_OR_RETURN(
+        quant::QuantizerMap quantizers,
+        quant::makeQuantizers(executor->graph(), executor->state(), quantizer, options.seed));
+    BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*executor, quantizers, options));
+    return std::unique_ptr<Trainer>(std::make_unique<LoopTrainer>(
+        std::move(executor), std::move(quantizers), Sgd(std::move(groups), options.nesterov),
+        std::move(scorer), options, data, recordEvery, bins));
+}
+
+}  // namespace bitloom::train

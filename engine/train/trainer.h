@@ -1,5 +1,6 @@
-// The training loop: executor, quantizers, loader, optimizer, evaluation, snapshots. Reports to a ProgressSink, obeys a
-// JobControl within one step, and can be saved and restored so exactly that an interrupted run ends with the same bits.
+// The training loop: executor, quantizers, loader, optimizer, evaluation, snapshots. Reports to a
+// ProgressSink, obeys a JobControl within one step, and can be saved and restored so exactly that an
+// interrupted run ends with the same bits.
 #pragma once
 
 #include <functional>
@@ -18,7 +19,7 @@
 namespace bitloom::train {
 
 struct TrainerData {
-    const data::Dataset* train = nullptr;    ///< outlive the trainer
+    const data::Dataset* train = nullptr;  ///< outlive the trainer
     const data::Dataset* test = nullptr;
     data::Normalization normalization;
     int batchSize = 128;
@@ -28,20 +29,21 @@ struct TrainerData {
 
 /// Everything needed to continue bit-exactly.
 struct TrainerState {
-    graph::StateDict tensors;                ///< "model/...", "quantizer/<node>/...", "optimizer/<group>/<name>"
-    std::int64_t step = 0;                   ///< steps done
+    graph::StateDict tensors;  ///< named as state_layout.h says: "model/...", "quantizer/<node>/...", ...
+    std::int64_t step = 0;     ///< steps done
 };
 
-/// Called on the trainer's thread whenever a checkpoint is due; an error ends the training.
+/// Called on the trainer's thread whenever a checkpoint is due; an error ends the training. It never sees a
+/// state with weights that are not finite.
 using SaveCheckpoint = std::function<Status(const TrainerState&)>;
 
 class Trainer {
   public:
     /// `state` holds every parameter (empty: Kaiming initialisation from the seed). Initialises quantizers.
-    [[nodiscard]] static Result<std::unique_ptr<Trainer>> create(graph::Graph graph, const graph::StateDict& state,
-                                                                 const quant::QuantizerOptions& quantizer,
-                                                                 const TrainOptions& options, const TrainerData& data,
-                                                                 int recordEvery);
+    /// Snapshots and a metric row go to the sink every `recordEvery` steps; histograms have `bins` bins.
+    [[nodiscard]] static Result<std::unique_ptr<Trainer>> create(
+        graph::Graph graph, const graph::StateDict& state, const quant::QuantizerOptions& quantizer,
+        const TrainOptions& options, const TrainerData& data, int recordEvery, int bins = 256);
     virtual ~Trainer() = default;
 
     [[nodiscard]] virtual std::int64_t totalSteps() const = 0;
@@ -49,15 +51,20 @@ class Trainer {
     [[nodiscard]] virtual std::int64_t step() const = 0;
 
     [[nodiscard]] virtual TrainerState save() const = 0;
+    /// `state` comes from a trainer of the same job; errors name what does not fit.
     [[nodiscard]] virtual Status restore(const TrainerState& state) = 0;
 
-    /// Trains to the end, or until stop() (an error of kind Cancelled, after a checkpoint). NaN loss is an error that names
-    /// the first layer whose weights are not finite.
-    [[nodiscard]] virtual Status run(report::ProgressSink& sink, JobControl& control, const SaveCheckpoint& save) = 0;
+    /// Trains to the end, or until stop() (an error of kind Cancelled, after a checkpoint). NaN loss is an
+    /// error that names the first layer whose weights or gradients are not finite. Sends snapshots at step 0
+    /// (before training) and metric rows with snapshots at step 1, every `recordEvery`, at evaluations and at
+    /// the end.
+    [[nodiscard]] virtual Status run(report::ProgressSink& sink, JobControl& control,
+                                     const SaveCheckpoint& save) = 0;
 
-    /// Deployed network with the batch-norm statistics it was last scored with.
+    /// Deployed network with the batch-norm statistics it was last scored with, when that was at this step;
+    /// else with those of training.
     [[nodiscard]] virtual quant::QuantizedModel quantizedModel() const = 0;
-    /// Metric row of the last evaluation.
+    /// Metric row of the last evaluation; step -1 before the first.
     [[nodiscard]] virtual const report::MetricSample& lastEvaluation() const = 0;
 };
 

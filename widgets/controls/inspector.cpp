@@ -1,0 +1,340 @@
+// See inspector.h.
+#include "widgets/controls/inspector.h"
+
+#include <QComboBox>
+#include <QGridLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QPushButton>
+#include <QSignalBlocker>
+#include <QSpinBox>
+#include <QTableView>
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "widgets/format.h"
+#include "widgets/theme.h"
+
+namespace bitloom::widgets {
+namespace {
+
+struct FigureText {
+    const char* name;
+    const char* title;
+    const char* toolTip;
+};
+
+/// In the order of Inspector::Figure.
+constexpr std::array<FigureText, 8> kFigures = {{
+    {"shape", "Shape", "Output × input per group × height × width"},
+    {"weights", "Weights", "Number of weights"},
+    {"macs", "MACs", "Multiply-accumulates an image"},
+    {"bits", "Bits a weight", "Base-2 logarithm of the number of components, averaged over the mixtures"},
+    {"packedSize", "Packed size", "Bytes of packed indices and centroids; 4 bytes a weight in full precision"},
+    {"sparsity", "Sparsity", "Share of exact zeros among the hard weights"},
+    {"mse", "MSE", "Mean (w − Ψ)², weight units squared"},
+    {"gap", "Soft/hard gap", "Root mean square of Φ − Ψ over the standard deviation of w"},
+}};
+
+struct GradientText {
+    const char* name;
+    const char* title;
+    double report::GradientNorms::*norm;
+};
+
+constexpr std::array<GradientText, 5> kGradientTexts = {{
+    {"gradientWeight", "w", &report::GradientNorms::weight},
+    {"gradientMu", "μ", &report::GradientNorms::mu},
+    {"gradientSigma", "σ", &report::GradientNorms::sigma},
+    {"gradientPi", "π", &report::GradientNorms::pi},
+    {"gradientTau", "τ", &report::GradientNorms::tau},
+}};
+
+constexpr int kDefaultComponents = 16;
+
+QLabel* makeLabel(QWidget* parent, const QString& text, const char* role) {
+    auto* label = new QLabel(text, parent);
+    label->setProperty("role", QString::fromUtf8(role));
+    return label;
+}
+
+QLabel* makeValue(QWidget* parent, const char* name, const QString& toolTip) {
+    auto* label = new QLabel(noValueText(), parent);
+    label->setObjectName(QString::fromUtf8(name));
+    label->setToolTip(toolTip);
+    label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+QString shapeText(const std::vector<std::int64_t>& shape) {
+    QStringList parts;
+    for (const std::int64_t extent : shape) parts += QString::number(extent);
+    return parts.isEmpty() ? noValueText() : parts.join(QStringLiteral(" × "));
+}
+
+}  // namespace
+
+std::int64_t packedBytes(std::int64_t weights, const std::vector<report::Mixture>& mixtures) {
+    if (mixtures.empty()) return 4 * weights;
+    // Channels have equally many weights; each mixture may have its own number of components.
+    const auto count = static_cast<std::int64_t>(mixtures.size());
+    std::int64_t bits = 0;
+    std::int64_t centroids = 0;
+    for (const report::Mixture& mixture : mixtures) {
+        const std::size_t components = std::max<std::size_t>(1, mixture.components.size());
+        bits += std::bit_width(components - 1) * (weights / count);
+        centroids += static_cast<std::int64_t>(components);
+    }
+    return (bits + 7) / 8 + 4 * centroids;
+}
+
+Inspector::Inspector(QWidget* parent) : QWidget(parent) {
+    setObjectName(QStringLiteral("inspector"));
+    m_title = makeLabel(this, {}, "title");
+    m_title->setObjectName(QStringLiteral("layerName"));
+    m_title->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_title->setWordWrap(true);
+    m_subtitle = makeLabel(this, {}, "muted");
+    m_subtitle->setObjectName(QStringLiteral("layerOp"));
+    m_subtitle->setWordWrap(true);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(10, 8, 10, 8);
+    column->setSpacing(6);
+    column->addWidget(m_title);
+    column->addWidget(m_subtitle);
+    column->addWidget(makeFigures());
+    column->addWidget(makeCodebook(), 1);
+    column->addWidget(makeOverride());
+    // Takes the room that the codebook takes when there is a layer.
+    column->addSpacerItem(new QSpacerItem(0, 0, QSizePolicy::Minimum, QSizePolicy::Expanding));
+    showLayer();
+}
+
+QWidget* Inspector::makeFigures() {
+    m_figureBox = new QWidget(this);
+    auto* grid = new QGridLayout(m_figureBox);
+    grid->setContentsMargins(0, 4, 0, 4);
+    grid->setVerticalSpacing(3);
+    grid->setColumnStretch(1, 1);
+    int row = 0;
+    for (std::size_t i = 0; i < kFigures.size(); ++i, ++row) {
+        m_figures[i] = makeValue(m_figureBox, kFigures[i].name, QString::fromUtf8(kFigures[i].toolTip));
+        grid->addWidget(makeLabel(m_figureBox, QString::fromUtf8(kFigures[i].title), "muted"), row, 0);
+        grid->addWidget(m_figures[i], row, 1);
+    }
+    grid->setRowMinimumHeight(row, 24);
+    grid->addWidget(makeLabel(m_figureBox, tr("Gradient norms of the last step"), "section"), row++, 0, 1, 2, Qt::AlignBottom);
+    for (std::size_t i = 0; i < kGradientTexts.size(); ++i, ++row) {
+        const GradientText& text = kGradientTexts[i];
+        m_gradients[i] = makeValue(m_figureBox, text.name,
+                                   tr("L2 norm of the loss gradient with respect to %1").arg(QString::fromUtf8(text.title)));
+        grid->addWidget(makeLabel(m_figureBox, QStringLiteral("‖∂L/∂%1‖").arg(QString::fromUtf8(text.title)), "muted"), row, 0);
+        grid->addWidget(m_gradients[i], row, 1);
+    }
+    return m_figureBox;
+}
+
+QWidget* Inspector::makeCodebook() {
+    m_codebookBox = new QWidget(this);
+    m_codebookTitle = makeLabel(m_codebookBox, tr("Codebook"), "section");
+    m_codebookTitle->setObjectName(QStringLiteral("codebookTitle"));
+    m_table = new QTableView(m_codebookBox);
+    m_table->setObjectName(QStringLiteral("codebook"));
+    m_table->setToolTip(tr("Components of the mixture; a click marks one in the plot"));
+    m_table->setModel(&m_codebook);
+    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+    m_table->setShowGrid(false);
+    m_table->setIconSize({9, 9});
+    m_table->verticalHeader()->hide();
+    m_table->verticalHeader()->setDefaultSectionSize(m_table->fontMetrics().height() + 4);
+    m_table->horizontalHeader()->setHighlightSections(false);
+    m_table->horizontalHeader()->setMinimumSectionSize(30);
+    m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+    m_table->horizontalHeader()->setSectionResizeMode(CodebookModel::Count, QHeaderView::Stretch);
+    m_table->setMinimumWidth(m_table->fontMetrics().horizontalAdvance(QStringLiteral("000−0.00000.00000.00009 999 999")) + 110);
+    auto* column = new QVBoxLayout(m_codebookBox);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(4);
+    column->addWidget(m_codebookTitle);
+    column->addWidget(m_table, 1);
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
+            [this](const QModelIndex& index) { Q_EMIT componentSelected(index.isValid() ? index.row() : -1); });
+    return m_codebookBox;
+}
+
+QWidget* Inspector::makeOverride() {
+    m_overrideBox = new QWidget(this);
+    m_method = new QComboBox(m_overrideBox);
+    m_method->setObjectName(QStringLiteral("method"));
+    m_method->setToolTip(tr("How the next job quantizes this layer"));
+    m_method->addItem(tr("DGMS mixture"), QStringLiteral("dgms"));
+    m_method->addItem(tr("None (full precision)"), QStringLiteral("none"));
+    m_components = new QSpinBox(m_overrideBox);
+    m_components->setObjectName(QStringLiteral("components"));
+    m_components->setToolTip(tr("Components of the mixture: 4 are 2 bits, 16 are 4 bits"));
+    m_components->setRange(2, 256);
+    m_components->setValue(kDefaultComponents);
+    m_bits = makeLabel(m_overrideBox, {}, "muted");
+    m_bits->setObjectName(QStringLiteral("componentBits"));
+    m_overrideNote = makeLabel(m_overrideBox, {}, "muted");
+    m_overrideNote->setObjectName(QStringLiteral("overrideNote"));
+    m_overrideNote->setWordWrap(true);
+    const auto button = [this](const char* name, const QString& text, const QString& toolTip) {
+        auto* made = new QPushButton(text, m_overrideBox);
+        made->setObjectName(QString::fromUtf8(name));
+        made->setToolTip(toolTip);
+        return made;
+    };
+    m_apply = button("applyOverride", tr("Apply"), tr("Use this method for the layer in the next job"));
+    m_clear = button("clearOverride", tr("Use job default"), tr("Forget what was set for this layer"));
+    m_restore = button("restoreFullPrecision", tr("Restore full precision"), tr("Leave this layer unquantized"));
+    auto* grid = new QGridLayout(m_overrideBox);
+    grid->setContentsMargins(0, 4, 0, 0);
+    grid->setColumnStretch(1, 1);
+    grid->addWidget(makeLabel(m_overrideBox, tr("Next job"), "section"), 0, 0, 1, 3);
+    grid->addWidget(makeLabel(m_overrideBox, tr("Method"), "muted"), 1, 0);
+    grid->addWidget(m_method, 1, 1, 1, 2);
+    grid->addWidget(makeLabel(m_overrideBox, tr("Components"), "muted"), 2, 0);
+    grid->addWidget(m_components, 2, 1);
+    grid->addWidget(m_bits, 2, 2);
+    grid->addWidget(m_overrideNote, 3, 0, 1, 3);
+    auto* buttons = new QHBoxLayout;
+    buttons->addWidget(m_apply);
+    buttons->addWidget(m_clear);
+    grid->addLayout(buttons, 4, 0, 1, 3);
+    grid->addWidget(m_restore, 5, 0, 1, 3);
+    connectOverride();
+    return m_overrideBox;
+}
+
+void Inspector::connectOverride() {
+    connect(m_method, &QComboBox::currentIndexChanged, this, &Inspector::updateOverrideState);
+    connect(m_components, &QSpinBox::valueChanged, this, &Inspector::updateOverrideState);
+    const auto change = [this](const QString& method, int components) {
+        setOverride(std::pair(method, components));
+        Q_EMIT overrideChanged(QString::fromStdString(m_layer.name), method, components);
+    };
+    connect(m_apply, &QPushButton::clicked, this, [this, change] {
+        const QString method = m_method->currentData().toString();
+        change(method, method == QLatin1String("none") ? 0 : m_components->value());
+    });
+    connect(m_restore, &QPushButton::clicked, this, [change] { change(QStringLiteral("none"), 0); });
+    connect(m_clear, &QPushButton::clicked, this, [this] {
+        setOverride(std::nullopt);
+        Q_EMIT overrideCleared(QString::fromStdString(m_layer.name));
+    });
+}
+
+void Inspector::setLayer(const report::LayerInfo& layer) {
+    const bool other = layer.name != m_layer.name;
+    m_layer = layer;
+    m_snapshot.reset();
+    if (other) {
+        m_channel = 0;
+        setOverride(std::nullopt);
+    }
+    showLayer();
+}
+
+void Inspector::setSnapshot(report::LayerSnapshotPtr snapshot) {
+    if (snapshot && snapshot->layer != m_layer.name) snapshot.reset();
+    m_snapshot = std::move(snapshot);
+    showSnapshot();
+}
+
+void Inspector::setChannel(int channel) {
+    m_channel = std::max(0, channel);
+    showComponents();
+}
+
+void Inspector::selectComponent(int component) {
+    const QSignalBlocker quiet(this);
+    if (component < 0 || component >= m_codebook.rowCount()) {
+        m_table->setCurrentIndex({});
+        m_table->clearSelection();
+    } else {
+        m_table->selectRow(component);
+    }
+}
+
+void Inspector::setEditable(bool editable) {
+    m_editable = editable;
+    updateOverrideState();
+}
+
+void Inspector::setOverride(std::optional<std::pair<QString, int>> method) {
+    m_overridden = method.has_value();
+    const QSignalBlocker quietMethod(m_method);
+    const QSignalBlocker quietComponents(m_components);
+    if (method) {
+        m_method->setCurrentIndex(std::max(0, m_method->findData(method->first)));
+        if (method->second >= 2) m_components->setValue(method->second);
+    }
+    updateOverrideState();
+}
+
+void Inspector::showLayer() {
+    const bool any = !m_layer.name.empty();
+    m_title->setText(any ? QString::fromStdString(m_layer.name) : tr("No layer selected"));
+    m_subtitle->setText(any ? QString::fromStdString(m_layer.op) : tr("Choose a layer on the left to see its figures."));
+    m_figures[Shape]->setText(shapeText(m_layer.weightShape));
+    m_figures[Weights]->setText(formatCount(m_layer.weights));
+    m_figures[Macs]->setText(formatCount(m_layer.macs));
+    for (QWidget* box : {m_figureBox, m_codebookBox, m_overrideBox}) box->setVisible(any);
+    showSnapshot();
+    updateOverrideState();
+}
+
+void Inspector::showSnapshot() {
+    const report::LayerSnapshot* s = m_snapshot.get();
+    const bool quantized = s && !s->mixtures.empty();
+    const double missing = report::kNoValue;
+    m_figures[Bits]->setText(formatBits(s ? s->bits : m_layer.bits));
+    const std::int64_t bytes = s ? packedBytes(m_layer.weights, s->mixtures) : 0;
+    m_figures[PackedSize]->setText(s ? tr("%1 bytes").arg(formatCount(bytes)) : noValueText());
+    m_figures[SparsityFigure]->setText(
+        quantized ? formatFixed(100 * s->sparsity, 1) + QStringLiteral(" %") : noValueText());
+    m_figures[Mse]->setText(formatScientific(quantized ? s->mse : missing));
+    m_figures[Gap]->setText(formatFixed(quantized ? s->softHardGap : missing, 3));
+    for (std::size_t i = 0; i < m_gradients.size(); ++i) {
+        m_gradients[i]->setText(formatNumber(s ? s->gradients.*kGradientTexts[i].norm : missing, 3));
+    }
+    showComponents();
+}
+
+void Inspector::showComponents() {
+    const std::size_t channels = m_snapshot ? m_snapshot->mixtures.size() : 0;
+    const std::size_t channel = std::min<std::size_t>(static_cast<std::size_t>(m_channel), channels - (channels > 0));
+    const report::Mixture none;
+    const report::Mixture& mixture = channels > 0 ? m_snapshot->mixtures[channel] : none;
+    m_codebook.setMixture(mixture);
+    QString title = tr("Codebook");
+    if (channels > 1) title += tr(" of channel %1 of %2").arg(channel).arg(channels);
+    if (channels > 0) title += tr("  ·  τ = %1").arg(formatNumber(mixture.temperature, 3));
+    if (channels == 0) title = m_snapshot ? tr("No codebook: full precision") : tr("No codebook recorded yet");
+    m_codebookTitle->setText(title);
+    m_table->setEnabled(channels > 0);
+}
+
+void Inspector::updateOverrideState() {
+    const bool mixture = m_method->currentData().toString() == QLatin1String("dgms");
+    const bool editable = m_editable && !m_layer.name.empty();
+    const double bits = std::log2(m_components->value());
+    m_bits->setText(tr("= %1 bits").arg(formatBits(bits)));
+    for (QWidget* control : {static_cast<QWidget*>(m_method), static_cast<QWidget*>(m_apply)}) {
+        control->setEnabled(editable);
+    }
+    m_components->setEnabled(editable && mixture);
+    m_bits->setEnabled(editable && mixture);
+    m_clear->setEnabled(editable && m_overridden);
+    m_restore->setEnabled(editable);
+    m_overrideNote->setText(!m_editable     ? tr("Stop the job to change this.")
+                            : !m_overridden ? tr("This layer follows the job's default.")
+                            : mixture       ? tr("Set for this layer: %1 components.").arg(m_components->value())
+                                            : tr("Set for this layer: full precision."));
+}
+
+}  // namespace bitloom::widgets

@@ -1,0 +1,336 @@
+// The view around MixtureFigure: switches, read-out, mouse. New data only marks the figure stale; it is computed in
+// QCustomPlot's beforeReplot, so that a burst of snapshots costs one replot and a hidden plot none.
+#include "widgets/plots/mixture_plot.h"
+
+#include <QAction>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QSpinBox>
+#include <QVBoxLayout>
+
+#include "widgets/plots/export_button.h"
+#include "widgets/plots/mixture_figure.h"
+#include "widgets/theme.h"
+
+namespace bitloom::widgets {
+namespace {
+
+constexpr int kClickSlack = 3;  // pixels that the mouse may move between press and release of a click
+
+QToolButton* makeSwitch(QWidget* parent, QAction* action) {
+    auto* button = new QToolButton(parent);
+    button->setObjectName(action->objectName());
+    button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    button->setDefaultAction(action);
+    return button;
+}
+
+}  // namespace
+
+struct MixturePlot::Parts {
+    explicit Parts(MixturePlot& owner) : view(owner), figure(&owner) {}
+
+    void assemble();
+    QAction* addSwitch(const QString& name, const QString& text, const QString& toolTip, const QKeySequence& key);
+    QWidget* makeTools();
+    void connectMouse();
+    void invalidate();
+    void refresh();
+    void click(const QPointF& position);
+    void hover(const QPointF& position);
+    void leave();
+    [[nodiscard]] QString readOut(double weight) const;
+    [[nodiscard]] std::optional<double> weightAt(const QPointF& position) const;
+
+    MixturePlot& view;
+    MixtureFigure figure;
+    MixtureState state;
+    bool stale = false;
+    QPoint pressed;
+    QWidget* tools = nullptr;
+    QLabel* empty = nullptr;
+    QLabel* readOutLabel = nullptr;
+    QLabel* channelLabel = nullptr;
+    QSpinBox* channel = nullptr;
+    QAction* logSwitch = nullptr;
+    QAction* lockSwitch = nullptr;
+};
+
+void MixturePlot::Parts::assemble() {
+    view.setObjectName(QStringLiteral("mixturePlot"));
+    view.setBackgroundRole(QPalette::Base);
+    view.setAutoFillBackground(true);
+    logSwitch = addSwitch(QStringLiteral("log_scale"), tr("Log counts"), tr("Logarithmic counts (L)"), Qt::Key_L);
+    lockSwitch = addSwitch(QStringLiteral("lock"), tr("Lock axes"),
+                           tr("Keep the ranges when new data comes (K); double-click the plot to see all again"),
+                           Qt::Key_K);
+    empty = new QLabel(tr("Nothing to show yet.\nOpen a run or start a job, then choose a layer."), &view);
+    empty->setObjectName(QStringLiteral("emptyHint"));
+    empty->setAlignment(Qt::AlignCenter);
+    empty->setProperty("role", QStringLiteral("muted"));
+    tools = makeTools();
+    auto* column = new QVBoxLayout(&view);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    column->addWidget(tools);
+    column->addWidget(&figure.plot(), 1);
+    column->addWidget(empty, 1);
+    tools->hide();
+    figure.plot().hide();
+    connect(logSwitch, &QAction::toggled, &view, &MixturePlot::setLogCounts);
+    connect(lockSwitch, &QAction::toggled, &view, &MixturePlot::setAxesLocked);
+    connect(channel, &QSpinBox::valueChanged, &view, [this](int chosen) {
+        if (chosen == state.channel) return;
+        view.setChannel(chosen);
+        Q_EMIT view.channelChanged(chosen);
+    });
+    connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] { refresh(); });
+    connectMouse();
+}
+
+QAction* MixturePlot::Parts::addSwitch(const QString& name, const QString& text, const QString& toolTip,
+                                       const QKeySequence& key) {
+    auto* action = new QAction(icon(name), text, &view);
+    action->setObjectName(name);
+    action->setCheckable(true);
+    action->setToolTip(toolTip);
+    action->setShortcut(key);
+    action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+    view.addAction(action);
+    return action;
+}
+
+QWidget* MixturePlot::Parts::makeTools() {
+    auto* bar = new QWidget(&view);
+    auto* row = new QHBoxLayout(bar);
+    row->setContentsMargins(8, 4, 6, 4);
+    row->setSpacing(4);
+    readOutLabel = new QLabel(bar);
+    readOutLabel->setObjectName(QStringLiteral("readOut"));
+    readOutLabel->setToolTip(tr("Values under the mouse"));
+    readOutLabel->setProperty("role", QStringLiteral("muted"));
+    readOutLabel->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    channelLabel = new QLabel(tr("Channel"), bar);
+    channel = new QSpinBox(bar);
+    channel->setObjectName(QStringLiteral("channel"));
+    channel->setToolTip(tr("Output channel whose mixture is drawn (this layer has one mixture a channel)"));
+    row->addWidget(readOutLabel, 1);
+    row->addWidget(channelLabel);
+    row->addWidget(channel);
+    row->addWidget(makeSwitch(bar, logSwitch));
+    row->addWidget(makeSwitch(bar, lockSwitch));
+    auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
+    connect(exporter, &ExportButton::failed, &view, &MixturePlot::failed);
+    row->addWidget(exporter);
+    channelLabel->hide();
+    channel->hide();
+    leave();
+    return bar;
+}
+
+void MixturePlot::Parts::connectMouse() {
+    QCustomPlot* plot = &figure.plot();
+    plot->installEventFilter(&view);
+    connect(plot, &QCustomPlot::mousePress, &view, [this](QMouseEvent* event) { pressed = event->pos(); });
+    connect(plot, &QCustomPlot::mouseRelease, &view, [this](QMouseEvent* event) {
+        const bool moved = (event->pos() - pressed).manhattanLength() > kClickSlack;
+        if (event->button() == Qt::LeftButton && !moved) click(event->position());
+    });
+    connect(plot, &QCustomPlot::mouseMove, &view, [this](QMouseEvent* event) {
+        const bool dragged = (event->pos() - pressed).manhattanLength() > kClickSlack;
+        if (event->buttons() & Qt::LeftButton && dragged) view.setAxesLocked(true);
+        hover(event->position());
+    });
+    connect(plot, &QCustomPlot::mouseWheel, &view, [this](QWheelEvent* event) {
+        if (figure.legend().rect().contains(event->position().toPoint())) {
+            figure.legend().scroll(event->angleDelta().y() > 0 ? -3 : 3);
+            figure.plot().replot(QCustomPlot::rpQueuedReplot);
+        } else if (weightAt(event->position())) {
+            view.setAxesLocked(true);
+        }
+    });
+    connect(plot, &QCustomPlot::mouseDoubleClick, &view, [this] {
+        view.setAxesLocked(false);
+        invalidate();
+    });
+}
+
+void MixturePlot::Parts::invalidate() {
+    stale = true;
+    if (view.isVisible()) figure.plot().replot(QCustomPlot::rpQueuedReplot);
+}
+
+void MixturePlot::Parts::refresh() {
+    figure.fitLegend();
+    if (!stale || !state.snapshot) return;
+    stale = false;
+    figure.update(state);
+}
+
+std::optional<double> MixturePlot::Parts::weightAt(const QPointF& position) const {
+    for (const QCPAxisRect* rect : {&figure.countsRect(), &figure.mapRect()}) {
+        if (!rect->rect().contains(position.toPoint())) continue;
+        return rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
+    }
+    return std::nullopt;
+}
+
+void MixturePlot::Parts::click(const QPointF& position) {
+    const report::Mixture* mixture = state.mixture();
+    if (!mixture) return;
+    std::optional<int> hit = figure.legend().componentAt(position);
+    if (!hit) {
+        const auto weight = weightAt(position);
+        if (!weight) return;
+        hit = static_cast<int>(report::hardIndex(*mixture, *weight));
+    }
+    const int chosen = *hit == state.selected ? -1 : *hit;
+    view.selectComponent(chosen);
+    Q_EMIT view.componentSelected(chosen);
+}
+
+QString MixturePlot::Parts::readOut(double weight) const {
+    const report::LayerSnapshot& snapshot = *state.snapshot;
+    QString text = QStringLiteral("w = %1").arg(formatFixed(weight, 4));
+    if (const auto bin = binAt(snapshot.weights, weight)) {
+        text += QStringLiteral("   %1 weights in this bin").arg(formatCount(snapshot.weights.counts[*bin]));
+        if (*bin < snapshot.softWeights.counts.size()) {
+            text += QStringLiteral(", %1 soft").arg(formatCount(snapshot.softWeights.counts[*bin]));
+        }
+    }
+    if (const report::Mixture* mixture = state.mixture()) {
+        const std::size_t k = report::hardIndex(*mixture, weight);
+        text += QStringLiteral("   Φ = %1   Ψ = %2   k = %3 (r = %4)")
+                    .arg(formatFixed(report::softValue(*mixture, weight), 4),
+                         formatFixed(mixture->components[k].mu, 4))
+                    .arg(k)
+                    .arg(formatFixed(report::responsibilities(*mixture, weight)[k], 2));
+    }
+    return text;
+}
+
+void MixturePlot::Parts::hover(const QPointF& position) {
+    const auto weight = state.snapshot ? weightAt(position) : std::nullopt;
+    if (!weight) return leave();
+    readOutLabel->setText(readOut(*weight));
+    figure.setCursor(weight);
+}
+
+void MixturePlot::Parts::leave() {
+    readOutLabel->setText(tr("Point to read values, click to choose a component, wheel to zoom"));
+    figure.setCursor(std::nullopt);
+}
+
+MixturePlot::MixturePlot(QWidget* parent) : QWidget(parent), m_parts(std::make_unique<Parts>(*this)) {
+    m_parts->assemble();
+}
+
+MixturePlot::~MixturePlot() = default;
+
+void MixturePlot::setSnapshot(report::LayerSnapshotPtr snapshot) {
+    Parts& p = *m_parts;
+    const bool otherLayer = !snapshot || !p.state.snapshot || snapshot->layer != p.state.snapshot->layer;
+    p.state.snapshot = std::move(snapshot);
+    const bool any = p.state.snapshot != nullptr;
+    if (otherLayer) {
+        p.state.selected = -1;
+        setAxesLocked(false);
+    }
+    const int channels = any ? static_cast<int>(p.state.snapshot->mixtures.size()) : 0;
+    p.state.channel = std::clamp(p.state.channel, 0, std::max(0, channels - 1));
+    const QSignalBlocker quiet(p.channel);
+    p.channel->setRange(0, std::max(0, channels - 1));
+    p.channel->setValue(p.state.channel);
+    p.channel->setVisible(channels > 1);
+    p.channelLabel->setVisible(channels > 1);
+    p.tools->setVisible(any);
+    p.figure.plot().setVisible(any);
+    p.empty->setVisible(!any);
+    if (any) p.invalidate();
+}
+
+const report::LayerSnapshotPtr& MixturePlot::snapshot() const { return m_parts->state.snapshot; }
+
+void MixturePlot::setLogCounts(bool on) {
+    m_parts->logSwitch->setChecked(on);
+    if (m_parts->state.logCounts == on) return;
+    m_parts->state.logCounts = on;
+    m_parts->invalidate();
+}
+
+bool MixturePlot::logCounts() const { return m_parts->state.logCounts; }
+
+void MixturePlot::setChannel(int channel) {
+    Parts& p = *m_parts;
+    const int channels = p.state.snapshot ? static_cast<int>(p.state.snapshot->mixtures.size()) : 1;
+    const int wanted = std::clamp(channel, 0, std::max(0, channels - 1));
+    if (wanted == p.state.channel) return;
+    p.state.channel = wanted;
+    p.state.selected = -1;
+    p.channel->setValue(wanted);
+    p.invalidate();
+}
+
+int MixturePlot::channel() const { return m_parts->state.channel; }
+
+void MixturePlot::setAxesLocked(bool locked) {
+    m_parts->lockSwitch->setChecked(locked);
+    if (m_parts->state.axesLocked == locked) return;
+    m_parts->state.axesLocked = locked;
+    if (!locked) m_parts->invalidate();
+}
+
+bool MixturePlot::axesLocked() const { return m_parts->state.axesLocked; }
+
+void MixturePlot::selectComponent(int component) {
+    const report::Mixture* mixture = m_parts->state.mixture();
+    const int count = mixture ? static_cast<int>(mixture->components.size()) : 0;
+    const int wanted = component >= 0 && component < count ? component : -1;
+    if (wanted == m_parts->state.selected) return;
+    m_parts->state.selected = wanted;
+    m_parts->invalidate();
+}
+
+int MixturePlot::selectedComponent() const { return m_parts->state.selected; }
+
+QByteArray MixturePlot::csv() const {
+    const MixtureState& state = m_parts->state;
+    if (!state.snapshot) return {};
+    const report::LayerSnapshot& snapshot = *state.snapshot;
+    QByteArray text = "kind,index,low,high,weights,soft_weights,mu,pi,sigma\n";
+    const double width = snapshot.weights.binWidth();
+    for (std::size_t bin = 0; bin < snapshot.weights.counts.size(); ++bin) {
+        const double low = snapshot.weights.low + static_cast<double>(bin) * width;
+        const bool soft = bin < snapshot.softWeights.counts.size();
+        text += "bin," + QByteArray::number(static_cast<qulonglong>(bin)) + ',' + csvNumber(low) + ',' +
+                csvNumber(low + width) + ',' + QByteArray::number(snapshot.weights.counts[bin]) + ',' +
+                (soft ? QByteArray::number(snapshot.softWeights.counts[bin]) : QByteArray()) + ",,,\n";
+    }
+    const report::Mixture* mixture = state.mixture();
+    for (std::size_t k = 0; mixture && k < mixture->components.size(); ++k) {
+        const report::MixtureComponent& c = mixture->components[k];
+        text += "component," + QByteArray::number(static_cast<qulonglong>(k)) + ",,," +
+                QByteArray::number(static_cast<qlonglong>(c.count)) + ",," + csvNumber(c.mu) + ',' + csvNumber(c.pi) +
+                ',' + csvNumber(c.sigma) + '\n';
+    }
+    return text;
+}
+
+void MixturePlot::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    if (m_parts->stale) m_parts->invalidate();
+}
+
+void MixturePlot::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() != QEvent::PaletteChange || !m_parts) return;
+    m_parts->figure.restyle();
+    m_parts->invalidate();
+}
+
+bool MixturePlot::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::Leave) m_parts->leave();
+    return QWidget::eventFilter(watched, event);
+}
+
+}  // namespace bitloom::widgets

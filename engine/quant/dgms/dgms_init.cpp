@@ -1,0 +1,74 @@
+#include "engine/quant/dgms/dgms_init.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/quant/dgms/components.h"
+#include "engine/stats/kmeans1d.h"
+
+namespace bitloom::quant::dgms {
+namespace {
+
+constexpr double kEmpiricalSigma = 0.01;
+
+double deviationOf(std::span<const float> values) {
+    double mean = 0;
+    for (const float value : values)
+        mean += value;
+    mean /= static_cast<double>(values.size());
+    double squares = 0;
+    for (const float value : values)
+        squares += (value - mean) * (value - mean);
+    return std::sqrt(squares / static_cast<double>(std::max<std::size_t>(values.size() - 1, 1)));
+}
+
+/// Members' deviation from zero instead of from their centre.
+double deviationFromZero(const stats::Clusters& clusters, std::size_t index) {
+    const auto count = static_cast<double>(clusters.counts[index]);
+    const double centre = clusters.centres[index];
+    const double deviation = clusters.deviations[index];
+    return std::sqrt(deviation * deviation + count * centre * centre / std::max(count - 1, 1.0));
+}
+
+}  // namespace
+
+InitialMixture initialMixture(std::span<const float> values, int components, SigmaInit sigma) {
+    const stats::Clusters clusters = stats::kmeans1d(values, components);
+    const std::size_t found = clusters.centres.size();
+    const auto closer = [](double a, double b) { return std::abs(a) < std::abs(b); };
+    const auto zero =
+        static_cast<std::size_t>(std::min_element(clusters.centres.begin(), clusters.centres.end(), closer) -
+                                 clusters.centres.begin());
+    // With components to spare every distinct value keeps its own centre and zero becomes one more.
+    const bool zeroTakesCluster =
+        found == static_cast<std::size_t>(components) || clusters.centres[zero] == 0;
+    const auto total = static_cast<double>(values.size());
+    const double floor = std::max(kMinSigma, 1e-3 * deviationOf(values));
+
+    InitialMixture mixture;
+    const auto add = [&](double mu, double deviation, double count) {
+        mixture.mu.push_back(mu);
+        mixture.sigma.push_back(sigma == SigmaInit::Empirical ? kEmpiricalSigma : std::max(deviation, floor));
+        mixture.pi.push_back(count / total);
+    };
+    if (zeroTakesCluster) {
+        add(0, deviationFromZero(clusters, zero), static_cast<double>(clusters.counts[zero]));
+    } else {
+        add(0, 0, 0.5);  // nobody's component yet: less than one member, but its log exists
+    }
+    for (std::size_t i = 0; i < found; ++i) {
+        if (zeroTakesCluster && i == zero) continue;
+        add(clusters.centres[i], clusters.deviations[i], static_cast<double>(clusters.counts[i]));
+    }
+    return mixture;
+}
+
+void pad(InitialMixture& mixture, int components) {
+    while (static_cast<int>(mixture.mu.size()) < components) {
+        mixture.mu.push_back(0);
+        mixture.sigma.push_back(1);
+        mixture.pi.push_back(0);
+    }
+}
+
+}  // namespace bitloom::quant::dgms

@@ -1,0 +1,244 @@
+#include "engine/quant/dgms/dgms_quantizer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include <ATen/Parallel.h>
+
+#include "engine/quant/dgms/dgms_init.h"
+#include "engine/quant/dgms/hard_assignment.h"
+#include "engine/quant/dgms/mixture_reader.h"
+
+namespace bitloom::quant::dgms {
+namespace {
+
+constexpr std::int64_t kGrain = 16384;
+
+/// Row-major copy on the CPU (or the tensor itself when it is that already).
+torch::Tensor rowMajor(const torch::Tensor& weight) {
+    return weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+}
+
+std::span<const float> valuesOf(const torch::Tensor& rowMajorTensor) {
+    return {rowMajorTensor.data_ptr<float>(), static_cast<std::size_t>(rowMajorTensor.numel())};
+}
+
+torch::Tensor leaf(const std::vector<float>& values, std::vector<std::int64_t> shape, bool trained) {
+    return torch::tensor(values, torch::kFloat32).reshape(shape).set_requires_grad(trained);
+}
+
+MixtureTensors toTensors(const std::vector<InitialMixture>& mixtures, bool filterWise,
+                         const QuantizerOptions& options, bool trainTemperature) {
+    std::vector<float> mu;
+    std::vector<float> logSigma;
+    std::vector<float> logPi;
+    for (const InitialMixture& mixture : mixtures) {
+        for (std::size_t k = 0; k < mixture.mu.size(); ++k) {
+            if (k > 0) mu.push_back(static_cast<float>(mixture.mu[k]));
+            logSigma.push_back(static_cast<float>(std::log(mixture.sigma[k])));
+            logPi.push_back(static_cast<float>(mixture.pi[k] > 0 ? std::log(mixture.pi[k]) : kUnusedLogPi));
+        }
+    }
+    const auto components = static_cast<std::int64_t>(mixtures.front().mu.size());
+    const auto shape = [&](std::int64_t columns) {
+        if (!filterWise) return std::vector<std::int64_t>{columns};
+        return std::vector<std::int64_t>{static_cast<std::int64_t>(mixtures.size()), columns};
+    };
+    return {leaf(mu, shape(components - 1), true), leaf(logSigma, shape(components), true),
+            leaf(logPi, shape(components), true),
+            leaf({static_cast<float>(options.temperature)}, {1}, trainTemperature)};
+}
+
+graph::Tensor toGraphTensor(const torch::Tensor& tensor) {
+    const torch::Tensor local = rowMajor(tensor);
+    const std::span<const float> values = valuesOf(local);
+    return graph::Tensor::fromFloats(local.sizes().vec(), {values.begin(), values.end()});
+}
+
+/// Shape, dtype and finiteness of one entry of a saved state.
+Result<torch::Tensor> readEntry(const graph::StateDict& state, const char* name, const graph::Shape& shape) {
+    const auto entry = state.find(name);
+    if (entry == state.end()) return fail("dgms quantizer: the saved state has no \"{}\"", name);
+    const graph::Tensor& tensor = entry->second;
+    if (tensor.dtype != graph::DType::F32 || tensor.shape != shape) {
+        return fail(
+            "dgms quantizer: saved \"{}\" is {} {}, expected float32 {}; was the run started with other "
+            "quantizer options?",
+            name, graph::toText(tensor.dtype), graph::toText(tensor.shape), graph::toText(shape));
+    }
+    if (tensor.firstNonFinite() >= 0) {
+        return fail("dgms quantizer: saved \"{}\" is not finite at element {}", name,
+                    tensor.firstNonFinite());
+    }
+    const std::vector<float> values = tensor.toFloats();
+    return torch::tensor(values, torch::kFloat32).reshape(shape);
+}
+
+double gradientNorm(const torch::Tensor& parameter) {
+    if (!parameter.is_leaf() || !parameter.grad().defined()) return report::kNoValue;
+    return parameter.grad().detach().to(torch::kFloat64).norm().item<double>();
+}
+
+report::Mixture toReport(const Components& components) {
+    report::Mixture mixture;
+    mixture.temperature = components.temperature;
+    for (std::size_t k = 0; k < components.mu.size(); ++k) {
+        mixture.components.push_back({components.pi[k], components.mu[k], components.sigma[k], 0});
+    }
+    return mixture;
+}
+
+/// Fills sparsity, mse and the soft-hard gap of `snapshot`, and the counts of its mixtures.
+void addStatistics(report::LayerSnapshot& snapshot, std::span<const float> weights,
+                   std::span<const float> soft, const QuantizedTensor& hard) {
+    const std::vector<float> values = hard.dequantize();
+    const auto count = static_cast<double>(weights.size());
+    const std::size_t perGroup = weights.size() / snapshot.mixtures.size();
+    double sum = 0;
+    double squares = 0;
+    double gap = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        ++snapshot.mixtures[i / perGroup].components[hard.indices[i]].count;
+        const double weight = weights[i];
+        snapshot.mse += (weight - values[i]) * (weight - values[i]);
+        gap += (static_cast<double>(soft[i]) - values[i]) * (static_cast<double>(soft[i]) - values[i]);
+        sum += weight;
+        squares += weight * weight;
+    }
+    const double deviation = std::sqrt(std::max(squares / count - (sum / count) * (sum / count), 0.0));
+    snapshot.mse /= count;
+    snapshot.softHardGap = deviation > 0 ? std::sqrt(gap / count) / deviation : 0;
+    snapshot.sparsity = static_cast<double>(hard.zeros()) / count;
+}
+
+}  // namespace
+
+std::unique_ptr<Quantizer> DgmsQuantizer::make(const MethodRequest& request) {
+    const bool filterWise = request.options.granularity == Granularity::Filter;
+    const auto groups = static_cast<std::size_t>(filterWise ? request.shape.front() : 1);
+    const std::size_t perGroup = request.weight.size() / groups;
+    std::vector<InitialMixture> mixtures;
+    std::size_t components = 2;
+    for (std::size_t group = 0; group < groups; ++group) {
+        mixtures.push_back(initialMixture(request.weight.subspan(group * perGroup, perGroup),
+                                          request.layer.components, request.options.initSigma));
+        components = std::max(components, mixtures.back().mu.size());
+    }
+    for (InitialMixture& mixture : mixtures)
+        pad(mixture, static_cast<int>(components));
+    const bool trainTemperature = request.options.trainTemperature || request.options.parity;
+    return std::unique_ptr<Quantizer>(
+        new DgmsQuantizer(request, toTensors(mixtures, filterWise, request.options, trainTemperature)));
+}
+
+DgmsQuantizer::DgmsQuantizer(const MethodRequest& request, MixtureTensors mixture)
+    : m_groups(mixture.groups()),
+      m_trainTemperature(mixture.tau.requires_grad()),
+      m_options{request.options.parity, request.options.weightGradient},
+      m_histogramRange(stats::histogramRange(request.weight)),
+      m_mixture(std::move(mixture)) {}
+
+/// Takes back what an optimizer step moved out of bounds, so that a parameter cannot drift where it has no
+/// effect.
+void DgmsQuantizer::projectParameters() {
+    const torch::NoGradGuard guard;
+    m_mixture.logSigma.clamp_min_(std::log(kMinSigma));
+    m_mixture.tau.clamp_(kMinTemperature, kMaxTemperature);
+}
+
+torch::Tensor DgmsQuantizer::soft(const torch::Tensor& weight) {
+    projectParameters();
+    return softWeights(weight, m_mixture, m_options);
+}
+
+QuantizedTensor DgmsQuantizer::hard(const torch::Tensor& weight) const {
+    const torch::Tensor local = rowMajor(weight);
+    const std::span<const float> values = valuesOf(local);
+    const std::vector<Components> mixtures = readComponents(m_mixture, m_options.parity);
+    QuantizedTensor result;
+    result.shape = local.sizes().vec();
+    result.groups = static_cast<int>(m_groups);
+    result.components = mixtures.front().size();
+    result.indices.resize(values.size());
+    const auto perGroup = static_cast<std::int64_t>(values.size()) / m_groups;
+    for (std::int64_t group = 0; group < m_groups; ++group) {
+        const Components& components = mixtures[static_cast<std::size_t>(group)];
+        for (const double mu : components.mu)
+            result.codebook.push_back(static_cast<float>(mu));
+        const float* first = values.data() + group * perGroup;
+        std::uint8_t* target = result.indices.data() + group * perGroup;
+        const auto [low, high] = std::minmax_element(first, first + perGroup);
+        const auto cells = static_cast<int>(std::clamp<std::int64_t>(perGroup / 16, 1, 4096));
+        const HardAssigner assigner(components, *low, *high, cells);
+        at::parallel_for(0, perGroup, kGrain, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i)
+                target[i] = assigner.index(first[i]);
+        });
+    }
+    return result;
+}
+
+std::vector<QuantizerParameter> DgmsQuantizer::parameters() {
+    std::vector<QuantizerParameter> result{
+        {"mu", m_mixture.mu}, {"sigma", m_mixture.logSigma}, {"pi", m_mixture.logPi}};
+    if (m_trainTemperature) result.push_back({"tau", m_mixture.tau});
+    return result;
+}
+
+report::LayerSnapshot DgmsQuantizer::snapshot(const torch::Tensor& weight) const {
+    const torch::NoGradGuard guard;
+    const torch::Tensor local = rowMajor(weight);
+    const torch::Tensor soft = softWeights(local, m_mixture, m_options);
+    const std::span<const float> values = valuesOf(local);
+    report::LayerSnapshot snapshot;
+    for (const Components& components : readComponents(m_mixture, m_options.parity)) {
+        snapshot.mixtures.push_back(toReport(components));
+    }
+    snapshot.bits = std::log2(static_cast<double>(m_mixture.components()));
+    snapshot.weights = stats::buildHistogram(values, m_histogramRange);
+    snapshot.softWeights = stats::buildHistogram(valuesOf(soft), m_histogramRange);
+    addStatistics(snapshot, values, valuesOf(soft), hard(local));
+    snapshot.gradients = {gradientNorm(weight), gradientNorm(m_mixture.mu), gradientNorm(m_mixture.logSigma),
+                          gradientNorm(m_mixture.logPi), gradientNorm(m_mixture.tau)};
+    return snapshot;
+}
+
+graph::StateDict DgmsQuantizer::state() const {
+    graph::Tensor range{graph::DType::F64, {2}, std::vector<std::byte>(2 * sizeof(double))};
+    const std::array<double, 2> ends{m_histogramRange.low, m_histogramRange.high};
+    std::memcpy(range.bytes.data(), ends.data(), sizeof ends);
+    return {{"mu", toGraphTensor(m_mixture.mu)},
+            {"log_sigma", toGraphTensor(m_mixture.logSigma)},
+            {"log_pi", toGraphTensor(m_mixture.logPi)},
+            {"tau", toGraphTensor(m_mixture.tau)},
+            {"histogram_range", std::move(range)}};
+}
+
+Status DgmsQuantizer::restore(const graph::StateDict& state) {
+    // Everything is read and checked before anything changes.
+    BITLOOM_ASSIGN_OR_RETURN(const torch::Tensor mu, readEntry(state, "mu", m_mixture.mu.sizes().vec()));
+    BITLOOM_ASSIGN_OR_RETURN(const torch::Tensor logSigma,
+                             readEntry(state, "log_sigma", m_mixture.logSigma.sizes().vec()));
+    BITLOOM_ASSIGN_OR_RETURN(const torch::Tensor logPi,
+                             readEntry(state, "log_pi", m_mixture.logPi.sizes().vec()));
+    BITLOOM_ASSIGN_OR_RETURN(const torch::Tensor tau, readEntry(state, "tau", {1}));
+    const auto range = state.find("histogram_range");
+    if (range == state.end() || range->second.dtype != graph::DType::F64 ||
+        range->second.shape != graph::Shape{2} || range->second.firstNonFinite() >= 0) {
+        return fail("dgms quantizer: saved \"histogram_range\" is missing or not two finite float64 values");
+    }
+    std::array<double, 2> ends{};
+    std::memcpy(ends.data(), range->second.bytes.data(), sizeof ends);
+    if (!(ends[0] < ends[1])) return fail("dgms quantizer: saved \"histogram_range\" is empty");
+    const torch::NoGradGuard guard;
+    m_mixture.mu.copy_(mu);
+    m_mixture.logSigma.copy_(logSigma);
+    m_mixture.logPi.copy_(logPi);
+    m_mixture.tau.copy_(tau);
+    m_histogramRange = {ends[0], ends[1]};
+    return {};
+}
+
+}  // namespace bitloom::quant::dgms

@@ -1,0 +1,97 @@
+#include "app/capture.h"
+
+#include <QCoreApplication>
+#include <QMetaObject>
+#include <QPixmap>
+#include <cstdio>
+#include <utility>
+
+#include "widgets/plots/curves_plot.h"
+#include "widgets/plots/mixture_plot.h"
+#include "widgets/plots/render.h"
+
+namespace bitloom::app {
+
+namespace fs = std::filesystem;
+
+Status captureViews(MainWindow& window, const fs::path& folder) {
+    std::error_code problem;
+    fs::create_directories(folder, problem);
+    if (problem) {
+        return bitloom::fail("{}: cannot make this folder: {}. Choose another with --capture.",
+                             folder.string(), problem.message());
+    }
+    const ViewArea::View before = window.views().currentView();
+    for (const auto& [name, view] : window.captureTargets()) {
+        const QString path = QString::fromStdString((folder / (name.toStdString() + ".png")).string());
+        QString error;
+        // A view behind a tab has no size and nothing computed.
+        if (view == &window.views().curves()) window.views().setCurrentView(ViewArea::Curves);
+        if (view == &window.views().mixture()) window.views().setCurrentView(ViewArea::Mixture);
+        QCoreApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
+        // The window as it stands on the screen; single views in twice the resolution.
+        const bool saved =
+            view == &window ? window.grab().save(path) : widgets::renderToFile(*view, path, &error);
+        if (saved) continue;
+        if (error.isEmpty())
+            error = QStringLiteral("%1: cannot be written. Is the disk full or read-only?").arg(path);
+        return bitloom::fail("{}", error.toStdString());
+    }
+    window.views().setCurrentView(before);
+    return {};
+}
+
+Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, bool withJob)
+    : QObject(&window), m_window(window), m_folder(std::move(folder)) {
+    // Queued: what caused the signal has reached every widget, and they have painted, before the picture is
+    // taken.
+    const auto shootSoon = [this] {
+        if (!std::exchange(m_done, true))
+            QMetaObject::invokeMethod(this, &Capture::shoot, Qt::QueuedConnection);
+    };
+    connect(&window.session(), &Session::failed, this, &Capture::fail);
+    connect(&window.jobs(), &JobController::failed, this, &Capture::fail);
+    if (!withJob) {
+        connect(&window.session(), &Session::layersShown, this, shootSoon);
+        return;
+    }
+    connect(&window.session(), &Session::stepChanged, this, [this, untilStep, shootSoon](qint64 step) {
+        if (m_window.session().live() && untilStep >= 0 && step >= untilStep) shootSoon();
+    });
+    connect(&window.jobs(), &JobController::ended, this, [this, shootSoon](bool, const QString& message) {
+        if (m_done) {
+            end();
+        } else if (!message.isEmpty()) {  // otherwise failed() follows
+            shootSoon();
+        }
+    });
+}
+
+void Capture::shoot() {
+    const Status saved = captureViews(m_window, m_folder);
+    if (!saved) {
+        std::fprintf(stderr, "bitloom: %s\n", saved.error().message.c_str());
+        m_exitCode = 1;
+    }
+    if (m_window.jobs().host().busy()) {
+        m_window.jobs().host().stop();
+    } else {
+        end();
+    }
+}
+
+void Capture::fail(const QString& message) {
+    std::fprintf(stderr, "bitloom: %s\n", qPrintable(message));
+    m_exitCode = 1;
+    m_done = true;
+    if (!m_window.jobs().host().busy()) end();
+}
+
+void Capture::end() {
+    // Queued: exit() before the event loop runs would be forgotten.
+    QMetaObject::invokeMethod(
+        QCoreApplication::instance(), [code = m_exitCode] { QCoreApplication::exit(code); },
+        Qt::QueuedConnection);
+}
+
+}  // namespace bitloom::app

@@ -1,0 +1,171 @@
+// `bitloom report` and `bitloom export`: recorded runs.
+#include "app/cli_report.h"
+
+#include "app/cli_progress.h"
+#include "app/cli_signals.h"
+#include "app/cli_verbs.h"
+#include "engine/jobs/export_job.h"
+
+namespace bitloom::app {
+namespace {
+
+Json layerJson(const jobs::LayerReport& layer) {
+    return {{"name", layer.info.name},
+            {"op", layer.info.op},
+            {"shape", layer.info.weightShape},
+            {"weights", layer.info.weights},
+            {"macs", layer.info.macs},
+            {"quantized", layer.info.quantized},
+            {"bits", layer.info.bits},
+            {"sparsity", layer.sparsity},
+            {"mse", layer.mse},
+            {"soft_hard_gap", layer.softHardGap},
+            {"packed_bytes", layer.packedBytes}};
+}
+
+std::string layersText(const std::vector<jobs::LayerReport>& layers) {
+    Table table({"layer", "op", "weights", "bits", "sparsity", "MSE", "soft-hard gap", "bytes"});
+    for (const jobs::LayerReport& layer : layers) {
+        const bool quantized = layer.info.quantized;
+        table.add({layer.info.name, layer.info.op, fmt::format("{}", layer.info.weights),
+                   numberText(layer.info.bits, 3), quantized ? fmt::format("{:.3f}", layer.sparsity) : "-",
+                   quantized ? fmt::format("{:.3e}", layer.mse) : "-",
+                   quantized ? fmt::format("{:.4f}", layer.softHardGap) : "-",
+                   fmt::format("{}", layer.packedBytes)});
+    }
+    return table.text();
+}
+
+struct ReportOptions {
+    std::string run;
+    bool json = false;
+};
+
+int runReport(const ReportOptions& options) {
+    const auto report = jobs::reportRun(options.run);
+    if (!report) return reportError(report.error());
+    options.json ? printJson(toJson(*report)) : printText(toText(*report));
+    return 0;
+}
+
+struct ExportOptions {
+    jobs::ExportRequest request;
+    bool skipValidation = false;
+    bool json = false;
+};
+
+void print(const jobs::ExportResult& result) {
+    printText(fieldsText({{"File", result.path},
+                          {"Format", result.format},
+                          {"Size", bytesText(result.bytes)},
+                          {"As float32", bytesText(result.fp32Bytes)},
+                          {"Compression", fmt::format("{:.2f} x", result.compression)},
+                          {"Read back", result.identical ? "identical" : "DIFFERENT"},
+                          {"Top-1 of the run", percentText(result.top1Run)},
+                          {"Top-1 of the file", percentText(result.top1File)}}));
+}
+
+int runExport(const ExportOptions& options) {
+    JobControl control;
+    const StopOnSignal signals(control);
+    TerminalSink sink;
+    jobs::ExportRequest request = options.request;
+    request.validate = !options.skipValidation;
+    const auto result = jobs::runExportJob(request, sink, control);
+    if (!result) return reportError(result.error());
+    if (options.json) {
+        printJson({{"path", result->path},
+                   {"format", result->format},
+                   {"bytes", result->bytes},
+                   {"fp32_bytes", result->fp32Bytes},
+                   {"compression", result->compression},
+                   {"identical", result->identical},
+                   {"top1_run", result->top1Run},
+                   {"top1_file", result->top1File}});
+    } else {
+        print(*result);
+    }
+    return result->identical ? 0 : reportError(fail("{}: read back, it differs from the run", result->path));
+}
+
+}  // namespace
+
+Json toJson(const jobs::RunReport& report) {
+    const report::RunSummary& summary = report.summary;
+    Json json = {{"run", report.info.path},
+                 {"status", report::toText(summary.status)},
+                 {"arch", report.info.network.arch},
+                 {"steps", report.steps},
+                 {"total_steps", report.info.totalSteps},
+                 {"top1_fp32", summary.top1Fp32},
+                 {"top1_soft", summary.top1Soft},
+                 {"top1_hard", summary.top1Hard},
+                 {"top5_hard", summary.top5Hard},
+                 {"bits", summary.bits},
+                 {"sparsity", summary.sparsity},
+                 {"nonzero_params", summary.nonzeroParameters},
+                 {"compression_rate", summary.compressionRate},
+                 {"file_bytes", summary.fileBytes},
+                 {"file_compression", summary.fileCompression},
+                 {"mse", summary.mse},
+                 {"hash", summary.hash},
+                 {"seed", report.info.seed},
+                 {"version", report.info.version},
+                 {"host", report.info.host},
+                 {"started", report.info.started},
+                 {"command", report.info.command},
+                 {"layers", Json::array()}};
+    for (const jobs::LayerReport& layer : report.layers)
+        json["layers"].push_back(layerJson(layer));
+    return json;
+}
+
+std::string toText(const jobs::RunReport& report) {
+    const report::RunSummary& summary = report.summary;
+    const std::string fields =
+        fieldsText({{"Run", report.info.path},
+                    {"Status", fmt::format("{}, {} of {} steps", report::toText(summary.status), report.steps,
+                                           report.info.totalSteps)},
+                    {"Network", report.info.network.arch},
+                    {"Top-1 full precision", percentText(summary.top1Fp32)},
+                    {"Top-1 soft", percentText(summary.top1Soft)},
+                    {"Top-1 hard", percentText(summary.top1Hard)},
+                    {"Top-5 hard", percentText(summary.top5Hard)},
+                    {"Bits", numberText(summary.bits)},
+                    {"Sparsity", fmt::format("{:.4f}", summary.sparsity)},
+                    {"Non-zero parameters", fmt::format("{}", summary.nonzeroParameters)},
+                    {"Compression rate", numberText(summary.compressionRate)},
+                    {"Packed file", bytesText(summary.fileBytes)},
+                    {"File compression", numberText(summary.fileCompression)},
+                    {"Quantization MSE", numberText(summary.mse)},
+                    {"Hash", summary.hash}});
+    return fields + "\n" + layersText(report.layers);
+}
+
+void addReportVerb(VerbContext context) {
+    auto options = std::make_shared<ReportOptions>();
+    CLI::App* verb = addVerb<ReportOptions>(context, "report",
+                                            "Figures of a run: accuracies, bits, sparsity, bytes, layers",
+                                            "  bitloom report run.h5\n"
+                                            "  bitloom report run.h5 --json\n",
+                                            options, runReport);
+    verb->add_option("RUN", options->run, "Run file; finished, stopped or still being written")->required();
+    verb->add_flag("--json", options->json, "Print JSON");
+}
+
+void addExportVerb(VerbContext context) {
+    auto options = std::make_shared<ExportOptions>();
+    CLI::App* verb = addVerb<ExportOptions>(
+        context, "export", "Write a run's quantized network to a file, read it back and compare",
+        "  bitloom export run.h5 --to safetensors --out net.safetensors\n"
+        "  bitloom export run.h5 --to hdf5 --out net.h5 --no-check --json\n",
+        options, runExport);
+    verb->add_option("RUN", options->request.run, "Run file with its checkpoints beside it")->required();
+    verb->add_option("--to", options->request.to, fmt::format("{}", fmt::join(jobs::exportFormats(), " or ")))
+        ->required();
+    verb->add_option("--out", options->request.out, "File to write")->required();
+    verb->add_flag("--no-check", options->skipValidation, "Do not score the file on the run's test set");
+    verb->add_flag("--json", options->json, "Print JSON");
+}
+
+}  // namespace bitloom::app

@@ -1,0 +1,47 @@
+// One function a verb: declares its options and help on a subcommand and sets what runs when it is chosen.
+// Private to the command line.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "app/cli.h"
+
+namespace bitloom::app {
+
+/// What the chosen verb does; returns the exit code.
+using Action = std::function<int()>;
+
+/// What every verb needs to declare itself.
+struct VerbContext {
+    CLI::App& app;   ///< the whole command line
+    Action& chosen;  ///< set by the verb that was given
+    const FrontEnd& frontEnd;
+    std::string command;  ///< as typed, quoted for a shell
+};
+
+void addInspectVerb(VerbContext context);
+void addEvaluateVerb(VerbContext context);
+void addTrainVerb(VerbContext context);
+void addReportVerb(VerbContext context);
+void addPlotVerb(VerbContext context);
+void addExportVerb(VerbContext context);
+void addWindowVerb(VerbContext context);
+
+/// A subcommand with examples under its help. `options` live as long as the application does.
+template <class Options>
+CLI::App* addVerb(const VerbContext& context, const std::string& name, const std::string& help,
+                  const std::string& examples, std::shared_ptr<Options> options,
+                  std::function<int(const Options&)> run) {
+    CLI::App* verb = context.app.add_subcommand(name, help);
+    verb->footer("\nExamples:\n" + examples);
+    verb->callback([&chosen = context.chosen, options, run = std::move(run)] {
+        chosen = [options, run] { return run(*options); };
+    });
+    return verb;
+}
+
+}  // namespace bitloom::app

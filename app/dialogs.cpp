@@ -1,0 +1,80 @@
+#include "app/dialogs.h"
+
+#include <QCoreApplication>
+#include <QDialogButtonBox>
+#include <QFileDialog>
+#include <QMessageBox>
+#include <QPushButton>
+#include <QTextBrowser>
+#include <QVBoxLayout>
+
+#include "app/new_job_dialog.h"
+
+namespace bitloom::app {
+namespace {
+
+QString tr(const char* text) {
+    return QCoreApplication::translate("bitloom::app", text);
+}
+
+CloseAnswer askCloseWhileTraining(QWidget* parent) {
+    QMessageBox box(QMessageBox::Question, tr("Training is going on"),
+                    tr("Stop the training and close the window?"), QMessageBox::NoButton, parent);
+    box.setInformativeText(tr("Everything so far is saved; the run can be continued later from its file."));
+    QPushButton* stop = box.addButton(tr("Stop, save and close"), QMessageBox::AcceptRole);
+    QPushButton* keep = box.addButton(tr("Keep training"), QMessageBox::RejectRole);
+    box.setDefaultButton(keep);
+    box.setEscapeButton(keep);
+    box.exec();
+    return box.clickedButton() == stop ? CloseAnswer::StopAndSave : CloseAnswer::KeepTraining;
+}
+
+void showAbout(QWidget* parent) {
+    QMessageBox::about(
+        parent, tr("About Bitloom"),
+        tr("<h3>Bitloom %1</h3>"
+           "<p>A workbench for low-bit neural networks: watch quantization happen, layer by layer.</p>"
+           "<p>Free software under the GNU General Public License, version 3 or later "
+           "(GPL-3.0-or-later), without any warranty. Drawn with Qt and QCustomPlot, trained with "
+           "libtorch, recorded with HDF5.</p>")
+            .arg(QCoreApplication::applicationVersion()));
+}
+
+void showShortcuts(QWidget* parent, const QString& table) {
+    QDialog dialog(parent);
+    dialog.setWindowTitle(tr("Keyboard shortcuts"));
+    dialog.resize(560, 620);
+    auto* text = new QTextBrowser;
+    text->setHtml(table);
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
+    QObject::connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
+    auto* column = new QVBoxLayout(&dialog);
+    column->addWidget(text);
+    column->addWidget(buttons);
+    dialog.exec();
+}
+
+}  // namespace
+
+Dialogs standardDialogs() {
+    Dialogs dialogs;
+    dialogs.openFile = [](QWidget* parent, const QString& caption, const QString& folder,
+                          const QString& filter) {
+        return QFileDialog::getOpenFileName(parent, caption, folder, filter);
+    };
+    dialogs.saveFile = [](QWidget* parent, const QString& caption, const QString& file,
+                          const QString& filter) {
+        return QFileDialog::getSaveFileName(parent, caption, file, filter);
+    };
+    dialogs.newJob = [](QWidget* parent, const JobDraft& proposal) -> std::optional<JobDraft> {
+        NewJobDialog dialog(proposal, parent);
+        if (dialog.exec() != QDialog::Accepted) return std::nullopt;
+        return dialog.draft();
+    };
+    dialogs.closeWhileTraining = askCloseWhileTraining;
+    dialogs.about = showAbout;
+    dialogs.shortcuts = showShortcuts;
+    return dialogs;
+}
+
+}  // namespace bitloom::app

@@ -1,0 +1,136 @@
+#include "app/job_controller.h"
+
+#include <QFileInfo>
+#include <QLocale>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "engine/jobs/train_job.h"
+
+namespace bitloom::app {
+
+JobController::JobController(QObject* parent) : QObject(parent) {
+    connect(&m_host, &EngineHost::finished, this, &JobController::trainingEnded);
+    connect(&m_exports, &EngineHost::stateChanged, this, &JobController::exportingChanged);
+    connect(&m_exports, &EngineHost::delivered, this, [this](const Delivery& delivery) {
+        for (const std::string& line : delivery.log)
+            Q_EMIT logLine(QString::fromStdString(line));
+    });
+}
+
+void JobController::setDraft(std::optional<JobDraft> draft) {
+    m_draft = std::move(draft);
+    Q_EMIT draftChanged();
+}
+
+bool JobController::loadJob(const std::filesystem::path& path) {
+    auto spec = jobs::readJob(path);
+    if (!spec) {
+        Q_EMIT failed(QString::fromStdString(spec.error().message));
+        return false;
+    }
+    setDraft(JobDraft{std::move(*spec), std::filesystem::absolute(path), {}});
+    return true;
+}
+
+void JobController::setOverride(const std::string& layer, std::optional<quant::LayerOptions> options) {
+    if (!m_draft) return;
+    if (options) {
+        m_draft->spec.quantizer.layers[layer] = std::move(*options);
+    } else if (m_draft->spec.quantizer.layers.erase(layer) == 0) {
+        return;
+    }
+    m_draft->file.clear();
+    Q_EMIT draftChanged();
+}
+
+std::optional<quant::LayerOptions> JobController::overrideOf(const std::string& layer) const {
+    if (!m_draft) return std::nullopt;
+    const auto found = m_draft->spec.quantizer.layers.find(layer);
+    if (found == m_draft->spec.quantizer.layers.end()) return std::nullopt;
+    return found->second;
+}
+
+void JobController::start() {
+    if (m_host.busy() || !m_draft) return;
+    JobDraft job = *m_draft;
+    if (job.out.empty()) job.out = freshRunPath(job, defaultRunFolder());
+    auto command = prepare(job);
+    if (!command) {
+        Q_EMIT failed(QString::fromStdString(command.error().message));
+        return;
+    }
+    m_draft->file = job.file;
+    m_draft->out.clear();  // the next start makes another file
+    jobs::TrainRequest request{std::move(job.spec), job.out, std::move(*command)};
+    run(
+        [request = std::move(request)](report::ProgressSink& sink, JobControl& control) -> Status {
+            const auto summary = jobs::runTrainJob(request, sink, control);
+            return summary ? Status() : Status(summary.error());
+        },
+        job.out);
+}
+
+void JobController::continueRun(const std::filesystem::path& path) {
+    if (m_host.busy()) return;
+    run(
+        [path](report::ProgressSink& sink, JobControl& control) -> Status {
+            const auto summary = jobs::resumeTrainJob(path, sink, control);
+            return summary ? Status() : Status(summary.error());
+        },
+        path);
+}
+
+void JobController::run(EngineHost::Work work, const std::filesystem::path& out) {
+    m_running = out;
+    Q_EMIT started(QString::fromStdString(out.string()));
+    m_host.start(std::move(work));
+}
+
+void JobController::trainingEnded(const Status& outcome) {
+    const QString file = QString::fromStdString(m_running.string());
+    if (outcome) {
+        Q_EMIT ended(false, tr("Finished. The run is in %1").arg(file));
+    } else if (outcome.error().kind == ErrorKind::Cancelled) {
+        Q_EMIT ended(true, tr("Stopped and saved in %1. Job > Continue run goes on from there.").arg(file));
+    } else {
+        Q_EMIT ended(false, QString());
+        Q_EMIT failed(QString::fromStdString(outcome.error().message));
+    }
+}
+
+void JobController::exportRun(const jobs::ExportRequest& request) {
+    if (m_exports.busy()) return;
+    auto result = std::make_shared<std::optional<jobs::ExportResult>>();
+    connect(
+        &m_exports, &EngineHost::finished, this,
+        [this, result](const Status& outcome) {
+            if (outcome) {
+                Q_EMIT exported(**result);
+            } else {
+                Q_EMIT failed(QString::fromStdString(outcome.error().message));
+            }
+        },
+        Qt::SingleShotConnection);
+    m_exports.start([request, result](report::ProgressSink& sink, JobControl& control) -> Status {
+        BITLOOM_ASSIGN_OR_RETURN(*result, jobs::runExportJob(request, sink, control));
+        return {};
+    });
+}
+
+QString describe(const jobs::ExportResult& result) {
+    QString text =
+        QObject::tr("%1: %2 bytes on disk, %3 times smaller than float32 (%4 bytes). Read back: %5")
+            .arg(QString::fromStdString(result.path), QLocale::c().toString(qlonglong{result.bytes}),
+                 QString::number(result.compression, 'f', 2),
+                 QLocale::c().toString(qlonglong{result.fp32Bytes}),
+                 result.identical ? QObject::tr("identical, bit for bit") : QObject::tr("DIFFERENT"));
+    if (std::isfinite(result.top1File)) {
+        text += QObject::tr("; top-1 %1 %, the run recorded %2 %")
+                    .arg(QString::number(result.top1File, 'f', 2), QString::number(result.top1Run, 'f', 2));
+    }
+    return text;
+}
+
+}  // namespace bitloom::app

@@ -1,0 +1,67 @@
+// Holds the job that Start would run and runs it: train, continue, pause, stop, export. Failures leave by
+// failed(), never as a dialog. GUI thread; the jobs themselves run on the threads of two EngineHosts.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "app/engine_host.h"
+#include "app/job_draft.h"
+#include "engine/jobs/export_job.h"
+
+namespace bitloom::app {
+
+class JobController : public QObject {
+    Q_OBJECT
+
+  public:
+    explicit JobController(QObject* parent = nullptr);
+
+    [[nodiscard]] EngineHost& host() { return m_host; }
+    [[nodiscard]] const EngineHost& host() const { return m_host; }
+
+    /// Nothing until a job, weights or a run were opened.
+    [[nodiscard]] const std::optional<JobDraft>& draft() const { return m_draft; }
+    void setDraft(std::optional<JobDraft> draft);
+    /// Reads a job file; false when it has an error.
+    bool loadJob(const std::filesystem::path& path);
+
+    /// What the next job shall do with one layer; nothing follows the job's default.
+    void setOverride(const std::string& layer, std::optional<quant::LayerOptions> options);
+    [[nodiscard]] std::optional<quant::LayerOptions> overrideOf(const std::string& layer) const;
+
+    /// Runs the draft into its output file, or a new one in the default folder. No-op while a job runs.
+    void start();
+    /// Goes on with a stopped or killed run. No-op while a job runs.
+    void continueRun(const std::filesystem::path& run);
+    void exportRun(const jobs::ExportRequest& request);
+    [[nodiscard]] bool exporting() const { return m_exports.busy(); }
+
+  Q_SIGNALS:
+    void draftChanged();
+    void started(const QString& runFile);
+    void failed(const QString& message);
+    /// The training job has ended: finished or stopped (then `message` says where it was saved).
+    void ended(bool stopped, const QString& message);
+    void logLine(const QString& line);
+    void exported(const bitloom::jobs::ExportResult& result);
+    void exportingChanged();
+
+  private:
+    void run(EngineHost::Work work, const std::filesystem::path& out);
+    void trainingEnded(const Status& outcome);
+
+    std::optional<JobDraft> m_draft;
+    std::filesystem::path m_running;  ///< run file of the job at work
+    EngineHost m_host;
+    EngineHost m_exports;
+};
+
+/// One line with verdict and real bytes, as the log shows it.
+[[nodiscard]] QString describe(const jobs::ExportResult& result);
+
+}  // namespace bitloom::app

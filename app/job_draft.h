@@ -1,0 +1,45 @@
+// The job that the next press of Start runs: a job file as it is, a changed one, or one made in the window
+// from a weight file. Plain values, any thread.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/jobs/inspect_job.h"
+#include "engine/jobs/job_spec.h"
+
+namespace bitloom::app {
+
+struct JobDraft {
+    jobs::JobSpec spec;
+    std::filesystem::path file;  ///< where spec stands as it is; empty: changed, or made in the window
+    std::filesystem::path out;   ///< run file to write; empty: freshRunPath() chooses
+    bool guessed = false;        ///< defaults that no person has seen yet: Start asks first
+};
+
+/// How the rates and the schedule are chosen; see the recipes of the DGMS paper and of short runs.
+enum class Recipe { ShortRun, Paper };
+
+/// Sets what the recipe decides: rates, decay, gradient, initial sigma.
+void applyRecipe(Recipe recipe, jobs::JobSpec& spec);
+
+/// 4-bit DGMS of these weights on the generated images: what Start does when only weights were opened.
+[[nodiscard]] JobDraft draftForWeights(const jobs::InspectResult& weights);
+
+/// Where runs go unless told otherwise: "runs" in the working folder, or "Bitloom" among the person's
+/// documents when that cannot be written.
+[[nodiscard]] std::filesystem::path defaultRunFolder();
+
+/// A path in `folder` that does not exist, named after the job file or "<arch>-<components>". Creates
+/// nothing.
+[[nodiscard]] std::filesystem::path freshRunPath(const JobDraft& draft, const std::filesystem::path& folder);
+
+/// Makes sure that a job file says what `draft.spec` says (written beside the run when there is none yet) and
+/// that the folder of the run exists. Returns the command that repeats the job.
+[[nodiscard]] Result<std::string> prepare(JobDraft& draft);
+
+/// `text` as one word of a POSIX shell.
+[[nodiscard]] std::string shellWord(const std::string& text);
+
+}  // namespace bitloom::app

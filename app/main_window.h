@@ -1,0 +1,114 @@
+// The window: docks, views, menus, and the wiring between the session, the jobs and the widgets. It holds no
+// state of its own but what is on screen. GUI thread.
+#pragma once
+
+#include <QMainWindow>
+#include <QString>
+#include <filesystem>
+#include <vector>
+
+#include "app/dialogs.h"
+#include "app/job_controller.h"
+#include "app/session.h"
+#include "app/settings.h"
+#include "app/view_area.h"
+#include "app/window_actions.h"
+
+class QDockWidget;
+class QLabel;
+
+namespace bitloom::widgets {
+class ErrorBar;
+class Inspector;
+class JobBar;
+class LayersPanel;
+class LogPanel;
+class Timeline;
+}  // namespace bitloom::widgets
+
+namespace bitloom::app {
+
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+
+  public:
+    /// `settings` outlives the window.
+    MainWindow(Settings& settings, Dialogs dialogs);
+    ~MainWindow() override;
+
+    /// Opens a weight file, a run or a job (told by the suffix .toml).
+    void open(const std::filesystem::path& path);
+    /// What the Start button does: runs the prepared job, or asks for one.
+    void start();
+
+    /// "light", "dark" or "system", for this window alone; the menu also keeps the choice.
+    void setTheme(const QString& name);
+
+    [[nodiscard]] Session& session() { return m_session; }
+    [[nodiscard]] JobController& jobs() { return m_jobs; }
+    [[nodiscard]] ViewArea& views() { return *m_views; }
+    [[nodiscard]] WindowActions& actions() { return m_actions; }
+
+    /// What a capture saves, by name: window, mixture, curves, layers, inspector, timeline, log.
+    [[nodiscard]] std::vector<std::pair<QString, QWidget*>> captureTargets();
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+    void closeEvent(QCloseEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+
+  private:
+    void makeCentre();
+    void makeDocks();
+    QDockWidget* addDock(Qt::DockWidgetArea area, const char* name, const QString& title,
+                         const char* shortcut, QWidget* content);
+    void arrangeDocks();
+    void restoreLayout();
+    void saveLayout();
+
+    void connectFileActions();
+    void connectJobActions();
+    void connectViewActions();
+    void connectSession();
+    void connectWidgets();
+    void connectJobs();
+
+    void pickAndOpen(const QString& caption, const QString& filter);
+    void fillRecentMenu();
+    void askForJob();
+    void exportRun();
+    void saveView();
+
+    void openJob(const std::filesystem::path& path);
+    void adoptDraft();
+    void showOpened();
+    void showLayer();
+    void showLayers(const std::vector<report::LayerSnapshotPtr>& layers);
+    void showSteps();
+    void updateActions();
+    void updateTitle();
+    void tell(const QString& line);
+    void showError(const QString& message);
+
+    Settings& m_settings;
+    Dialogs m_dialogs;
+    Session m_session;
+    JobController m_jobs;
+    WindowActions m_actions;
+    ViewArea* m_views;
+    widgets::ErrorBar* m_errors;
+    widgets::JobBar* m_jobBar;
+    widgets::LayersPanel* m_layers;
+    widgets::Inspector* m_inspector;
+    widgets::Timeline* m_timeline;
+    widgets::LogPanel* m_log;
+    QLabel* m_networkLabel;
+    std::vector<QDockWidget*> m_docks;
+    bool m_arranged = false;   ///< the docks stand where settings or arrangeDocks() put them
+    bool m_keepDraft = false;  ///< the file being opened belongs to the job at hand
+    bool m_closeWhenStopped = false;
+    int m_percent = 0;  ///< of the running job
+};
+
+}  // namespace bitloom::app

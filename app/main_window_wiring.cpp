@@ -1,0 +1,392 @@
+// What happens when: the connections of MainWindow between actions, session, jobs and widgets.
+#include <QAction>
+#include <QDir>
+#include <QDockWidget>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMenu>
+#include <QMetaObject>
+#include <QSaveFile>
+#include <QStatusBar>
+#include <algorithm>
+
+#include "app/main_window.h"
+#include "widgets/controls/error_bar.h"
+#include "widgets/controls/inspector.h"
+#include "widgets/controls/job_bar.h"
+#include "widgets/controls/layers_panel.h"
+#include "widgets/controls/log_panel.h"
+#include "widgets/controls/timeline.h"
+#include "widgets/format.h"
+#include "widgets/plots/curves_plot.h"
+#include "widgets/plots/mixture_plot.h"
+#include "widgets/plots/render.h"
+
+namespace bitloom::app {
+
+namespace fs = std::filesystem;
+
+void MainWindow::connectFileActions() {
+    connect(m_actions.openWeights, &QAction::triggered, this, [this] {
+        pickAndOpen(tr("Open weights"),
+                    tr("Weights (*.pt *.pth *.th *.safetensors *.h5 *.hdf5);;All files (*)"));
+    });
+    connect(m_actions.openRun, &QAction::triggered, this,
+            [this] { pickAndOpen(tr("Open run"), tr("Runs (*.h5 *.hdf5);;All files (*)")); });
+    connect(m_actions.openJob, &QAction::triggered, this,
+            [this] { pickAndOpen(tr("Open job"), tr("Jobs (*.toml)")); });
+    connect(m_actions.recentMenu, &QMenu::aboutToShow, this, &MainWindow::fillRecentMenu);
+    connect(m_actions.clearRecent, &QAction::triggered, this, [this] { m_settings.clearRecentFiles(); });
+    connect(m_actions.exportRun, &QAction::triggered, this, &MainWindow::exportRun);
+    connect(m_actions.saveView, &QAction::triggered, this, &MainWindow::saveView);
+    connect(m_actions.quit, &QAction::triggered, this, &MainWindow::close);
+    connect(m_actions.about, &QAction::triggered, this, [this] { m_dialogs.about(this); });
+    connect(m_actions.shortcuts, &QAction::triggered, this,
+            [this] { m_dialogs.shortcuts(this, m_actions.shortcutTable()); });
+    fillRecentMenu();
+}
+
+void MainWindow::connectJobActions() {
+    connect(m_actions.newJob, &QAction::triggered, this, &MainWindow::askForJob);
+    connect(m_actions.start, &QAction::triggered, this, &MainWindow::start);
+    connect(m_actions.pause, &QAction::triggered, this, [this] {
+        if (m_jobs.host().state() == JobState::Paused) {
+            m_jobs.host().resume();
+        } else {
+            m_jobs.host().pause();
+        }
+    });
+    connect(m_actions.stop, &QAction::triggered, this, [this] { m_jobs.host().stop(); });
+    connect(m_actions.continueRun, &QAction::triggered, this, [this] {
+        m_errors->clear();
+        m_jobs.continueRun(m_session.path());
+    });
+}
+
+void MainWindow::connectViewActions() {
+    connect(m_actions.showMixture, &QAction::triggered, this,
+            [this] { m_views->setCurrentView(ViewArea::Mixture); });
+    connect(m_actions.showCurves, &QAction::triggered, this,
+            [this] { m_views->setCurrentView(ViewArea::Curves); });
+    connect(m_actions.sideBySide, &QAction::toggled, m_views, &ViewArea::setSideBySide);
+    connect(m_actions.sideBySide, &QAction::toggled, this,
+            [this](bool on) { m_settings.set(settings::kSideBySide, on); });
+    connect(m_actions.logCounts, &QAction::toggled, &m_views->mixture(), &widgets::MixturePlot::setLogCounts);
+    // The view has a switch of its own for the same thing.
+    auto* ownSwitch = m_views->mixture().findChild<QAction*>(QStringLiteral("log_scale"));
+    connect(ownSwitch, &QAction::toggled, m_actions.logCounts, &QAction::setChecked);
+    connect(m_actions.logCounts, &QAction::toggled, this,
+            [this](bool on) { m_settings.set(settings::kLogCounts, on); });
+    const std::pair<QAction*, const char*> themes[] = {
+        {m_actions.themeLight, "light"}, {m_actions.themeDark, "dark"}, {m_actions.themeSystem, "system"}};
+    for (const auto& [action, name] : themes) {
+        connect(action, &QAction::triggered, this, [this, theme = QString::fromLatin1(name)] {
+            m_settings.set(settings::kTheme, theme);
+            setTheme(theme);
+        });
+    }
+    connect(m_actions.resetLayout, &QAction::triggered, this, [this] {
+        m_actions.sideBySide->setChecked(false);
+        m_views->setSplit(settings::kSplit.fallback);
+        arrangeDocks();
+    });
+
+    connect(m_actions.play, &QAction::triggered, this,
+            [this] { m_timeline->setPlaying(!m_timeline->playing()); });
+    connect(m_actions.firstStep, &QAction::triggered, this,
+            [this] { m_session.showStep(m_session.steps().front()); });
+    connect(m_actions.previousStep, &QAction::triggered, this, [this] {
+        const auto& steps = m_session.steps();
+        const auto here = std::ranges::lower_bound(steps, m_session.step());
+        m_session.showStep(here == steps.begin() ? steps.front() : *(here - 1));
+    });
+    connect(m_actions.nextStep, &QAction::triggered, this, [this] {
+        const auto& steps = m_session.steps();
+        const auto next = std::ranges::upper_bound(steps, m_session.step());
+        m_session.showStep(next == steps.end() ? steps.back() : *next);
+    });
+    connect(m_actions.lastStep, &QAction::triggered, this, [this] {
+        if (m_session.growing()) {
+            m_session.setFollowing(true);
+        } else {
+            m_session.showStep(m_session.steps().back());
+        }
+    });
+}
+
+void MainWindow::connectSession() {
+    connect(&m_session, &Session::openingStarted, this,
+            [this](const QString& path) { statusBar()->showMessage(tr("Opening %1 ...").arg(path)); });
+    connect(&m_session, &Session::opened, this, &MainWindow::showOpened);
+    connect(&m_session, &Session::failed, this, &MainWindow::showError);
+    connect(&m_session, &Session::layerChanged, this, &MainWindow::showLayer);
+    connect(&m_session, &Session::layersShown, this, &MainWindow::showLayers);
+    connect(&m_session, &Session::stepChanged, this, [this](qint64 step) {
+        m_timeline->setCurrentStep(step);
+        m_views->curves().setCurrentStep(step);
+    });
+    connect(&m_session, &Session::followingChanged, m_timeline, &widgets::Timeline::setFollowing);
+    connect(&m_session, &Session::metricsReplaced, this,
+            [this] { m_views->curves().setMetrics(m_session.metrics()); });
+    connect(&m_session, &Session::metricsAppended, this,
+            [this](const std::vector<report::MetricSample>& rows) {
+                for (const report::MetricSample& row : rows)
+                    m_views->curves().appendMetric(row);
+            });
+    connect(&m_session, &Session::stepsChanged, this, &MainWindow::showSteps);
+    connect(&m_session, &Session::eventsChanged, this, [this] {
+        m_timeline->setEvents(m_session.events());
+        m_views->curves().setEvents(m_session.events());
+    });
+    connect(&m_session, &Session::summaryChanged, this, [this] {
+        m_jobBar->setSummary(m_session.summary());
+        m_views->curves().setFp32Accuracy(m_session.summary().top1Fp32);
+        updateTitle();
+    });
+}
+
+void MainWindow::connectWidgets() {
+    connect(m_layers, &widgets::LayersPanel::layerSelected, &m_session, &Session::selectLayer);
+    connect(m_timeline, &widgets::Timeline::stepRequested, &m_session, &Session::showStep);
+    connect(m_timeline, &widgets::Timeline::followingChanged, &m_session, &Session::setFollowing);
+    connect(&m_views->curves(), &widgets::CurvesPlot::stepSelected, &m_session, &Session::showStep);
+    connect(&m_views->mixture(), &widgets::MixturePlot::componentSelected, m_inspector,
+            &widgets::Inspector::selectComponent);
+    connect(m_inspector, &widgets::Inspector::componentSelected, &m_views->mixture(),
+            &widgets::MixturePlot::selectComponent);
+    connect(&m_views->mixture(), &widgets::MixturePlot::channelChanged, m_inspector,
+            &widgets::Inspector::setChannel);
+    connect(&m_views->mixture(), &widgets::MixturePlot::failed, this, &MainWindow::showError);
+    connect(&m_views->curves(), &widgets::CurvesPlot::failed, this, &MainWindow::showError);
+    connect(m_inspector, &widgets::Inspector::overrideChanged, this,
+            [this](const QString& layer, const QString& method, int components) {
+                quant::LayerOptions options = m_jobs.draft()->spec.quantizer.layer;
+                options.method = method.toStdString();
+                if (components > 0) options.components = components;
+                m_jobs.setOverride(layer.toStdString(), options);
+            });
+    connect(m_inspector, &widgets::Inspector::overrideCleared, this,
+            [this](const QString& layer) { m_jobs.setOverride(layer.toStdString(), std::nullopt); });
+}
+
+void MainWindow::connectJobs() {
+    connect(&m_jobs, &JobController::draftChanged, this, [this] {
+        showLayer();
+        updateActions();
+    });
+    connect(&m_jobs, &JobController::failed, this, [this](const QString& message) {
+        m_closeWhenStopped = false;
+        showError(message);
+    });
+    connect(&m_jobs, &JobController::logLine, m_log, &widgets::LogPanel::appendLine);
+    connect(&m_jobs, &JobController::exported, this,
+            [this](const jobs::ExportResult& result) { tell(describe(result)); });
+    connect(&m_jobs, &JobController::exportingChanged, this, &MainWindow::updateActions);
+    connect(&m_jobs, &JobController::started, this, [this](const QString& file) {
+        m_percent = 0;
+        m_settings.addRecentFile(file);
+        tell(tr("Started; the run is recorded in %1").arg(file));
+    });
+    connect(&m_jobs, &JobController::ended, this, [this](bool, const QString& message) {
+        m_session.endLive();
+        m_jobBar->setState(message.isEmpty() ? widgets::JobBar::State::Failed
+                                             : widgets::JobBar::State::Finished);
+        if (!message.isEmpty()) tell(message);
+        updateActions();
+        updateTitle();
+        QMetaObject::invokeMethod(
+            this,
+            [this] {
+                if (m_closeWhenStopped) close();
+            },
+            Qt::QueuedConnection);
+    });
+    connect(&m_jobs.host(), &EngineHost::stateChanged, this, [this](JobState state) {
+        constexpr widgets::JobBar::State kStates[] = {
+            widgets::JobBar::State::Idle, widgets::JobBar::State::Running, widgets::JobBar::State::Paused,
+            widgets::JobBar::State::Stopping};
+        m_jobBar->setState(kStates[static_cast<int>(state)]);
+        updateActions();
+        updateTitle();
+    });
+    connect(&m_jobs.host(), &EngineHost::delivered, this, [this](const Delivery& delivery) {
+        m_session.take(delivery);
+        for (const std::string& line : delivery.log)
+            m_log->appendLine(QString::fromStdString(line));
+        if (!delivery.progress) return;
+        m_jobBar->setProgress(*delivery.progress);
+        if (delivery.progress->totalSteps > 0) {
+            m_percent = static_cast<int>(100 * delivery.progress->step / delivery.progress->totalSteps);
+        }
+        updateTitle();
+    });
+}
+
+void MainWindow::pickAndOpen(const QString& caption, const QString& filter) {
+    const QString file = m_dialogs.openFile(this, caption, m_settings.get(settings::kFolder), filter);
+    if (file.isEmpty()) return;
+    m_settings.set(settings::kFolder, QFileInfo(file).absolutePath());
+    open(file.toStdString());
+}
+
+void MainWindow::fillRecentMenu() {
+    QMenu* menu = m_actions.recentMenu;
+    menu->clear();
+    int number = 1;
+    for (const QString& file : m_settings.get(settings::kRecentFiles)) {
+        QAction* action =
+            menu->addAction(QStringLiteral("&%1  %2").arg(number++ % 10).arg(QFileInfo(file).fileName()));
+        action->setToolTip(file);
+        action->setStatusTip(file);
+        connect(action, &QAction::triggered, this, [this, file] { open(file.toStdString()); });
+    }
+    menu->addSeparator();
+    menu->addAction(m_actions.clearRecent);
+    m_actions.clearRecent->setEnabled(number > 1);
+}
+
+void MainWindow::askForJob() {
+    const std::optional<JobDraft> job = m_dialogs.newJob(this, m_jobs.draft().value_or(JobDraft{}));
+    if (!job || m_jobs.host().busy()) return;
+    m_jobs.setDraft(job);
+    m_jobs.start();
+}
+
+void MainWindow::exportRun() {
+    const fs::path suggestion = fs::path(m_session.path()).replace_extension(".safetensors");
+    const QString file = m_dialogs.saveFile(this, tr("Export the quantized network"),
+                                            QString::fromStdString(suggestion.string()),
+                                            tr("safetensors (*.safetensors);;HDF5 (*.h5)"));
+    if (file.isEmpty()) return;
+    m_errors->clear();
+    jobs::ExportRequest request;
+    request.run = m_session.path();
+    request.out = file.toStdString();
+    const std::string suffix = request.out.extension().string();
+    request.to = suffix == ".h5" || suffix == ".hdf5" ? "hdf5" : "safetensors";
+    if (suffix.empty()) request.out += ".safetensors";
+    std::error_code ignored;
+    if (fs::equivalent(request.out, request.run, ignored)) {
+        showError(tr("%1 is the run itself. Choose another name for the export.").arg(file));
+        return;
+    }
+    tell(tr("Exporting to %1 ...").arg(QString::fromStdString(request.out.string())));
+    m_jobs.exportRun(request);
+}
+
+void MainWindow::saveView() {
+    const bool isMixture = m_views->currentView() == ViewArea::Mixture;
+    QString name = QFileInfo(QString::fromStdString(m_session.path().string())).completeBaseName();
+    name += isMixture ? QStringLiteral("-mixture-") + m_session.layer() : QStringLiteral("-curves");
+    const QString folder = m_settings.get(settings::kFolder);
+    const QString file =
+        m_dialogs.saveFile(this, tr("Save view as"), QDir(folder).filePath(name + QStringLiteral(".svg")),
+                           tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png);;Values (*.csv)"));
+    if (file.isEmpty()) return;
+    m_errors->clear();
+    QString error;
+    if (QFileInfo(file).suffix() == QLatin1String("csv")) {
+        const QByteArray csv = isMixture ? m_views->mixture().csv() : m_views->curves().csv();
+        QSaveFile out(file);
+        if (!out.open(QIODevice::WriteOnly) || out.write(csv) != csv.size() || !out.commit()) {
+            error = tr("%1: cannot be written: %2. Choose another folder.").arg(file, out.errorString());
+        }
+    } else {
+        widgets::renderToFile(m_views->currentWidget(), file, &error);
+    }
+    if (error.isEmpty()) {
+        tell(tr("Saved %1").arg(file));
+    } else {
+        showError(error);
+    }
+}
+
+void MainWindow::adoptDraft() {
+    if (m_session.live() || std::exchange(m_keepDraft, false)) return;
+    if (m_session.kind() == Session::Kind::Weights) {
+        m_jobs.setDraft(draftForWeights(m_session.weights()));
+        return;
+    }
+    const report::RunInfo& info = m_session.info();
+    auto spec = jobs::parseJob(info.jobToml, m_session.path().string(), m_session.path().parent_path());
+    if (spec) {
+        m_jobs.setDraft(JobDraft{std::move(*spec), {}, {}});
+    } else {
+        m_jobs.setDraft(std::nullopt);
+    }
+}
+
+void MainWindow::showOpened() {
+    const report::NetworkInfo& network = m_session.network();
+    m_errors->clear();
+    m_layers->setNetwork(network);
+    m_layers->selectLayer(m_session.layer());
+    m_views->curves().clear();
+    m_timeline->setPlaying(false);
+    m_timeline->setEvents({});
+    m_timeline->setStepsPerEpoch(m_session.info().stepsPerEpoch);
+    showSteps();
+    m_log->setCommand(QString::fromStdString(m_session.info().command));
+    m_jobBar->setSummary(m_session.summary());
+    m_networkLabel->setText(
+        network.layers.empty()
+            ? QString()
+            : tr("%1   %2 layers   %3 parameters   %4 MAC an image")
+                  .arg(network.arch.empty() ? tr("unknown network") : QString::fromStdString(network.arch))
+                  .arg(network.layers.size())
+                  .arg(widgets::formatCount(network.parameters), widgets::formatCount(network.macs)));
+    statusBar()->clearMessage();
+    if (!m_session.live()) {
+        const QString path = QString::fromStdString(m_session.path().string());
+        m_settings.addRecentFile(path);
+        tell(tr("Opened %1").arg(path));
+        const QString mapping = QString::fromStdString(m_session.weights().mapping).trimmed();
+        if (!mapping.isEmpty()) m_log->appendLine(mapping);
+    }
+    adoptDraft();
+    showLayer();
+    updateActions();
+    updateTitle();
+    if (m_session.kind() == Session::Kind::Run) m_timeline->setFocus();
+}
+
+void MainWindow::showLayer() {
+    m_layers->selectLayer(m_session.layer());
+    const report::LayerInfo* info = m_session.layerInfo(m_session.layer());
+    m_inspector->setLayer(info ? *info : report::LayerInfo{});
+    const std::optional<quant::LayerOptions> own = m_jobs.overrideOf(m_session.layer().toStdString());
+    if (own) {
+        m_inspector->setOverride(std::pair{QString::fromStdString(own->method), own->components});
+    } else {
+        m_inspector->setOverride(std::nullopt);
+    }
+    const report::LayerSnapshotPtr snapshot = m_session.snapshot(m_session.layer());
+    m_inspector->setSnapshot(snapshot);
+    m_views->mixture().setSnapshot(snapshot);
+}
+
+void MainWindow::showLayers(const std::vector<report::LayerSnapshotPtr>& layers) {
+    m_layers->setSnapshots(layers);
+    const std::string current = m_session.layer().toStdString();
+    std::vector<std::pair<QString, double>> gaps;
+    for (const report::LayerSnapshotPtr& layer : layers) {
+        gaps.emplace_back(QString::fromStdString(layer->layer), layer->softHardGap);
+        if (layer->layer != current) continue;
+        m_views->mixture().setSnapshot(layer);
+        m_inspector->setSnapshot(layer);
+    }
+    m_views->curves().setLayerGaps(gaps);
+}
+
+void MainWindow::showSteps() {
+    const auto& steps = m_session.steps();
+    const qint64 first = steps.empty() ? 0 : steps.front();
+    const qint64 recorded = steps.empty() ? 0 : steps.back();
+    m_timeline->setRange(
+        first, m_session.growing() ? std::max<qint64>(recorded, m_session.info().totalSteps) : recorded);
+    const bool wasEmpty = !m_actions.play->isEnabled();
+    m_timeline->setSteps(steps);
+    if (wasEmpty != steps.empty()) updateActions();
+}
+
+}  // namespace bitloom::app

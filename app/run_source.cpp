@@ -1,0 +1,74 @@
+#include "app/run_source.h"
+
+#include <utility>
+
+namespace bitloom::app {
+namespace {
+
+enum Lane { StepLane, ContentsLane };  // a scrub goes before a poll
+
+}  // namespace
+
+Result<RunContents> readContents(jobs::RunPlayback& playback) {
+    RunContents contents;
+    BITLOOM_RETURN_IF_ERROR(playback.refresh());
+    contents.info = playback.info();
+    BITLOOM_ASSIGN_OR_RETURN(contents.summary, playback.summary());
+    BITLOOM_ASSIGN_OR_RETURN(contents.metrics, playback.metrics());
+    BITLOOM_ASSIGN_OR_RETURN(contents.events, playback.events());
+    BITLOOM_ASSIGN_OR_RETURN(contents.steps, playback.steps());
+    return contents;
+}
+
+struct RunSource::Reader {
+    explicit Reader(std::unique_ptr<jobs::RunPlayback> opened) : playback(std::move(opened)) {}
+
+    std::unique_ptr<jobs::RunPlayback> playback;
+
+    Result<jobs::RunPlayback*> open(const std::filesystem::path& path) {
+        if (!playback) {
+            BITLOOM_ASSIGN_OR_RETURN(playback, jobs::RunPlayback::open(path));
+        }
+        return playback.get();
+    }
+};
+
+RunSource::RunSource(std::filesystem::path path, std::unique_ptr<jobs::RunPlayback> playback)
+    : m_path(std::move(path)), m_reader(std::make_shared<Reader>(std::move(playback))), m_worker(this) {}
+
+RunSource::~RunSource() = default;
+
+void RunSource::refresh() {
+    m_worker.submit(ContentsLane, [this, reader = m_reader, path = m_path]() -> LatestWorker::Completion {
+        auto contents = [&]() -> Result<RunContents> {
+            BITLOOM_ASSIGN_OR_RETURN(jobs::RunPlayback * playback, reader->open(path));
+            return readContents(*playback);
+        }();
+        return [this, contents = std::move(contents)] {
+            if (contents) {
+                Q_EMIT contentsRead(*contents);
+            } else {
+                Q_EMIT failed(QString::fromStdString(contents.error().message));
+            }
+        };
+    });
+}
+
+void RunSource::readStep(std::int64_t step) {
+    m_worker.submit(StepLane, [this, reader = m_reader, path = m_path, step]() -> LatestWorker::Completion {
+        auto layers = [&]() -> Result<std::vector<report::LayerSnapshotPtr>> {
+            BITLOOM_ASSIGN_OR_RETURN(jobs::RunPlayback * playback, reader->open(path));
+            BITLOOM_RETURN_IF_ERROR(playback->refresh());
+            return playback->layers(step);
+        }();
+        return [this, step, layers = std::move(layers)] {
+            if (layers) {
+                Q_EMIT stepRead(step, *layers);
+            } else {
+                Q_EMIT failed(QString::fromStdString(layers.error().message));
+            }
+        };
+    });
+}
+
+}  // namespace bitloom::app

@@ -1,0 +1,59 @@
+// One run file, read on a thread of its own: finished, or still being written by this or another process.
+// Requests come from the GUI thread and are answered there by signals; a request that has not begun is
+// replaced by a newer one.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "app/latest_worker.h"
+#include "engine/base/result.h"
+#include "engine/jobs/run_playback.h"
+
+namespace bitloom::app {
+
+/// Everything in a run file but the snapshots.
+struct RunContents {
+    report::RunInfo info;
+    report::RunSummary summary;
+    std::vector<report::MetricSample> metrics;
+    std::vector<report::RunEvent> events;
+    std::vector<std::int64_t> steps;  ///< recorded, ascending
+};
+
+/// Any thread, one at a time for a playback.
+[[nodiscard]] Result<RunContents> readContents(jobs::RunPlayback& playback);
+
+class RunSource : public QObject {
+    Q_OBJECT
+
+  public:
+    /// `playback` null: the first request opens the file, on the reader thread.
+    explicit RunSource(std::filesystem::path path, std::unique_ptr<jobs::RunPlayback> playback = nullptr);
+    ~RunSource() override;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+
+    /// Reads what the writer added; contentsRead() or failed() follows.
+    void refresh();
+    /// Reads every layer at the newest recorded step <= `step`; stepRead() or failed() follows.
+    void readStep(std::int64_t step);
+
+  Q_SIGNALS:
+    void contentsRead(const bitloom::app::RunContents& contents);
+    void stepRead(qint64 step, const std::vector<bitloom::report::LayerSnapshotPtr>& layers);
+    void failed(const QString& message);
+
+  private:
+    struct Reader;
+
+    std::filesystem::path m_path;
+    std::shared_ptr<Reader> m_reader;  ///< used on the worker only
+    LatestWorker m_worker;             ///< last member: its thread ends before the reader
+};
+
+}  // namespace bitloom::app

@@ -1,0 +1,77 @@
+// Every command of the window as a QAction: name, text, shortcut, tooltip, icon, and the menus they stand in.
+// What they do is connected by MainWindow.
+#pragma once
+
+#include <QString>
+#include <vector>
+
+class QAction;
+class QActionGroup;
+class QMainWindow;
+class QMenu;
+
+namespace bitloom::app {
+
+class WindowActions {
+  public:
+    /// The actions belong to `window`.
+    explicit WindowActions(QMainWindow& window);
+
+    /// Fills the menu bar; `docks` are the toggle actions of the dock widgets.
+    void makeMenus(const std::vector<QAction*>& docks);
+
+    [[nodiscard]] const std::vector<QAction*>& all() const { return m_all; }
+
+    /// Action, shortcut and purpose as an HTML table.
+    [[nodiscard]] QString shortcutTable() const;
+
+    QAction* openWeights;
+    QAction* openRun;
+    QAction* openJob;
+    QAction* clearRecent;
+    QAction* exportRun;
+    QAction* saveView;
+    QAction* quit;
+
+    QAction* newJob;
+    QAction* start;
+    QAction* pause;  ///< pauses and resumes
+    QAction* stop;
+    QAction* continueRun;
+
+    QAction* showMixture;
+    QAction* showCurves;
+    QAction* sideBySide;
+    QAction* logCounts;
+    QAction* themeLight;
+    QAction* themeDark;
+    QAction* themeSystem;
+    QAction* resetLayout;
+
+    QAction* play;
+    QAction* firstStep;
+    QAction* previousStep;
+    QAction* nextStep;
+    QAction* lastStep;
+
+    QAction* shortcuts;
+    QAction* about;
+
+    QMenu* recentMenu = nullptr;
+
+  private:
+    struct Face {
+        const char* name;
+        QString text;
+        const char* shortcut;
+        QString tip;
+        const char* icon = nullptr;
+    };
+    QAction* add(const Face& face);
+    QAction* addToggle(const Face& face);
+
+    QMainWindow& m_window;
+    std::vector<QAction*> m_all;
+};
+
+}  // namespace bitloom::app

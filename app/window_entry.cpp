@@ -1,0 +1,207 @@
+// The doors from the command line: sets up the Qt application for a display, for pictures or for one plot.
+#include "app/window_entry.h"
+
+#include <QApplication>
+#include <QFileInfo>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QTemporaryDir>
+#include <QTimer>
+#include <algorithm>
+#include <charconv>
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "app/capture.h"
+#include "app/main_window.h"
+#include "engine/base/atomic_file.h"
+#include "engine/base/text.h"
+#include "engine/jobs/run_playback.h"
+#include "engine/jobs/version.h"
+#include "widgets/plots/curves_plot.h"
+#include "widgets/plots/mixture_plot.h"
+#include "widgets/plots/render.h"
+#include "widgets/theme.h"
+
+namespace bitloom::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNoDisplay =
+    "bitloom: cannot open a window: no display can be reached. Set DISPLAY or WAYLAND_DISPLAY (ssh: -X), run "
+    "the job "
+    "without a window with 'bitloom train', or save pictures of every view with 'bitloom window ... "
+    "--capture FOLDER'.\n";
+
+void drawOffscreen() {
+    if (!qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
+}
+
+bool hasDisplay() {
+    return qEnvironmentVariableIsSet("QT_QPA_PLATFORM") || !qEnvironmentVariableIsEmpty("DISPLAY") ||
+           !qEnvironmentVariableIsEmpty("WAYLAND_DISPLAY");
+}
+
+/// Qt aborts when it cannot reach the display; a person gets a sentence and an exit code instead. What the
+/// offscreen platform says of its own limits is no news to somebody who asked for pictures.
+void explainMessage(QtMsgType type, const QMessageLogContext&, const QString& message) {
+    if (message.startsWith(QLatin1String("This plugin does not support"))) return;
+    std::fprintf(stderr, "bitloom: %s\n", qPrintable(message));
+    if (type != QtFatalMsg) return;
+    std::fputs(kNoDisplay, stderr);
+    std::_Exit(1);
+}
+
+/// The process's QApplication, made with a command line of its own unless there is one. Numbers stay in the C
+/// locale, as files need them.
+class Application {
+  public:
+    Application() {
+        if (QCoreApplication::instance()) return;
+        qInstallMessageHandler(explainMessage);
+        m_application = std::make_unique<QApplication>(m_count, m_arguments);
+        std::setlocale(LC_NUMERIC, "C");
+        QCoreApplication::setApplicationName(QStringLiteral("bitloom"));
+        QGuiApplication::setApplicationDisplayName(QStringLiteral("Bitloom"));
+        QCoreApplication::setApplicationVersion(QString::fromUtf8(jobs::version()));
+    }
+
+  private:
+    int m_count = 1;
+    char m_name[8] = "bitloom";
+    char* m_arguments[2] = {m_name, nullptr};
+    std::unique_ptr<QApplication> m_application;
+};
+
+/// One line of JSON for each visible control that has a name: where it is on the screen, for programs that
+/// drive the window.
+void printGeometry(MainWindow& window) {
+    for (const QWidget* widget : window.findChildren<QWidget*>()) {
+        if (!widget->isVisible() || widget->objectName().isEmpty() ||
+            widget->objectName().startsWith(QLatin1String("qt_")))
+            continue;
+        const QPoint corner = widget->mapToGlobal(QPoint(0, 0));
+        const QJsonObject line{{QStringLiteral("name"), widget->objectName()},
+                               {QStringLiteral("x"), corner.x()},
+                               {QStringLiteral("y"), corner.y()},
+                               {QStringLiteral("width"), widget->width()},
+                               {QStringLiteral("height"), widget->height()}};
+        std::printf("%s\n", QJsonDocument(line).toJson(QJsonDocument::Compact).constData());
+    }
+    std::fflush(stdout);
+}
+
+Result<std::int64_t> stepFromText(const std::string& text) {
+    if (text == "last") return std::numeric_limits<std::int64_t>::max();
+    std::int64_t step = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), step);
+    if (problem == std::errc() && end == text.data() + text.size() && step >= 0) return step;
+    return usageError("--step {}: not a step. Give a number from 0, or \"last\".", text);
+}
+
+Result<report::LayerSnapshotPtr> layerToPlot(jobs::RunPlayback& run, const PlotOptions& options,
+                                             std::int64_t step) {
+    if (!options.layer.empty()) {
+        std::vector<std::string> names;
+        for (const report::LayerInfo& layer : run.info().network.layers)
+            names.push_back(layer.name);
+        if (std::ranges::find(names, options.layer) == names.end()) {
+            return usageError("{}: no layer {}. Did you mean {}? Layers: {}", options.run, options.layer,
+                              nearestName(options.layer, names), joinNames(names));
+        }
+        return run.layer(options.layer, step);
+    }
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::LayerSnapshotPtr> layers, run.layers(step));
+    if (layers.empty())
+        return fail("{}: no layer is recorded yet. Plot it once the first step is done.", options.run);
+    const auto quantized =
+        std::ranges::find_if(layers, [](const report::LayerSnapshotPtr& l) { return !l->mixtures.empty(); });
+    return quantized == layers.end() ? layers.front() : *quantized;
+}
+
+Status save(QWidget& view, const QByteArray& csv, const PlotOptions& options) {
+    if (fs::path(options.out).extension() == ".csv") {
+        return writeFileAtomically(options.out,
+                                   std::string_view(csv.constData(), static_cast<std::size_t>(csv.size())));
+    }
+    view.resize(options.width, options.height);
+    QString error;
+    if (widgets::renderToFile(view, QString::fromStdString(options.out), &error)) return {};
+    return fail("{}", error.toStdString());
+}
+
+}  // namespace
+
+int runWindow(const WindowOptions& options) {
+    const bool capture = !options.captureFolder.empty();
+    if (capture) drawOffscreen();
+    if (!hasDisplay()) {
+        std::fputs(kNoDisplay, stderr);
+        return 1;
+    }
+    const Application application;
+    std::optional<QTemporaryDir>
+        scratch;  // a picture shows the default layout and leaves a person's own alone
+    if (capture) scratch.emplace();
+    Settings settings = capture ? Settings(scratch->filePath(QStringLiteral("settings.ini"))) : Settings();
+    if (capture) settings.set(settings::kTheme, QStringLiteral("light"));
+
+    MainWindow window(settings, standardDialogs());
+    if (!options.theme.empty()) window.setTheme(QString::fromStdString(options.theme));
+    std::optional<Capture> shooting;
+    if (capture) {
+        window.resize(Capture::kWidth, Capture::kHeight);
+        shooting.emplace(window, options.captureFolder, options.untilStep, options.start);
+    }
+    window.show();
+    if (!options.job.empty()) window.open(options.job);
+    if (std::optional<JobDraft> job = window.jobs().draft()) {
+        job->out = options.out;
+        if (capture && options.out.empty())
+            job->out = fs::path(options.captureFolder) / fs::path(options.job).stem().concat(".h5");
+        window.jobs().setDraft(std::move(job));
+    }
+    // Beside a job, the file is shown and the job stays; alone, it also prepares a job of its own.
+    if (!options.open.empty() && window.jobs().draft())
+        window.session().open(options.open);
+    else if (!options.open.empty())
+        window.open(options.open);
+    if (options.start && window.jobs().draft()) window.start();
+    if (options.printGeometry) QTimer::singleShot(0, &window, [&window] { printGeometry(window); });
+    return QApplication::exec();
+}
+
+Status plotRun(const PlotOptions& options) {
+    BITLOOM_ASSIGN_OR_RETURN(const std::int64_t step, stepFromText(options.step));
+    const bool mixture = options.view == "mixture";
+    if (!mixture && options.view != "curves") {
+        return usageError("--view {}: no such view. Views: mixture, curves.", options.view);
+    }
+    BITLOOM_ASSIGN_OR_RETURN(const std::unique_ptr<jobs::RunPlayback> run,
+                             jobs::RunPlayback::open(options.run));
+    drawOffscreen();
+    const Application application;
+    widgets::applyTheme(*qApp, options.theme == "dark" ? widgets::Theme::Dark : widgets::Theme::Light);
+    if (mixture) {
+        BITLOOM_ASSIGN_OR_RETURN(report::LayerSnapshotPtr layer, layerToPlot(*run, options, step));
+        widgets::MixturePlot view;
+        view.setSnapshot(std::move(layer));
+        return save(view, view.csv(), options);
+    }
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::MetricSample> metrics, run->metrics());
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::RunEvent> events, run->events());
+    widgets::CurvesPlot view;
+    view.setMetrics(metrics);
+    view.setEvents(events);
+    view.setFp32Accuracy(run->info().top1Fp32);
+    if (options.step != "last") view.setCurrentStep(step);
+    return save(view, view.csv(), options);
+}
+
+}  // namespace bitloom::app

@@ -1,0 +1,41 @@
+// The two doors from the command line into the window's library. Plain values, no Qt: the command line is
+// built and tested without it. Defined only where BITLOOM_GUI is set; both run on the process's main thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/base/result.h"
+
+namespace bitloom::app {
+
+struct WindowOptions {
+    std::string open;             ///< weight file or run file to show first; empty: none
+    std::string job;              ///< job file to load; empty: none
+    bool start = false;           ///< start the job at once
+    std::string captureFolder;    ///< save every view as a picture here, then exit; empty: stay open
+    std::int64_t untilStep = -1;  ///< capture once this step is shown; -1: when the job ends
+    std::string theme;            ///< "light", "dark"; empty: as last time
+    std::string out;              ///< run file of the job; empty: a new one in ./runs
+    bool printGeometry = false;   ///< print where each named control is, one line of JSON each, for programs
+                                  ///< that drive the window
+};
+
+struct PlotOptions {
+    std::string run;            ///< run file
+    std::string view;           ///< "mixture", "curves"
+    std::string layer;          ///< node name; empty: the first recorded layer
+    std::string step = "last";  ///< "last" or a step number
+    std::string out;            ///< .svg, .pdf or .png
+    std::string theme;          ///< "light" (also when empty) or "dark"
+    int width = 1200;           ///< pixels
+    int height = 800;           ///< pixels
+};
+
+/// Opens the window and returns the process's exit code when it closes.
+[[nodiscard]] int runWindow(const WindowOptions& options);
+
+/// Draws one view of a run into a file, without a display. Errors name the run, the layer or the view.
+[[nodiscard]] Status plotRun(const PlotOptions& options);
+
+}  // namespace bitloom::app

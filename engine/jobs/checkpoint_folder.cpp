@@ -1,0 +1,126 @@
+#include "engine/jobs/checkpoint_folder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "engine/base/hash.h"
+#include "engine/checkpoint/checkpoint.h"
+
+namespace bitloom::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "step-";
+constexpr std::string_view kSuffix = ".safetensors";
+constexpr std::size_t kKept = 2;
+constexpr const char* kRunKey = "run";
+constexpr const char* kHashKey = "hash";
+
+std::optional<std::int64_t> stepOf(const std::string& name) {
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
+    const std::string_view digits =
+        std::string_view(name).substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+    std::int64_t step = -1;
+    const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
+    if (code != std::errc() || end != digits.data() + digits.size() || step < 0) return std::nullopt;
+    return step;
+}
+
+std::string metadataOf(const checkpoint::Checkpoint& checkpoint, const char* key) {
+    const auto found = checkpoint.metadata.find(key);
+    return found == checkpoint.metadata.end() ? std::string() : found->second;
+}
+
+Status removeFile(const fs::path& path) {
+    std::error_code code;
+    fs::remove(path, code);
+    if (code) return fail("{}: cannot remove it: {}", path.string(), code.message());
+    return {};
+}
+
+}  // namespace
+
+std::string CheckpointFolder::identityOf(const report::RunInfo& info) {
+    const std::string text = info.started + "\n" + info.jobToml;
+    return hashText(hashBytes(std::as_bytes(std::span(text))));
+}
+
+CheckpointFolder::CheckpointFolder(const fs::path& run, std::string identity)
+    : m_path(run.string() + ".ckpt"), m_identity(std::move(identity)) {}
+
+std::vector<CheckpointFolder::Entry> CheckpointFolder::entries() const {
+    std::vector<Entry> found;
+    std::error_code ignored;
+    for (const fs::directory_entry& file : fs::directory_iterator(m_path, ignored)) {
+        if (const auto step = stepOf(file.path().filename().string())) found.push_back({*step, file.path()});
+    }
+    std::ranges::sort(found, std::greater(), &Entry::step);
+    return found;
+}
+
+Status CheckpointFolder::claim() {
+    std::error_code code;
+    fs::create_directories(m_path, code);
+    if (code) {
+        return fail("{}: cannot make the folder for checkpoints: {}; choose another --out", m_path.string(),
+                    code.message());
+    }
+    for (const fs::directory_entry& file : fs::directory_iterator(m_path, code)) {
+        const std::string name = file.path().filename().string();
+        if (name.starts_with(kPrefix) && name.find(".tmp") != std::string::npos) {
+            BITLOOM_RETURN_IF_ERROR(removeFile(file.path()));
+        }
+    }
+    for (const Entry& entry : entries()) {
+        const auto checkpoint = checkpoint::readCheckpoint(entry.path);
+        if (checkpoint && metadataOf(*checkpoint, kRunKey) == m_identity) continue;
+        BITLOOM_RETURN_IF_ERROR(removeFile(entry.path));
+    }
+    return {};
+}
+
+Status CheckpointFolder::save(const train::TrainerState& state) {
+    const fs::path path = m_path / fmt::format("{}{}{}", kPrefix, state.step, kSuffix);
+    const std::string hash = hashText(graph::hashState(state.tensors));
+    BITLOOM_RETURN_IF_ERROR(
+        checkpoint::writeSafetensors(path, state.tensors, {{kRunKey, m_identity}, {kHashKey, hash}}));
+    const std::vector<Entry> all = entries();
+    for (std::size_t i = kKept; i < all.size(); ++i) {
+        BITLOOM_RETURN_IF_ERROR(removeFile(all[i].path));
+    }
+    return {};
+}
+
+Result<train::TrainerState> CheckpointFolder::read(const Entry& entry) const {
+    BITLOOM_ASSIGN_OR_RETURN(checkpoint::Checkpoint checkpoint, checkpoint::readCheckpoint(entry.path));
+    if (metadataOf(checkpoint, kRunKey) != m_identity) {
+        return fail("{}: belongs to another run", entry.path.string());
+    }
+    if (metadataOf(checkpoint, kHashKey) != hashText(graph::hashState(checkpoint.tensors))) {
+        return fail("{}: its content does not match its hash", entry.path.string());
+    }
+    return train::TrainerState{std::move(checkpoint.tensors), entry.step};
+}
+
+Result<std::optional<train::TrainerState>> CheckpointFolder::newest(
+    const std::function<void(const std::string&)>& warn) const {
+    for (const Entry& entry : entries()) {
+        auto state = read(entry);
+        if (state) return std::optional(std::move(state).value());
+        warn(state.error().message);
+    }
+    return std::optional<train::TrainerState>();
+}
+
+Status CheckpointFolder::dropAfter(std::int64_t step) {
+    for (const Entry& entry : entries()) {
+        if (entry.step > step) BITLOOM_RETURN_IF_ERROR(removeFile(entry.path));
+    }
+    return {};
+}
+
+}  // namespace bitloom::jobs

@@ -1,0 +1,55 @@
+// The checkpoints of one run: <run file>.ckpt/step-N.safetensors, the newest two. Each file is written whole
+// or not at all, carries a hash of its content and the identity of its run. One thread.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/result.h"
+#include "engine/report/run.h"
+#include "engine/train/trainer.h"
+
+namespace bitloom::jobs {
+
+class CheckpointFolder {
+  public:
+    /// Tells the runs apart that were recorded under one name.
+    [[nodiscard]] static std::string identityOf(const report::RunInfo& info);
+
+    /// Touches nothing. `run`: the run file.
+    CheckpointFolder(const std::filesystem::path& run, std::string identity);
+
+    [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+
+    /// Makes the folder and empties it of other runs' checkpoints and of files that a killed process left
+    /// half written.
+    [[nodiscard]] Status claim();
+
+    /// Writes the state and removes all but the newest two. A failure leaves the earlier checkpoints as they
+    /// were.
+    [[nodiscard]] Status save(const train::TrainerState& state);
+
+    /// The newest whole checkpoint of this run, nothing when there is none. Each newer file that is damaged
+    /// goes to `warn` with the reason.
+    [[nodiscard]] Result<std::optional<train::TrainerState>> newest(
+        const std::function<void(const std::string&)>& warn) const;
+
+    /// Removes checkpoints later than `step`: a run that continues from there makes new ones.
+    [[nodiscard]] Status dropAfter(std::int64_t step);
+
+  private:
+    struct Entry {
+        std::int64_t step = 0;
+        std::filesystem::path path;
+    };
+    [[nodiscard]] std::vector<Entry> entries() const;  ///< newest first
+    [[nodiscard]] Result<train::TrainerState> read(const Entry& entry) const;
+
+    std::filesystem::path m_path;
+    std::string m_identity;
+};
+
+}  // namespace bitloom::jobs

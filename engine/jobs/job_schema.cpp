@@ -1,0 +1,410 @@
+#include "engine/jobs/job_schema.h"
+
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+namespace bitloom::jobs {
+namespace {
+
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+
+template <class Target, class Access>
+Key<Target> number(std::string name, std::string help, Access access, double low, double high) {
+    std::string expected = high == kUnbounded ? fmt::format("a number, at least {}", low)
+                                              : fmt::format("a number from {} to {}", low, high);
+    return {std::move(name), std::move(help), std::move(expected),
+            [=](const toml::node& node, Target& target) {
+                const auto value = node.value<double>();
+                if (!value || node.is_boolean() || !(*value >= low && *value <= high)) return false;
+                access(target) = *value;
+                return true;
+            },
+            [=](const Target& target) { return fmt::format("{}", access(target)); }};
+}
+
+template <class Target, class Access>
+Key<Target> integer(std::string name, std::string help, Access access, std::int64_t low, std::int64_t high) {
+    std::string expected = high == std::numeric_limits<std::int64_t>::max()
+                               ? fmt::format("an integer, at least {}", low)
+                               : fmt::format("an integer from {} to {}", low, high);
+    return {std::move(name), std::move(help), std::move(expected),
+            [=](const toml::node& node, Target& target) {
+                const auto value = node.value_exact<std::int64_t>();
+                if (!value || *value < low || *value > high) return false;
+                access(target) = static_cast<std::remove_reference_t<decltype(access(target))>>(*value);
+                return true;
+            },
+            [=](const Target& target) { return fmt::format("{}", access(target)); }};
+}
+
+template <class Target, class Access>
+Key<Target> boolean(std::string name, std::string help, Access access) {
+    return {std::move(name), std::move(help), "true or false",
+            [=](const toml::node& node, Target& target) {
+                const auto value = node.value_exact<bool>();
+                if (value) access(target) = *value;
+                return value.has_value();
+            },
+            [=](const Target& target) { return std::string(access(target) ? "true" : "false"); }};
+}
+
+template <class Target, class Access>
+Key<Target> text(std::string name, std::string help, Access access) {
+    return {std::move(name), std::move(help), "a string",
+            [=](const toml::node& node, Target& target) {
+                auto value = node.value_exact<std::string>();
+                if (value) access(target) = std::move(*value);
+                return value.has_value();
+            },
+            [=](const Target& target) { return quoteToml(access(target)); }};
+}
+
+template <class Value>
+using Choices = std::vector<std::pair<std::string, Value>>;
+
+template <class Target, class Value, class Access>
+Key<Target> choice(std::string name, std::string help, Choices<Value> choices, Access access) {
+    std::string expected = "one of";
+    for (const auto& [word, value] : choices)
+        expected += fmt::format("{} \"{}\"", &word == &choices[0].first ? "" : ",", word);
+    return {std::move(name), std::move(help), std::move(expected),
+            [=](const toml::node& node, Target& target) {
+                const auto given = node.value_exact<std::string>();
+                for (const auto& [word, value] : choices) {
+                    if (given != word) continue;
+                    access(target) = value;
+                    return true;
+                }
+                return false;
+            },
+            [=](const Target& target) {
+                for (const auto& [word, value] : choices) {
+                    if (access(target) == value) return quoteToml(word);
+                }
+                return std::string();
+            }};
+}
+
+/// A key that is read but never written, because another key holds the same fact.
+template <class Target>
+Key<Target> readOnly(Key<Target> key) {
+    key.write = [](const Target&) { return std::string(); };
+    return key;
+}
+
+/// bits, method and components of a LayerOptions found by `access`; names get `prefix`.
+template <class Target, class Access>
+void addLayerKeys(std::vector<Key<Target>>& keys, const std::string& prefix, Access access) {
+    keys.push_back(choice<Target, std::string>(
+        prefix + "method", "how weights are quantized; none: full precision",
+        {{"dgms", "dgms"}, {"none", "none"}}, [=](auto& target) -> auto& { return access(target).method; }));
+    keys.push_back(integer<Target>(
+        prefix + "components", "values a weight may take, zero included; 2^bits",
+        [=](auto& target) -> auto& { return access(target).components; }, 2, 256));
+    Key<Target> bits = readOnly(integer<Target>(
+        prefix + "bits", "bits a weight, instead of components",
+        [=](auto& target) -> auto& { return access(target).components; }, 1, 8));
+    const auto setBits = bits.set;
+    bits.set = [=](const toml::node& node, Target& target) {
+        if (!setBits(node, target)) return false;
+        access(target).components = 1 << access(target).components;
+        return true;
+    };
+    keys.push_back(std::move(bits));
+}
+
+#define BITLOOM_FIELD(path)  \
+    [](auto& job) -> auto& { \
+        return job.path;     \
+    }
+
+constexpr std::int64_t kMany = std::numeric_limits<std::int64_t>::max();
+constexpr int kManyInt = std::numeric_limits<int>::max();
+
+void addModelAndDataKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    keys.push_back(
+        text<Job>("model.arch", "network; empty: the one that fits the weights", BITLOOM_FIELD(model.arch)));
+    keys.push_back(text<Job>("model.weights", "weight file; empty: random initialisation",
+                             BITLOOM_FIELD(model.weights)));
+    keys.push_back(integer<Job>("model.classes", "outputs; 0: the network's own",
+                                BITLOOM_FIELD(model.classes), 0, 1000000));
+    keys.push_back(text<Job>("data.source", "cifar10:FOLDER, folder:FOLDER or generated[:SEED,TRAIN,TEST]",
+                             BITLOOM_FIELD(data.source)));
+    keys.push_back(integer<Job>("data.batch", "training images a step", BITLOOM_FIELD(data.batch), 1, 65536));
+    keys.push_back(
+        text<Job>("data.normalize", "cifar10, imagenet, half or none", BITLOOM_FIELD(data.normalize)));
+    keys.push_back(boolean<Job>("data.augment", "random crops and flips", BITLOOM_FIELD(data.augment)));
+    keys.push_back(
+        integer<Job>("data.threads", "threads that prepare batches", BITLOOM_FIELD(data.threads), 1, 256));
+}
+
+Key<JobSpec> excludeKey() {
+    return {"quantizer.exclude", "layers left in full precision; unset: first convolution and linear layers",
+            "an array of layer names",
+            [](const toml::node& node, JobSpec& job) {
+                const toml::array* array = node.as_array();
+                if (!array) return false;
+                std::vector<std::string> names;
+                for (const toml::node& element : *array) {
+                    const auto name = element.value_exact<std::string>();
+                    if (!name) return false;
+                    names.push_back(*name);
+                }
+                job.quantizer.exclude = std::move(names);
+                return true;
+            },
+            [](const JobSpec& job) {
+                if (!job.quantizer.exclude) return std::string();
+                std::string list;
+                for (const std::string& name : *job.quantizer.exclude)
+                    list += (list.empty() ? "" : ", ") + quoteToml(name);
+                return "[" + list + "]";
+            }};
+}
+
+void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    using namespace quant;
+    addLayerKeys<Job>(
+        keys, "quantizer.", [](auto& job) -> auto& { return job.quantizer.layer; });
+    keys.push_back(choice<Job, SigmaInit>("quantizer.init_sigma",
+                                          "sigma at the start: of each cluster, or 0.01",
+                                          {{"std", SigmaInit::Standard}, {"empirical", SigmaInit::Empirical}},
+                                          BITLOOM_FIELD(quantizer.initSigma)));
+    keys.push_back(number<Job>("quantizer.temperature", "tau of the second softmax",
+                               BITLOOM_FIELD(quantizer.temperature), 1e-3, 1));
+    keys.push_back(boolean<Job>("quantizer.train_temperature", "train tau, at train.rate_tau",
+                                BITLOOM_FIELD(quantizer.trainTemperature)));
+    keys.push_back(choice<Job, Granularity>("quantizer.granularity",
+                                            "one mixture a layer or one per output channel",
+                                            {{"layer", Granularity::Layer}, {"filter", Granularity::Filter}},
+                                            BITLOOM_FIELD(quantizer.granularity)));
+    keys.push_back(boolean<Job>("quantizer.parity", "the published code's forward pass",
+                                BITLOOM_FIELD(quantizer.parity)));
+    keys.push_back(choice<Job, WeightGradient>(
+        "quantizer.weight_gradient", "gradient of the latent weights",
+        {{"exact", WeightGradient::Exact}, {"straight-through", WeightGradient::StraightThrough}},
+        BITLOOM_FIELD(quantizer.weightGradient)));
+    keys.push_back(excludeKey());
+}
+
+Key<JobSpec> recipeKey() {
+    return readOnly<JobSpec>({"train.recipe",
+                              "defaults of this section: short runs, or the paper's settings",
+                              "one of \"short\", \"paper\"",
+                              [](const toml::node& node, JobSpec&) {
+                                  const auto recipe = node.value_exact<std::string>();
+                                  return recipe == "short" || recipe == "paper";
+                              },
+                              {}});
+}
+
+Key<JobSpec> epochsKey() {
+    Key<JobSpec> key =
+        number<JobSpec>("train.epochs", "passes over the training set", BITLOOM_FIELD(train.epochs), 0, 1e6);
+    const auto write = key.write;
+    key.write = [write](const JobSpec& job) { return job.train.steps > 0 ? std::string() : write(job); };
+    return key;
+}
+
+Key<JobSpec> stepsKey() {
+    Key<JobSpec> key = integer<JobSpec>("train.steps", "steps, instead of epochs", BITLOOM_FIELD(train.steps),
+                                        1, std::int64_t{1} << 40);
+    const auto write = key.write;
+    key.write = [write](const JobSpec& job) { return job.train.steps > 0 ? write(job) : std::string(); };
+    return key;
+}
+
+Key<JobSpec> milestonesKey() {
+    return {"train.milestones", "multi-step: shares of the run at which the rate drops to a tenth",
+            "an array of numbers from 0 to 1",
+            [](const toml::node& node, JobSpec& job) {
+                const toml::array* array = node.as_array();
+                if (!array) return false;
+                std::vector<double> milestones;
+                for (const toml::node& element : *array) {
+                    const auto value = element.value<double>();
+                    if (!value || !(*value >= 0 && *value <= 1)) return false;
+                    milestones.push_back(*value);
+                }
+                job.train.milestones = std::move(milestones);
+                return true;
+            },
+            [](const JobSpec& job) {
+                std::string list;
+                for (const double share : job.train.milestones) {
+                    list += fmt::format("{}{}", list.empty() ? "" : ", ", share);
+                }
+                return "[" + list + "]";
+            }};
+}
+
+void addScheduleKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    using train::Schedule;
+    keys.push_back(recipeKey());
+    keys.push_back(epochsKey());
+    keys.push_back(stepsKey());
+    keys.push_back(choice<Job, Schedule>("train.schedule", "course of the learning rate",
+                                         {{"one-cycle", Schedule::OneCycle},
+                                          {"cosine", Schedule::Cosine},
+                                          {"multi-step", Schedule::MultiStep},
+                                          {"constant", Schedule::Constant}},
+                                         BITLOOM_FIELD(train.schedule)));
+    keys.push_back(number<Job>("train.warmup", "one-cycle: share of the run that rises",
+                               BITLOOM_FIELD(train.warmup), 0, 1));
+    keys.push_back(milestonesKey());
+}
+
+void addOptimizerKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    keys.push_back(number<Job>("train.momentum", "of SGD", BITLOOM_FIELD(train.momentum), 0, 0.9999));
+    keys.push_back(boolean<Job>("train.cycle_momentum", "one-cycle: momentum 0.95 to 0.85 and back",
+                                BITLOOM_FIELD(train.cycleMomentum)));
+    keys.push_back(boolean<Job>("train.nesterov", "Nesterov momentum", BITLOOM_FIELD(train.nesterov)));
+    keys.push_back(
+        number<Job>("train.weight_decay", "of weights and biases", BITLOOM_FIELD(train.weightDecay), 0, 1));
+    keys.push_back(number<Job>("train.decay_batch_norm", "weight decay of batch norm",
+                               BITLOOM_FIELD(train.decayBatchNorm), 0, 1));
+    keys.push_back(number<Job>("train.decay_mixture", "weight decay of mu, sigma, pi, tau",
+                               BITLOOM_FIELD(train.decayMixture), 0, 1));
+    keys.push_back(number<Job>("train.label_smoothing", "share of the target spread over all classes",
+                               BITLOOM_FIELD(train.labelSmoothing), 0, 0.99));
+    keys.push_back(boolean<Job>("train.hard_forward", "train through the deployed weights",
+                                BITLOOM_FIELD(train.hardForward)));
+}
+
+/// `rate` for the three groups of an ordinary network; the special keys refine it.
+Key<JobSpec> rateKey() {
+    return readOnly<JobSpec>({"train.rate",
+                              "peak learning rate of rate_weight, rate_full and rate_batch_norm",
+                              "a number from 0 to 100",
+                              [](const toml::node& node, JobSpec& job) {
+                                  const auto value = node.value<double>();
+                                  if (!value || node.is_boolean() || !(*value >= 0 && *value <= 100))
+                                      return false;
+                                  job.train.rates.weight = job.train.rates.full = job.train.rates.batchNorm =
+                                      *value;
+                                  return true;
+                              },
+                              {}});
+}
+
+void addRateKeys(std::vector<Key<JobSpec>>& keys) {
+    const auto add = [&](const char* name, const char* help, auto access) {
+        keys.push_back(number<JobSpec>(name, help, access, 0, 100));
+    };
+    keys.push_back(rateKey());
+    add("train.rate_weight", "latent weights of quantized layers; 0 freezes, here and below",
+        BITLOOM_FIELD(train.rates.weight));
+    add("train.rate_full", "weights and biases of full-precision layers", BITLOOM_FIELD(train.rates.full));
+    add("train.rate_batch_norm", "batch-norm scale and shift", BITLOOM_FIELD(train.rates.batchNorm));
+    add("train.rate_mu", "centroids", BITLOOM_FIELD(train.rates.mu));
+    add("train.rate_sigma", "standard deviations", BITLOOM_FIELD(train.rates.sigma));
+    add("train.rate_pi", "mixing weights", BITLOOM_FIELD(train.rates.pi));
+    add("train.rate_tau", "temperature, with quantizer.train_temperature", BITLOOM_FIELD(train.rates.tau));
+}
+
+void addRunKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    keys.push_back(integer<Job>("train.seed", "of everything random", BITLOOM_FIELD(train.seed), 0, kMany));
+    keys.push_back(integer<Job>("train.threads", "threads that compute; 0: all cores",
+                                BITLOOM_FIELD(train.threads), 0, 4096));
+    keys.push_back(text<Job>("train.device", "cpu, cuda or cuda:N", BITLOOM_FIELD(train.device)));
+    keys.push_back(integer<Job>("train.evaluate_every", "epochs between evaluations; 0: only at the end",
+                                BITLOOM_FIELD(train.evaluateEvery), 0, kManyInt));
+    keys.push_back(integer<Job>("train.evaluate_images", "test images scored; 0: all",
+                                BITLOOM_FIELD(train.evaluateImages), 0, kMany));
+    keys.push_back(integer<Job>("train.batch_norm_batches",
+                                "batches that re-estimate batch norm before scoring; 0: none",
+                                BITLOOM_FIELD(train.batchNormBatches), 0, 100000));
+    keys.push_back(integer<Job>("train.checkpoint_every_seconds", "time between checkpoints; 0: every step",
+                                BITLOOM_FIELD(train.checkpointEverySeconds), 0, 86400));
+    keys.push_back(
+        integer<Job>("record.every", "steps between snapshots", BITLOOM_FIELD(record.every), 1, kManyInt));
+    Key<Job> bins = integer<Job>("record.bins", "bins of histograms", BITLOOM_FIELD(record.bins), 32, 256);
+    const auto setBins = bins.set;
+    bins.expected = "32, 64, 128 or 256";
+    bins.set = [setBins](const toml::node& node, Job& job) {
+        return setBins(node, job) && (job.record.bins & (job.record.bins - 1)) == 0;
+    };
+    keys.push_back(std::move(bins));
+}
+
+#undef BITLOOM_FIELD
+
+}  // namespace
+
+const std::vector<Key<JobSpec>>& jobSchema() {
+    static const std::vector<Key<JobSpec>> schema = [] {
+        std::vector<Key<JobSpec>> keys;
+        addModelAndDataKeys(keys);
+        addQuantizerKeys(keys);
+        addScheduleKeys(keys);
+        addOptimizerKeys(keys);
+        addRateKeys(keys);
+        addRunKeys(keys);
+        return keys;
+    }();
+    return schema;
+}
+
+const std::vector<Key<quant::LayerOptions>>& layerSchema() {
+    static const std::vector<Key<quant::LayerOptions>> schema = [] {
+        std::vector<Key<quant::LayerOptions>> keys;
+        addLayerKeys<quant::LayerOptions>(
+            keys, "", [](auto& layer) -> auto& { return layer; });
+        return keys;
+    }();
+    return schema;
+}
+
+const std::vector<Rivals>& rivalKeys() {
+    static const std::vector<Rivals> rivals = {
+        {"bits", {"components"}},
+        {"components", {"bits"}},
+        {"epochs", {"steps"}},
+        {"steps", {"epochs"}},
+        {"rate", {"rate_weight", "rate_full", "rate_batch_norm"}, false},
+    };
+    return rivals;
+}
+
+void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job) {
+    train::TrainOptions& train = job.train;
+    if (recipe == "paper") {
+        // What the published scripts do (algorithms.md 2.5): one group at 2e-5, decayed whole, everything
+        // trained.
+        train.rates = {2e-5, 2e-5, 2e-5, 2e-5, 2e-5, 2e-5, 2e-5};
+        train.decayBatchNorm = train.decayMixture = train.weightDecay;
+        train.cycleMomentum = true;
+        train.epochs = 350;
+        job.quantizer.weightGradient = quant::WeightGradient::Exact;
+        job.quantizer.initSigma = quant::SigmaInit::Empirical;
+        job.quantizer.trainTemperature = true;
+        return;
+    }
+    // The fast mode of algorithms.md 2.6, measured: wide codebooks start close to the optimum and want small
+    // steps.
+    const double rate = layer.method != "none" && layer.components >= 16 ? 1e-3 : 1e-2;
+    train.rates.weight = train.rates.full = train.rates.batchNorm = rate;
+}
+
+std::string quoteToml(std::string_view text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            quoted += '\\';
+            quoted += c;
+        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+            quoted += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
+        } else {
+            quoted += c;
+        }
+    }
+    return quoted + '"';
+}
+
+}  // namespace bitloom::jobs

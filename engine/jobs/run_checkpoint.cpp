@@ -1,0 +1,58 @@
+#include "engine/jobs/run_checkpoint.h"
+
+#include "engine/graph/graph_json.h"
+#include "engine/jobs/job_inputs.h"
+#include "engine/record/run_reader.h"
+#include "engine/train/deployed_model.h"
+#include "engine/train/scoring.h"
+
+namespace bitloom::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<train::DeployedModel> newestModel(const RecordedRun& run, const fs::path& path) {
+    if (!run.state) {
+        return fail("{}: no checkpoint of this run in {}; train it again or resume it", path.string(),
+                    run.folder(path).path().string());
+    }
+    return train::deployedModel(run.graph, run.spec.quantizer, run.spec.train.seed, *run.state);
+}
+
+}  // namespace
+
+CheckpointFolder RecordedRun::folder(const fs::path& run) const {
+    return CheckpointFolder(run, CheckpointFolder::identityOf(info));
+}
+
+Result<RecordedRun> readRecordedRun(const fs::path& path, report::ProgressSink& sink) {
+    RecordedRun run;
+    {
+        BITLOOM_ASSIGN_OR_RETURN(const auto reader, record::RunReader::open(path));
+        run.info = reader->info();
+        BITLOOM_ASSIGN_OR_RETURN(run.summary, reader->summary());
+    }
+    BITLOOM_ASSIGN_OR_RETURN(run.spec, parseJob(run.info.jobToml, path.string() + " (its job)", {}));
+    BITLOOM_ASSIGN_OR_RETURN(run.graph, graph::fromJson(run.info.graphJson));
+    const auto warn = [&](const std::string& text) { sink.log("damaged checkpoint passed over: " + text); };
+    BITLOOM_ASSIGN_OR_RETURN(run.state, run.folder(path).newest(warn));
+    return run;
+}
+
+Result<quant::QuantizedModel> checkpointNetwork(const RecordedRun& run, const fs::path& path) {
+    BITLOOM_ASSIGN_OR_RETURN(train::DeployedModel deployed, newestModel(run, path));
+    return std::move(deployed.model);
+}
+
+Result<quant::QuantizedModel> deployedNetwork(const RecordedRun& run, const fs::path& path) {
+    BITLOOM_ASSIGN_OR_RETURN(train::DeployedModel deployed, newestModel(run, path));
+    if (deployed.calibrated) return std::move(deployed.model);
+    BITLOOM_ASSIGN_OR_RETURN(const Datasets datasets, openDatasets(run.spec.data, imageSizeOf(run.graph)));
+    BITLOOM_ASSIGN_OR_RETURN(
+        train::Scorer scorer,
+        train::Scorer::create(run.graph, trainerData(datasets, run.spec.data), run.spec.train));
+    BITLOOM_RETURN_IF_ERROR(scorer.calibrate(deployed.model));
+    return std::move(deployed.model);
+}
+
+}  // namespace bitloom::jobs

@@ -1,0 +1,40 @@
+// Differentiable Gaussian Mixture weight Sharing (DGMS, Dong et al., IJCV 2022) of one layer; algorithms.md
+// section 2.
+#pragma once
+
+#include <memory>
+
+#include "engine/quant/dgms/dgms_function.h"
+#include "engine/quant/method.h"
+#include "engine/quant/quantizer.h"
+#include "engine/stats/histogram.h"
+
+namespace bitloom::quant::dgms {
+
+class DgmsQuantizer final : public Quantizer {
+  public:
+    /// Starts from k-means of request.weight. Never fails on a checked request.
+    [[nodiscard]] static std::unique_ptr<Quantizer> make(const MethodRequest& request);
+
+    [[nodiscard]] std::string_view method() const override { return "dgms"; }
+    [[nodiscard]] torch::Tensor soft(const torch::Tensor& weight) override;
+    [[nodiscard]] QuantizedTensor hard(const torch::Tensor& weight) const override;
+    /// Groups "mu", "sigma" (log sigma), "pi" (log |p|) and, when the temperature is trained, "tau".
+    [[nodiscard]] std::vector<QuantizerParameter> parameters() override;
+    [[nodiscard]] report::LayerSnapshot snapshot(const torch::Tensor& weight) const override;
+    /// "mu", "log_sigma", "log_pi", "tau" (float32) and "histogram_range" (float64 [2]).
+    [[nodiscard]] graph::StateDict state() const override;
+    [[nodiscard]] Status restore(const graph::StateDict& state) override;
+
+  private:
+    DgmsQuantizer(const MethodRequest& request, MixtureTensors mixture);
+    void projectParameters();
+
+    std::int64_t m_groups;
+    bool m_trainTemperature;
+    SoftOptions m_options;
+    stats::Range m_histogramRange;
+    MixtureTensors m_mixture;  // float32 leaves on the CPU
+};
+
+}  // namespace bitloom::quant::dgms

@@ -1,0 +1,53 @@
+#include "engine/train/deployed_model.h"
+
+#include "engine/train/state_layout.h"
+#include "engine/train/tensor_conversion.h"
+
+namespace bitloom::train {
+
+quant::QuantizedModel hardModel(const graph::Graph& graph, graph::StateDict state,
+                                const quant::QuantizerMap& quantizers, torch::Device device) {
+    quant::QuantizedModel model;
+    model.graph = graph;
+    for (const auto& [node, quantizer] : quantizers) {
+        const auto weight = state.extract(node + ".weight");
+        model.layers.emplace(node, quantizer->hard(toTorch(weight.mapped()).to(device)));
+    }
+    model.rest = std::move(state);
+    return model;
+}
+
+quant::QuantizerOptions optionsOf(quant::QuantizerOptions options, const graph::StateDict& state) {
+    for (const auto& [node, components] : partOf(state, kComponentsPart)) {
+        const std::vector<double> values = toDoubles(components);
+        if (values.size() != 1) continue;
+        // try_emplace keeps an override's method; a layer without one takes the common method.
+        quant::LayerOptions& layer = options.layers.try_emplace(node, options.layer).first->second;
+        layer.components = static_cast<int>(values.front());
+    }
+    return options;
+}
+
+Result<DeployedModel> deployedModel(const graph::Graph& graph, const quant::QuantizerOptions& options,
+                                    std::uint64_t seed, const TrainerState& state) {
+    graph::StateDict parameters = partOf(state.tensors, kModelPart);
+    for (const graph::ParameterSpec& spec : graph.parameters()) {
+        if (!parameters.contains(spec.name))
+            return fail("the checkpoint lacks {}; it belongs to another job", spec.name);
+    }
+    BITLOOM_ASSIGN_OR_RETURN(
+        quant::QuantizerMap quantizers,
+        quant::makeQuantizers(graph, parameters, optionsOf(options, state.tensors), seed));
+    for (const auto& [node, quantizer] : quantizers) {
+        BITLOOM_RETURN_IF_ERROR(quantizer->restore(partOf(state.tensors, quantizerPart(node))));
+    }
+    DeployedModel deployed{hardModel(graph, std::move(parameters), quantizers), quantizers.empty()};
+    const report::MetricSample evaluation = readEvaluation(state.tensors);
+    if (!deployed.calibrated && evaluation.step == state.step && state.step > 0) {
+        addPart(deployed.model.rest, "", partOf(state.tensors, kScoredPart));
+        deployed.calibrated = true;
+    }
+    return deployed;
+}
+
+}  // namespace bitloom::train

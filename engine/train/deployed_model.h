@@ -1,0 +1,34 @@
+// From latent weights and quantizers to the network as deployed.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "engine/quant/registry.h"
+#include "engine/train/trainer.h"
+
+namespace bitloom::train {
+
+/// Hard weights of every quantized layer, everything else of `state` (all parameters of `graph`) as it is.
+[[nodiscard]] quant::QuantizedModel hardModel(const graph::Graph& graph, graph::StateDict state,
+                                              const quant::QuantizerMap& quantizers,
+                                              torch::Device device = torch::kCPU);
+
+/// `options` with each layer's number of components as the state has it: a start from few distinct weights
+/// may have reduced it, and a fresh start from trained weights would not.
+[[nodiscard]] quant::QuantizerOptions optionsOf(quant::QuantizerOptions options,
+                                                const graph::StateDict& state);
+
+struct DeployedModel {
+    quant::QuantizedModel model;
+    /// The batch-norm statistics fit the hard weights: they were re-estimated at this very step, or nothing
+    /// is quantized.
+    bool calibrated = false;
+};
+
+/// The network that a checkpoint of a trainer holds, without its data. `options` and `seed` as the trainer
+/// had them.
+[[nodiscard]] Result<DeployedModel> deployedModel(const graph::Graph& graph,
+                                                  const quant::QuantizerOptions& options, std::uint64_t seed,
+                                                  const TrainerState& state);
+
+}  // namespace bitloom::train

@@ -1,0 +1,226 @@
+// Rows are split into chunks whatever the thread count, and the chunks' sums added in order, so results do
+// not depend on it. Gradients: Ioffe and Szegedy 2015, section 3.
+#include "engine/train/fused_norm.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <ATen/Parallel.h>
+
+#include "engine/train/fused_norm_kernels.h"
+
+namespace bitloom::train {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr auto kLayout = at::MemoryFormat::ChannelsLast;
+constexpr std::int64_t kChunkElements = 32'768;  ///< 128 KiB, enough work for one task
+
+/// [N, C, H, W] channels-last seen as N H W rows of C, in chunks.
+class Rows {
+  public:
+    explicit Rows(const Tensor& x)
+        : m_all{x.size(0) * x.size(2) * x.size(3), x.size(1)},
+          m_chunkRows(std::max<std::int64_t>(1, kChunkElements / x.size(1))) {}
+
+    [[nodiscard]] std::int64_t rows() const { return m_all.rows; }
+    [[nodiscard]] std::size_t channels() const { return static_cast<std::size_t>(m_all.channels); }
+    [[nodiscard]] std::int64_t chunks() const { return (m_all.rows + m_chunkRows - 1) / m_chunkRows; }
+    [[nodiscard]] std::int64_t firstRow(std::int64_t chunk) const { return chunk * m_chunkRows; }
+    [[nodiscard]] Extent extent(std::int64_t chunk) const {
+        return {std::min(m_chunkRows, m_all.rows - firstRow(chunk)), m_all.channels};
+    }
+    /// use(chunk, offset of its first element), in parallel.
+    template <class Use>
+    void forEachChunk(const Use& use) const {
+        at::parallel_for(0, chunks(), 1, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t chunk = begin; chunk < end; ++chunk)
+                use(chunk, firstRow(chunk) * m_all.channels);
+        });
+    }
+
+  private:
+    Extent m_all;
+    std::int64_t m_chunkRows;
+};
+
+/// Two doubles a channel for every chunk, zero at first.
+struct Partials {
+    explicit Partials(const Rows& rows)
+        : channels(rows.channels()),
+          first(static_cast<std::size_t>(rows.chunks()) * channels),
+          second(first.size()) {}
+    [[nodiscard]] std::size_t at(std::int64_t chunk) const {
+        return static_cast<std::size_t>(chunk) * channels;
+    }
+    std::size_t channels;
+    std::vector<double> first;
+    std::vector<double> second;
+};
+
+struct Statistics {
+    explicit Statistics(std::size_t channels) : mean(channels), variance(channels) {}
+    std::vector<double> mean;
+    std::vector<double> variance;  ///< biased
+};
+
+Statistics batchStatistics(const Tensor& x) {
+    const Rows rows(x);
+    Partials partials(rows);
+    const float* data = x.data_ptr<float>();
+    rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
+        const std::size_t at = partials.at(chunk);
+        computeMoments(data + offset, rows.extent(chunk), &partials.first[at], &partials.second[at]);
+    });
+    Statistics statistics(rows.channels());
+    for (std::size_t c = 0; c < rows.channels(); ++c) {
+        double squares = 0;
+        for (std::int64_t chunk = 0; chunk < rows.chunks(); ++chunk) {
+            const std::size_t at = partials.at(chunk) + c;
+            mergeMoments(statistics.mean[c], squares, static_cast<double>(rows.firstRow(chunk)),
+                         partials.first[at], partials.second[at],
+                         static_cast<double>(rows.extent(chunk).rows));
+        }
+        statistics.variance[c] = squares / static_cast<double>(rows.rows());
+    }
+    return statistics;
+}
+
+Statistics runningStatistics(const NormTensors& norm) {
+    const auto channels = static_cast<std::size_t>(norm.runningMean.numel());
+    Statistics statistics(channels);
+    std::copy_n(norm.runningMean.data_ptr<float>(), channels, statistics.mean.begin());
+    std::copy_n(norm.runningVar.data_ptr<float>(), channels, statistics.variance.begin());
+    return statistics;
+}
+
+void updateRunning(const NormTensors& norm, const Statistics& batch, double momentum, std::int64_t rows) {
+    auto* mean = norm.runningMean.data_ptr<float>();
+    auto* variance = norm.runningVar.data_ptr<float>();
+    const double unbias = static_cast<double>(rows) / static_cast<double>(rows - 1);
+    const auto blend = [&](float old, double value) {
+        return static_cast<float>((1 - momentum) * static_cast<double>(old) + momentum * value);
+    };
+    for (std::size_t c = 0; c < batch.mean.size(); ++c) {
+        mean[c] = blend(mean[c], batch.mean[c]);
+        variance[c] = blend(variance[c], batch.variance[c] * unbias);
+    }
+}
+
+struct Gradients {
+    Tensor x;
+    Tensor residual;  ///< undefined unless asked for
+    Tensor weight;
+    Tensor bias;
+};
+
+/// `center` and `inverse` (1 / standard deviation) as the forward pass used them.
+Gradients gradientsOf(const Tensor& gradient, const Tensor& y, const Tensor& x, const Tensor& weight,
+                      const Tensor& center, const Tensor& inverse, bool training, bool residual) {
+    const Rows rows(x);
+    Partials partials(rows);
+    Gradients result{torch::empty_like(x), residual ? torch::empty_like(x) : Tensor(),
+                     torch::empty_like(weight), torch::empty_like(weight)};
+    float* masked = residual ? result.residual.data_ptr<float>() : nullptr;
+    rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
+        const std::size_t at = partials.at(chunk);
+        accumulateGradients(gradient.data_ptr<float>() + offset, y.data_ptr<float>() + offset,
+                            x.data_ptr<float>() + offset, center.data_ptr<float>(), rows.extent(chunk),
+                            &partials.first[at], &partials.second[at], masked ? masked + offset : nullptr);
+    });
+    std::vector<float> scale(rows.channels());
+    std::vector<float> slope(rows.channels(), 0.0f);
+    std::vector<float> offsets(rows.channels(), 0.0f);
+    for (std::size_t c = 0; c < rows.channels(); ++c) {
+        double sum = 0;
+        double product = 0;
+        for (std::int64_t chunk = 0; chunk < rows.chunks(); ++chunk) {
+            sum += partials.first[partials.at(chunk) + c];
+            product += partials.second[partials.at(chunk) + c];
+        }
+        const double invert = inverse.data_ptr<double>()[c];
+        const double factor = static_cast<double>(weight.data_ptr<float>()[c]) * invert;
+        result.weight.data_ptr<float>()[c] = static_cast<float>(product * invert);
+        result.bias.data_ptr<float>()[c] = static_cast<float>(sum);
+        scale[c] = static_cast<float>(factor);
+        if (!training) continue;
+        const auto count = static_cast<double>(rows.rows());
+        slope[c] = static_cast<float>(-factor * invert * invert * product / count);
+        offsets[c] = static_cast<float>(-factor * sum / count);
+    }
+    rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
+        propagateGradient(gradient.data_ptr<float>() + offset, y.data_ptr<float>() + offset,
+                          x.data_ptr<float>() + offset, rows.extent(chunk), center.data_ptr<float>(),
+                          scale.data(), slope.data(), offsets.data(), result.x.data_ptr<float>() + offset);
+    });
+    return result;
+}
+
+/// The fused operation; all tensors float32, x, residual and the gradient channels-last.
+class NormReluFunction : public torch::autograd::Function<NormReluFunction> {
+  public:
+    static Tensor forward(AutogradContext* context, const Tensor& x, const c10::optional<Tensor>& residual,
+                          const Tensor& weight, const Tensor& bias, const NormTensors& norm,
+                          const NormOptions& options) {
+        const Rows rows(x);
+        const Statistics statistics = options.training ? batchStatistics(x) : runningStatistics(norm);
+        if (options.training) updateRunning(norm, statistics, options.momentum, rows.rows());
+        const Tensor center = torch::empty_like(bias);
+        const Tensor inverse = torch::empty_like(bias, torch::kFloat64);
+        std::vector<float> scale(rows.channels());
+        for (std::size_t c = 0; c < rows.channels(); ++c) {
+            const double invert = 1.0 / std::sqrt(statistics.variance[c] + options.epsilon);
+            center.data_ptr<float>()[c] = static_cast<float>(statistics.mean[c]);
+            inverse.data_ptr<double>()[c] = invert;
+            scale[c] = static_cast<float>(static_cast<double>(weight.data_ptr<float>()[c]) * invert);
+        }
+        Tensor y = torch::empty_like(x);
+        rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
+            normalizeRelu(x.data_ptr<float>() + offset,
+                          residual ? residual->data_ptr<float>() + offset : nullptr, rows.extent(chunk),
+                          center.data_ptr<float>(), scale.data(), bias.data_ptr<float>(),
+                          y.data_ptr<float>() + offset);
+        });
+        context->save_for_backward({x, y, weight, center, inverse});
+        context->saved_data["training"] = options.training;
+        context->saved_data["residual"] = residual.has_value();
+        return y;
+    }
+
+    static variable_list backward(AutogradContext* context, variable_list outputs) {
+        const variable_list saved = context->get_saved_variables();
+        const Gradients gradients =
+            gradientsOf(outputs[0].contiguous(kLayout), saved[1], saved[0], saved[2], saved[3], saved[4],
+                        context->saved_data["training"].toBool(), context->saved_data["residual"].toBool());
+        return {gradients.x, gradients.residual, gradients.weight, gradients.bias, Tensor(), Tensor()};
+    }
+};
+
+}  // namespace
+
+Tensor batchNorm(const Tensor& x, const NormTensors& norm, const NormOptions& options) {
+    TORCH_CHECK(!options.training || x.numel() > x.size(1),
+                "batch norm needs more than one value a channel to train; use larger batches");
+    return torch::batch_norm(x, norm.weight, norm.bias, norm.runningMean, norm.runningVar, options.training,
+                             options.momentum, options.epsilon, /*cudnn_enabled=*/true);
+}
+
+Tensor batchNormRelu(const Tensor& x, const Tensor& residual, const NormTensors& norm,
+                     const NormOptions& options) {
+    const bool fused = x.is_cpu() && x.scalar_type() == torch::kFloat32 && x.size(1) % kChannelTile == 0 &&
+                       (!options.training || x.numel() > x.size(1));
+    if (!fused) {
+        const Tensor y = batchNorm(x, norm, options);
+        return torch::relu(residual.defined() ? y + residual : y);
+    }
+    c10::optional<Tensor> added;
+    if (residual.defined()) added = residual.contiguous(kLayout);
+    return NormReluFunction::apply(x.contiguous(kLayout), added, norm.weight.contiguous(), norm.bias, norm,
+                                   options);
+}
+
+}  // namespace bitloom::train

@@ -1,0 +1,52 @@
+// Stochastic gradient descent with momentum as torch::optim::SGD computes it (dampening 0), in one pass over
+// memory instead of three. Used on the trainer's thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "engine/base/result.h"
+#include "engine/graph/tensor.h"
+
+namespace bitloom::train {
+
+struct NamedTensor {
+    std::string name;      ///< unique within the group
+    torch::Tensor tensor;  ///< leaf with requires_grad
+};
+
+/// Tensors that share a peak learning rate and a weight decay.
+struct ParameterGroup {
+    std::string name;  ///< "weight", "full", "batchNorm", "mu", "sigma", "pi", "tau"
+    double rate = 0;   ///< peak learning rate, > 0
+    double decay = 0;  ///< weight decay, added to the gradient
+    std::vector<NamedTensor> tensors;
+};
+
+class Sgd {
+  public:
+    Sgd(std::vector<ParameterGroup> groups, bool nesterov);
+
+    [[nodiscard]] const std::vector<ParameterGroup>& groups() const { return m_groups; }
+
+    /// One update from the gradients present; tensors without one stay as they are. `rateFactor` scales every
+    /// group's rate.
+    void step(double rateFactor, double momentum);
+
+    /// Drops all gradients.
+    void clearGradients();
+
+    /// Momentum buffers, keyed "<group>/<tensor name>".
+    [[nodiscard]] graph::StateDict state() const;
+    /// Errors name a buffer that is missing or has another shape.
+    [[nodiscard]] Status restore(const graph::StateDict& state);
+
+  private:
+    std::vector<ParameterGroup> m_groups;
+    std::vector<std::vector<torch::Tensor>> m_buffers;  ///< as m_groups; same shape and strides as the tensor
+    bool m_nesterov;
+};
+
+}  // namespace bitloom::train

@@ -1,0 +1,28 @@
+// One forward and backward pass, and the diagnosis when it goes wrong. Free functions on the trainer's
+// thread.
+#pragma once
+
+#include <string>
+
+#include "engine/data/loader.h"
+#include "engine/quant/registry.h"
+#include "engine/train/executor.h"
+
+namespace bitloom::train {
+
+/// The weights a training pass runs with: Phi(w) of every quantized layer. With `hardForward` the values are
+/// Psi(w) and the gradients Phi's (algorithms.md 9.4).
+[[nodiscard]] WeightOverrides trainingWeights(const Executor& executor, const quant::QuantizerMap& quantizers,
+                                              bool hardForward);
+
+/// Psi(w) of a quantized layer as a tensor like `weight`, detached.
+[[nodiscard]] torch::Tensor hardWeights(const quant::Quantizer& quantizer, const torch::Tensor& weight);
+
+/// Mean cross-entropy of the batch in nats; gradients are added to what the leaves hold. A loss that is not
+/// finite is an error that names the first layer, in network order, with non-finite weights, else with
+/// non-finite gradients.
+[[nodiscard]] Result<double> forwardBackward(Executor& executor, const quant::QuantizerMap& quantizers,
+                                             const data::Batch& batch, data::ImageShape shape,
+                                             double labelSmoothing, bool hardForward);
+
+}  // namespace bitloom::train

@@ -1,0 +1,196 @@
+#include "app/window_entry.h"
+
+#include <QImage>
+#include <fstream>
+#include <sstream>
+
+#include "app/job_draft.h"
+#include "tests/app/window_support.h"
+
+namespace bitloom::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+class EntryTest : public ::testing::Test {
+  protected:
+    [[nodiscard]] PlotOptions plotOf(const char* view, const char* out) const {
+        PlotOptions options;
+        options.run = (m_folder / "run.h5").string();
+        options.view = view;
+        options.out = (m_folder / out).string();
+        return options;
+    }
+    [[nodiscard]] std::string read(const char* name) const {
+        std::stringstream text;
+        text << std::ifstream(m_folder / name, std::ios::binary).rdbuf();
+        return text.str();
+    }
+    bitloom::testing::TemporaryFolder m_folder;
+};
+
+TEST_F(EntryTest, PlotsAViewOfARunIntoAFile) {
+    testing::writeRun(m_folder / "run.h5", 4);
+    for (const char* view : {"mixture", "curves"}) {
+        const Status svg = plotRun(plotOf(view, "figure.svg"));
+        ASSERT_TRUE(svg) << svg.error().message;
+        EXPECT_NE(read("figure.svg").find("<svg"), std::string::npos);
+        ASSERT_TRUE(plotRun(plotOf(view, "figure.pdf")));
+        EXPECT_EQ(read("figure.pdf").substr(0, 4), "%PDF");
+        ASSERT_TRUE(plotRun(plotOf(view, "figure.csv")));
+        EXPECT_GT(std::ranges::count(read("figure.csv"), '\n'), 3);
+        PlotOptions dark = plotOf(view, "figure.png");
+        dark.theme = "dark";
+        dark.width = 640;
+        dark.height = 480;
+        ASSERT_TRUE(plotRun(dark));
+        const QImage image(QString::fromStdString(dark.out));
+        EXPECT_EQ(image.size(), QSize(1280, 960)) << "two pixels a unit";
+        EXPECT_LT(image.pixelColor(2, 2).lightness(), 70);
+    }
+}
+
+TEST_F(EntryTest, PlotsTheLayerAndStepAskedFor) {
+    testing::writeRun(m_folder / "run.h5", 4);
+    PlotOptions options = plotOf("mixture", "first.csv");
+    options.layer = testing::layerName(2);
+    options.step = "0";
+    ASSERT_TRUE(plotRun(options));
+    options.out = (m_folder / "last.csv").string();
+    options.step = "last";
+    ASSERT_TRUE(plotRun(options));
+    EXPECT_NE(read("first.csv"), read("last.csv"));
+}
+
+TEST_F(EntryTest, NamesWhatIsWrongWithAPlot) {
+    testing::writeRun(m_folder / "run.h5", 2);
+    const auto messageOf = [](const PlotOptions& options, ErrorKind kind) {
+        const Status status = plotRun(options);
+        if (status) return std::string("no error");
+        EXPECT_EQ(status.error().kind, kind) << status.error().message;
+        return status.error().message;
+    };
+    using ::testing::HasSubstr;
+    PlotOptions options = plotOf("landscape", "a.svg");
+    EXPECT_THAT(messageOf(options, ErrorKind::Usage), HasSubstr("landscape"));
+    options = plotOf("mixture", "a.svg");
+    options.step = "latest";
+    EXPECT_THAT(messageOf(options, ErrorKind::Usage), HasSubstr("latest"));
+    options = plotOf("mixture", "a.svg");
+    options.layer = "layer1.conv7";
+    EXPECT_THAT(messageOf(options, ErrorKind::Usage), HasSubstr("Did you mean layer1.conv"));
+    EXPECT_THAT(messageOf(plotOf("mixture", "a.bmp2"), ErrorKind::Failed), HasSubstr("a.bmp2"));
+    EXPECT_THAT(messageOf(plotOf("mixture", "no/such/folder/a.svg"), ErrorKind::Failed),
+                HasSubstr("no/such/folder/a.svg"));
+    options = plotOf("mixture", "a.svg");
+    options.run = (m_folder / "absent.h5").string();
+    EXPECT_THAT(messageOf(options, ErrorKind::Failed), HasSubstr("absent.h5"));
+}
+
+TEST_F(EntryTest, CapturesEveryViewOfAJobUpToAStep) {
+    testing::writeTinyJob(m_folder / "tiny.toml", 200);
+    WindowOptions options;
+    options.job = (m_folder / "tiny.toml").string();
+    options.start = true;
+    options.captureFolder = (m_folder / "pictures").string();
+    options.untilStep = 3;
+    options.theme = "dark";
+    EXPECT_EQ(runWindow(options), 0);
+    for (const char* name : {"window", "mixture", "curves", "layers", "inspector", "timeline", "log"}) {
+        const fs::path path = m_folder / "pictures" / (std::string(name) + ".png");
+        const QImage image(QString::fromStdString(path.string()));
+        ASSERT_FALSE(image.isNull()) << path;
+        EXPECT_LT(image.pixelColor(1, 1).lightness(), 90) << path << " is not dark";
+    }
+    EXPECT_TRUE(fs::exists(m_folder / "pictures" / "tiny.h5")) << "the run stands beside its pictures";
+}
+
+TEST_F(EntryTest, CapturesARecordedRun) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    WindowOptions options;
+    options.open = (m_folder / "run.h5").string();
+    options.captureFolder = (m_folder / "pictures").string();
+    EXPECT_EQ(runWindow(options), 0);
+    EXPECT_TRUE(fs::exists(m_folder / "pictures" / "window.png"));
+}
+
+TEST_F(EntryTest, AFailedCaptureEndsWithOne) {
+    WindowOptions options;
+    options.captureFolder = (m_folder / "pictures").string();
+    options.job = (m_folder / "absent.toml").string();
+    options.start = true;
+    EXPECT_EQ(runWindow(options), 1);
+    options.job.clear();
+    options.start = false;
+    options.open = (m_folder / "absent.th").string();
+    EXPECT_EQ(runWindow(options), 1);
+}
+
+TEST(JobDraft, QuotesWordsForTheShell) {
+    EXPECT_EQ(shellWord("runs/a-b_1.h5"), "runs/a-b_1.h5");
+    EXPECT_EQ(shellWord("my runs/it's.h5"), "'my runs/it'\\''s.h5'");
+    EXPECT_EQ(shellWord(""), "''");
+}
+
+TEST(JobDraft, NeverNamesARunThatExists) {
+    const bitloom::testing::TemporaryFolder folder;
+    JobDraft draft;
+    draft.spec.model.arch = "resnet20";
+    draft.spec.quantizer.layer.components = 16;
+    EXPECT_EQ(freshRunPath(draft, folder.path()), folder / "resnet20-16.h5");
+    std::ofstream(folder / "resnet20-16.h5") << "run";
+    EXPECT_EQ(freshRunPath(draft, folder.path()), folder / "resnet20-16-2.h5");
+    draft.file = "jobs/quick.toml";
+    EXPECT_EQ(freshRunPath(draft, folder.path()), folder / "quick.h5");
+}
+
+TEST(JobDraft, WritesTheJobBesideTheRunSoThatTheCommandRepeatsIt) {
+    const bitloom::testing::TemporaryFolder folder;
+    JobDraft draft;
+    draft.spec.quantizer.layer.components = 8;
+    draft.spec.quantizer.layers["layer1.0.conv1"].components = 4;
+    draft.out = folder / "runs" / "net.h5";
+    const auto command = prepare(draft);
+    ASSERT_TRUE(command) << command.error().message;
+    EXPECT_EQ(*command,
+              fmt::format("bitloom train {0}/runs/net.toml --out {0}/runs/net.h5", folder.path().string()));
+    const auto again = jobs::readJob(folder / "runs" / "net.toml");
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->quantizer.layer.components, 8);
+    EXPECT_EQ(again->quantizer.layers.at("layer1.0.conv1").components, 4);
+}
+
+TEST(JobDraft, SaysWhenTheFolderCannotBeMade) {
+    const bitloom::testing::TemporaryFolder folder;
+    std::ofstream(folder / "file") << "in the way";
+    JobDraft draft;
+    draft.out = folder / "file" / "net.h5";
+    const auto command = prepare(draft);
+    ASSERT_FALSE(command);
+    EXPECT_NE(command.error().message.find((folder / "file").string()), std::string::npos)
+        << command.error().message;
+}
+
+TEST(Settings, AnInvalidValueReadsAsTheDefault) {
+    const bitloom::testing::TemporaryFolder folder;
+    std::ofstream(folder / "settings.ini") << "[view]\ntheme=purple\n[window]\nsplit=400\n";
+    const Settings settings(QString::fromStdString((folder / "settings.ini").string()));
+    EXPECT_EQ(settings.get(settings::kTheme), QStringLiteral("system"));
+    EXPECT_EQ(settings.get(settings::kSplit), 50);
+}
+
+TEST(Settings, RecentFilesAreNewestFirstWithoutRepeats) {
+    const bitloom::testing::TemporaryFolder folder;
+    Settings settings(QString::fromStdString((folder / "settings.ini").string()));
+    for (int i = 0; i < 12; ++i)
+        settings.addRecentFile(QStringLiteral("/runs/%1.h5").arg(i));
+    settings.addRecentFile(QStringLiteral("/runs/5.h5"));
+    const QStringList files = settings.get(settings::kRecentFiles);
+    ASSERT_EQ(files.size(), settings::kRecentFilesKept);
+    EXPECT_EQ(files[0], QStringLiteral("/runs/5.h5"));
+    EXPECT_EQ(files[1], QStringLiteral("/runs/11.h5"));
+    EXPECT_EQ(files.count(QStringLiteral("/runs/5.h5")), 1);
+}
+
+}  // namespace
+}  // namespace bitloom::app

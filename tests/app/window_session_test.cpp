@@ -1,0 +1,178 @@
+#include <QSignalSpy>
+#include <fstream>
+
+#include "app/session.h"
+#include "engine/record/run_writer.h"
+#include "tests/app/window_support.h"
+
+namespace bitloom::app {
+namespace {
+
+using testing::centroid;
+using testing::kStepsApart;
+using testing::layerName;
+using testing::waitFor;
+
+class SessionTest : public ::testing::Test {
+  protected:
+    void openAndWait(const std::filesystem::path& path) {
+        QSignalSpy opened(&m_session, &Session::opened);
+        QSignalSpy failed(&m_session, &Session::failed);
+        m_session.open(path);
+        ASSERT_TRUE(waitFor([&] { return !opened.isEmpty() || !failed.isEmpty(); }));
+        ASSERT_TRUE(failed.isEmpty()) << failed.front().front().toString().toStdString();
+    }
+    /// The step that the shown snapshot of layer 1 belongs to, by its centroid; -1 when nothing is shown.
+    [[nodiscard]] std::int64_t shownStep() const {
+        const auto snapshot = m_session.snapshot(QString::fromStdString(layerName(1)));
+        return snapshot ? snapshot->step : -1;
+    }
+
+    bitloom::testing::TemporaryFolder m_folder;
+    Session m_session;
+};
+
+TEST_F(SessionTest, OpensARecordedRunAtItsLastStep) {
+    testing::writeRun(m_folder / "run.h5", 6);
+    openAndWait(m_folder / "run.h5");
+    EXPECT_EQ(m_session.kind(), Session::Kind::Run);
+    EXPECT_FALSE(m_session.live());
+    EXPECT_FALSE(m_session.growing());
+    EXPECT_EQ(m_session.step(), 5 * kStepsApart);
+    EXPECT_EQ(m_session.steps().size(), 6u);
+    EXPECT_EQ(m_session.metrics().size(), 6u);
+    EXPECT_EQ(m_session.layer().toStdString(), layerName(1)) << "the first quantized layer";
+    ASSERT_TRUE(waitFor([&] { return shownStep() == 5 * kStepsApart; }));
+    const auto snapshot = m_session.snapshot(QString::fromStdString(layerName(2)));
+    ASSERT_NE(snapshot, nullptr);
+    EXPECT_NEAR(snapshot->mixtures.at(0).components.at(1).mu, centroid(2, 5 * kStepsApart), 1e-6);
+}
+
+TEST_F(SessionTest, ShowsTheNewestRecordedStepUpToTheOneAskedFor) {
+    testing::writeRun(m_folder / "run.h5", 6);
+    openAndWait(m_folder / "run.h5");
+    m_session.showStep(2 * kStepsApart + 3);
+    EXPECT_TRUE(waitFor([&] { return shownStep() == 2 * kStepsApart; }));
+    m_session.showStep(0);
+    EXPECT_TRUE(waitFor([&] { return shownStep() == 0; }));
+}
+
+TEST_F(SessionTest, ScrubbingFastEndsAtTheLastRequest) {
+    testing::writeRun(m_folder / "run.h5", 60);
+    openAndWait(m_folder / "run.h5");
+    ASSERT_TRUE(waitFor([&] { return shownStep() == 59 * kStepsApart; }));
+    QSignalSpy shown(&m_session, &Session::layersShown);
+    for (int row = 0; row < 50; ++row)
+        m_session.showStep(row * kStepsApart);
+    ASSERT_TRUE(waitFor([&] { return shownStep() == 49 * kStepsApart; }));
+    EXPECT_LE(shown.size(), 50);
+    EXPECT_EQ(m_session.step(), 49 * kStepsApart);
+}
+
+TEST_F(SessionTest, FollowsARunThatSomeoneElseWrites) {
+    const auto path = m_folder / "run.h5";
+    auto writer = record::RunWriter::create(
+        path, testing::runInfo(path, 100),
+        {{layerName(0), 1, 0, 64}, {layerName(1), 1, 4, 64}, {layerName(2), 1, 4, 64}});
+    ASSERT_TRUE(writer) << writer.error().message;
+    const auto append = [&](std::int64_t step) {
+        for (int layer = 0; layer < testing::kLayers; ++layer) {
+            ASSERT_TRUE((*writer)->appendLayer(*testing::layerSnapshot(layer, step)));
+        }
+        ASSERT_TRUE((*writer)->flush());
+    };
+    append(0);
+    openAndWait(path);
+    EXPECT_TRUE(m_session.following());
+    EXPECT_TRUE(m_session.growing());
+    ASSERT_TRUE(waitFor([&] { return shownStep() == 0; }));
+    append(10);
+    EXPECT_TRUE(waitFor([&] { return shownStep() == 10; }));
+    m_session.showStep(0);
+    EXPECT_FALSE(m_session.following());
+    append(20);
+    ASSERT_TRUE(waitFor([&] { return m_session.steps().size() == 3; }));
+    EXPECT_EQ(m_session.step(), 0) << "a person who looks at an old step is left there";
+    m_session.setFollowing(true);
+    EXPECT_TRUE(waitFor([&] { return shownStep() == 20; }));
+    ASSERT_TRUE((*writer)->finish({}));
+}
+
+TEST_F(SessionTest, NamesTheFileThatCannotBeOpened) {
+    QSignalSpy failed(&m_session, &Session::failed);
+    std::ofstream(m_folder / "broken.pth") << "this is no checkpoint";
+    std::ofstream(m_folder / "broken.h5") << "\x89HDF\r\n\x1a\n and then nothing";
+    for (const char* name : {"missing.safetensors", "broken.pth", "broken.h5"}) {
+        failed.clear();
+        m_session.open(m_folder / name);
+        ASSERT_TRUE(waitFor([&] { return !failed.isEmpty(); })) << name;
+        EXPECT_NE(failed.front().front().toString().indexOf(QLatin1String(name)), -1)
+            << failed.front().front().toString().toStdString();
+        EXPECT_EQ(m_session.kind(), Session::Kind::Nothing);
+    }
+}
+
+TEST_F(SessionTest, ANewerFileOutdatesTheOneBeingOpened) {
+    testing::writeRun(m_folder / "first.h5", 3);
+    testing::writeRun(m_folder / "second.h5", 4);
+    QSignalSpy opened(&m_session, &Session::opened);
+    m_session.open(m_folder / "first.h5");
+    m_session.open(m_folder / "second.h5");
+    ASSERT_TRUE(waitFor([&] { return !opened.isEmpty() && !m_session.opening(); }));
+    EXPECT_EQ(opened.size(), 1);
+    EXPECT_EQ(m_session.steps().size(), 4u);
+}
+
+/// What a job delivers for a step, layer rows included.
+Delivery deliveryOf(std::int64_t step) {
+    Delivery delivery;
+    for (int layer = 0; layer < testing::kLayers; ++layer)
+        delivery.layers.push_back(testing::layerSnapshot(layer, step));
+    delivery.recordedSteps = {step};
+    report::MetricSample metric;
+    metric.step = step;
+    metric.top1Hard = 80;
+    delivery.metrics = {metric};
+    return delivery;
+}
+
+TEST_F(SessionTest, ALiveRunShowsTheNewestStepUntilAnOlderOneIsAskedFor) {
+    const auto path = m_folder / "run.h5";
+    testing::writeRun(path, 3);  // stands for the part that is on disk
+    Delivery first = deliveryOf(10);
+    first.started = testing::runInfo(path, 100);
+    m_session.take(first);
+    EXPECT_TRUE(m_session.live());
+    EXPECT_TRUE(m_session.following());
+    EXPECT_EQ(shownStep(), 10);
+    EXPECT_EQ(m_session.summary().top1Hard, 80);
+    EXPECT_EQ(m_session.summary().bits, 2) << "mean over the quantized layers";
+
+    m_session.showStep(0);
+    ASSERT_TRUE(waitFor([&] { return shownStep() == 0; }));
+    m_session.take(deliveryOf(20));
+    EXPECT_EQ(shownStep(), 0) << "scrubbed back: new steps must not take over";
+    EXPECT_EQ(m_session.steps().back(), 20);
+    EXPECT_EQ(m_session.metrics().size(), 2u);
+
+    m_session.setFollowing(true);
+    EXPECT_EQ(shownStep(), 20) << "kept in memory, no file is read";
+    m_session.endLive();
+    EXPECT_TRUE(waitFor([&] { return m_session.summary().status == report::RunStatus::Finished; }));
+}
+
+TEST_F(SessionTest, AContinuedRunShowsWhatWasRecordedBefore) {
+    const auto path = m_folder / "run.h5";
+    testing::writeRun(path, 3);  // steps 0, 10, 20
+    Delivery first = deliveryOf(30);
+    first.started = testing::runInfo(path, 100);
+    m_session.take(first);
+    ASSERT_TRUE(waitFor([&] { return m_session.metrics().size() == 4; }));
+    EXPECT_EQ(m_session.metrics().front().step, 0);
+    EXPECT_EQ(m_session.metrics().back().step, 30);
+    EXPECT_EQ(m_session.steps(), (std::vector<std::int64_t>{0, 10, 20, 30}));
+    EXPECT_EQ(m_session.step(), 30);
+}
+
+}  // namespace
+}  // namespace bitloom::app

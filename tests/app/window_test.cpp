@@ -1,0 +1,341 @@
+// The whole window, offscreen, driven by actions, keys, clicks and injected answers.
+#include <QAction>
+#include <QApplication>
+#include <QDockWidget>
+#include <QDropEvent>
+#include <QMimeData>
+#include <QTest>
+#include <QUrl>
+#include <fstream>
+
+#include "engine/jobs/report_job.h"
+#include "tests/app/window_support.h"
+#include "widgets/controls/inspector.h"
+#include "widgets/controls/layers_panel.h"
+#include "widgets/controls/log_panel.h"
+#include "widgets/controls/timeline.h"
+#include "widgets/plots/curves_plot.h"
+#include "widgets/plots/mixture_plot.h"
+#include "widgets/theme.h"
+
+namespace bitloom::app {
+namespace {
+
+using testing::kStepsApart;
+using testing::layerName;
+using testing::waitFor;
+
+class WindowTest : public testing::WindowTest {
+  protected:
+    [[nodiscard]] Session& session() { return m_window->session(); }
+    [[nodiscard]] EngineHost& host() { return m_window->jobs().host(); }
+    [[nodiscard]] std::int64_t mixtureStep() {
+        const auto& snapshot = m_window->views().mixture().snapshot();
+        return snapshot ? snapshot->step : -1;
+    }
+    void startTinyJob(int steps) {
+        testing::writeTinyJob(m_folder / "tiny.toml", steps);
+        showWindow();
+        m_window->open(m_folder / "tiny.toml");
+        ASSERT_EQ(errorText().toStdString(), "");
+        m_window->actions().start->trigger();
+        ASSERT_TRUE(host().busy());
+        ASSERT_TRUE(waitFor([&] { return session().live() || !errorText().isEmpty(); }, 60'000));
+        ASSERT_EQ(errorText().toStdString(), "");
+    }
+    [[nodiscard]] bool waitForEnd() {
+        return waitFor([&] { return !host().busy(); }, 100'000);
+    }
+    [[nodiscard]] report::RunStatus statusOnDisk() {
+        const auto report = jobs::reportRun(m_folder / "runs" / "tiny.h5");
+        EXPECT_TRUE(report) << report.error().message;
+        return report ? report->summary.status : report::RunStatus::Failed;
+    }
+};
+
+TEST_F(WindowTest, EveryActionHasAShortcutOfItsOwnAndATooltip) {
+    showWindow();
+    std::map<QString, QString> owners;
+    int checked = 0;
+    for (const QAction* action : m_window->actions().all()) {
+        EXPECT_FALSE(action->shortcut().isEmpty()) << action->text().toStdString();
+        EXPECT_FALSE(action->toolTip().isEmpty()) << action->text().toStdString();
+        const auto [owner, isNew] = owners.try_emplace(action->shortcut().toString(), action->text());
+        EXPECT_TRUE(isNew) << action->text().toStdString() << " and " << owner->second.toStdString();
+        ++checked;
+    }
+    EXPECT_GE(checked, 28);
+}
+
+TEST_F(WindowTest, ScrubsARecordedRunWithTheTimelinesKeys) {
+    testing::writeRun(m_folder / "run.h5", 6);
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    ASSERT_TRUE(waitFor([&] { return mixtureStep() == 5 * kStepsApart; }));
+    auto* timeline = m_window->findChild<widgets::Timeline*>();
+    EXPECT_EQ(timeline->currentStep(), 5 * kStepsApart);
+    QTest::keyClick(timeline, Qt::Key_Home);
+    EXPECT_TRUE(waitFor([&] { return mixtureStep() == 0; }));
+    QTest::keyClick(timeline, Qt::Key_Right);
+    EXPECT_TRUE(waitFor([&] { return mixtureStep() == kStepsApart; }));
+    QTest::keyClick(timeline, Qt::Key_End);
+    EXPECT_TRUE(waitFor([&] { return mixtureStep() == 5 * kStepsApart; }));
+    QTest::keyClick(m_window.get(), Qt::Key_Home, Qt::ControlModifier);
+    EXPECT_TRUE(waitFor([&] { return mixtureStep() == 0; }))
+        << "the menu's shortcut works wherever the focus is";
+    m_window->actions().play->trigger();
+    EXPECT_TRUE(waitFor([&] { return mixtureStep() == 5 * kStepsApart; })) << "playback reaches the end";
+    EXPECT_NE(m_window->windowTitle().indexOf(QLatin1String("run.h5")), -1)
+        << m_window->windowTitle().toStdString();
+    EXPECT_NE(m_window->windowTitle().indexOf(QLatin1String("finished")), -1)
+        << m_window->windowTitle().toStdString();
+}
+
+TEST_F(WindowTest, SelectingALayerChangesEveryView) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    auto* layers = m_window->findChild<widgets::LayersPanel*>();
+    layers->selectLayer(QString::fromStdString(layerName(2)));
+    EXPECT_EQ(session().layer().toStdString(), layerName(2));
+    ASSERT_NE(m_window->views().mixture().snapshot(), nullptr);
+    EXPECT_EQ(m_window->views().mixture().snapshot()->layer, layerName(2));
+}
+
+TEST_F(WindowTest, OpensWeightsPickedByThePersonAndPreparesAJob) {
+    BITLOOM_SHARED_OR_SKIP(weights, "weights/resnet20-12fca82f.th");
+    showWindow();
+    m_fileAnswer = QString::fromStdString(weights.string());
+    m_window->actions().openWeights->trigger();
+    ASSERT_TRUE(
+        waitFor([&] { return session().kind() == Session::Kind::Weights || !errorText().isEmpty(); }));
+    EXPECT_EQ(errorText().toStdString(), "");
+    EXPECT_EQ(session().network().arch, "resnet20");
+    ASSERT_NE(m_window->views().mixture().snapshot(), nullptr);
+    ASSERT_TRUE(m_window->jobs().draft().has_value());
+    EXPECT_EQ(m_window->jobs().draft()->spec.model.weights, std::filesystem::absolute(weights).string());
+    EXPECT_TRUE(m_window->actions().start->isEnabled());
+    m_questions = 0;
+    m_window->actions().start->trigger();  // no answer: the person cancels
+    EXPECT_EQ(m_questions, 1) << "defaults that nobody has seen are shown first";
+    EXPECT_FALSE(host().busy());
+    EXPECT_EQ(m_settings.get(settings::kRecentFiles).value(0), m_fileAnswer);
+}
+
+TEST_F(WindowTest, ShowsACorruptedFileInTheErrorBarAndKeepsWhatWasOpen) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    std::ofstream(m_folder / "broken.pth") << "this is no checkpoint";
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    m_window->open(m_folder / "broken.pth");
+    ASSERT_TRUE(waitFor([&] { return !errorText().isEmpty(); }));
+    EXPECT_NE(errorText().indexOf(QLatin1String("broken.pth")), -1) << errorText().toStdString();
+    EXPECT_EQ(session().path(), m_folder / "run.h5");
+    EXPECT_EQ(m_questions, 0) << "an error is no dialog";
+    m_window->open(m_folder / "run.h5");
+    EXPECT_TRUE(waitFor([&] { return !session().opening(); }));
+    EXPECT_EQ(errorText().toStdString(), "");
+}
+
+TEST_F(WindowTest, ShowsAJobFilesTypoInTheErrorBar) {
+    std::ofstream(m_folder / "job.toml") << "[train]\nepoch = 3\n";
+    showWindow();
+    m_window->open(m_folder / "job.toml");
+    EXPECT_NE(errorText().indexOf(QLatin1String("epochs")), -1) << errorText().toStdString();
+}
+
+TEST_F(WindowTest, TrainsAJobPausesResumesAndFinishes) {
+    startTinyJob(8);
+    m_window->actions().pause->trigger();
+    EXPECT_EQ(host().state(), JobState::Paused);
+    EXPECT_EQ(m_window->actions().pause->text().toStdString(), "&Resume");
+    m_window->actions().pause->trigger();
+    ASSERT_TRUE(waitForEnd());
+    EXPECT_EQ(errorText().toStdString(), "");
+    EXPECT_TRUE(waitFor([&] { return session().summary().status == report::RunStatus::Finished; }));
+    EXPECT_EQ(session().steps().back(), 8);
+    EXPECT_EQ(statusOnDisk(), report::RunStatus::Finished);
+    // Live has become replay without anybody noticing: the same keys scrub it.
+    m_window->actions().firstStep->trigger();
+    EXPECT_TRUE(waitFor([&] { return mixtureStep() == session().steps().front(); }));
+    EXPECT_TRUE(m_window->actions().exportRun->isEnabled());
+}
+
+TEST_F(WindowTest, ScrubsWhileTheJobTrains) {
+    startTinyJob(400);
+    ASSERT_TRUE(waitFor([&] { return session().steps().size() >= 3; }, 60'000));
+    const std::int64_t first = session().steps().front();
+    m_window->actions().firstStep->trigger();
+    ASSERT_TRUE(waitFor([&] { return mixtureStep() == first; }));
+    const auto before = session().steps().back();
+    ASSERT_TRUE(waitFor([&] { return session().steps().back() > before + 1; }, 60'000));
+    EXPECT_TRUE(host().busy());
+    EXPECT_EQ(mixtureStep(), first) << "training goes on behind the step that is looked at";
+    m_window->actions().lastStep->trigger();
+    EXPECT_TRUE(waitFor([&] { return mixtureStep() > before; }));
+    m_window->actions().stop->trigger();
+    ASSERT_TRUE(waitForEnd());
+}
+
+TEST_F(WindowTest, StopsSavesAndContinues) {
+    startTinyJob(12);
+    ASSERT_TRUE(waitFor([&] { return !session().steps().empty(); }, 60'000));
+    m_window->actions().stop->trigger();
+    ASSERT_TRUE(waitForEnd());
+    EXPECT_EQ(errorText().toStdString(), "") << "a stop is no error";
+    ASSERT_TRUE(waitFor([&] { return session().summary().status == report::RunStatus::Stopped; }));
+    ASSERT_TRUE(waitFor([&] { return m_window->actions().continueRun->isEnabled(); }));
+    m_window->actions().continueRun->trigger();
+    ASSERT_TRUE(waitForEnd());
+    EXPECT_EQ(errorText().toStdString(), "");
+    EXPECT_EQ(statusOnDisk(), report::RunStatus::Finished);
+    ASSERT_TRUE(waitFor([&] { return session().summary().status == report::RunStatus::Finished; }));
+    EXPECT_LE(session().metrics().front().step, 1) << "the part before the stop is still there";
+}
+
+TEST_F(WindowTest, ClosingDuringTrainingAsks) {
+    startTinyJob(400);
+    m_closeAnswer = CloseAnswer::KeepTraining;
+    m_window->close();
+    EXPECT_EQ(m_questions, 1);
+    EXPECT_TRUE(m_window->isVisible());
+    EXPECT_TRUE(host().busy());
+
+    m_closeAnswer = CloseAnswer::StopAndSave;
+    m_window->close();
+    EXPECT_EQ(m_questions, 2);
+    ASSERT_TRUE(waitFor([&] { return !m_window->isVisible(); }, 60'000));
+    EXPECT_FALSE(host().busy());
+    EXPECT_EQ(statusOnDisk(), report::RunStatus::Stopped);
+}
+
+TEST_F(WindowTest, OverridesOfTheInspectorReachTheNextJobAndCanBeCleared) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    ASSERT_TRUE(m_window->jobs().draft().has_value());
+    auto* inspector = m_window->findChild<widgets::Inspector*>();
+    const QString layer = session().layer();
+    Q_EMIT inspector->overrideChanged(layer, QStringLiteral("dgms"), 8);
+    auto& draft = m_window->jobs().draft();
+    ASSERT_EQ(draft->spec.quantizer.layers.count(layer.toStdString()), 1u);
+    EXPECT_EQ(draft->spec.quantizer.layers.at(layer.toStdString()).components, 8);
+    Q_EMIT inspector->overrideCleared(layer);
+    EXPECT_TRUE(draft->spec.quantizer.layers.empty());
+}
+
+TEST_F(WindowTest, LayoutThemeAndSwitchesSurviveARestart) {
+    showWindow();
+    m_window->resize(1300, 850);
+    m_window->actions().themeDark->trigger();
+    m_window->actions().sideBySide->trigger();
+    m_window->actions().logCounts->trigger();
+    m_window->findChild<QDockWidget*>(QStringLiteral("inspectorDock"))->hide();
+    m_window->close();
+    m_window = makeWindow();
+    m_window->show();
+    EXPECT_TRUE(m_window->actions().themeDark->isChecked());
+    EXPECT_TRUE(widgets::colors().dark);
+    EXPECT_TRUE(m_window->views().sideBySide());
+    EXPECT_TRUE(m_window->views().mixture().logCounts());
+    EXPECT_TRUE(m_window->findChild<QDockWidget*>(QStringLiteral("inspectorDock"))->isHidden());
+    EXPECT_EQ(m_window->size(), QSize(1300, 850));
+    m_window->actions().resetLayout->trigger();
+    EXPECT_FALSE(m_window->findChild<QDockWidget*>(QStringLiteral("inspectorDock"))->isHidden());
+    EXPECT_FALSE(m_window->views().sideBySide());
+}
+
+TEST_F(WindowTest, TheThemeReachesThePixels) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    const auto brightness = [&] {
+        QCoreApplication::processEvents();
+        const QImage image =
+            m_window->grab().toImage().scaled(16, 16, Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
+        int sum = 0;
+        for (int y = 0; y < 16; ++y) {
+            for (int x = 0; x < 16; ++x)
+                sum += image.pixelColor(x, y).lightness();
+        }
+        return sum / 256;
+    };
+    m_window->actions().themeDark->trigger();
+    EXPECT_LT(brightness(), 70);
+    m_window->actions().themeLight->trigger();
+    EXPECT_GT(brightness(), 180);
+}
+
+TEST_F(WindowTest, AcceptsADroppedFile) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    showWindow();
+    QMimeData data;
+    data.setUrls({QUrl::fromLocalFile(QString::fromStdString((m_folder / "run.h5").string()))});
+    QDragEnterEvent enter(QPoint(200, 200), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(m_window.get(), &enter);
+    EXPECT_TRUE(enter.isAccepted());
+    QDropEvent drop(QPointF(200, 200), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(m_window.get(), &drop);
+    EXPECT_TRUE(waitFor([&] { return session().kind() == Session::Kind::Run; }));
+
+    QMimeData text;
+    text.setText(QStringLiteral("not a file"));
+    QDragEnterEvent other(QPoint(200, 200), Qt::CopyAction, &text, Qt::LeftButton, Qt::NoModifier);
+    other.ignore();
+    QApplication::sendEvent(m_window.get(), &other);
+    EXPECT_FALSE(other.isAccepted());
+}
+
+TEST_F(WindowTest, SavesTheCurrentViewInEveryFormat) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    const std::pair<const char*, const char*> starts[] = {
+        {"view.svg", "<?xml"}, {"view.pdf", "%PDF"}, {"view.png", "\x89PNG"}, {"view.csv", ""}};
+    for (const ViewArea::View view : {ViewArea::Mixture, ViewArea::Curves}) {
+        m_window->views().setCurrentView(view);
+        for (const auto& [name, start] : starts) {
+            m_fileAnswer = QString::fromStdString((m_folder / name).string());
+            m_window->actions().saveView->trigger();
+            EXPECT_EQ(errorText().toStdString(), "");
+            std::ifstream file(m_folder / name, std::ios::binary);
+            std::string head(std::string_view(start).size(), '\0');
+            file.read(head.data(), std::ssize(head));
+            EXPECT_EQ(head, start) << name;
+            std::filesystem::remove(m_folder / name);
+        }
+    }
+    m_fileAnswer = QStringLiteral("/no/such/folder/view.svg");
+    m_window->actions().saveView->trigger();
+    EXPECT_NE(errorText().indexOf(QLatin1String("/no/such/folder/view.svg")), -1)
+        << errorText().toStdString();
+}
+
+TEST_F(WindowTest, RefusesToExportOntoTheRunItself) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    m_fileAnswer = QString::fromStdString((m_folder / "run.h5").string());
+    m_window->actions().exportRun->trigger();
+    EXPECT_NE(errorText().indexOf(QLatin1String("run.h5")), -1);
+    EXPECT_FALSE(m_window->jobs().exporting());
+}
+
+TEST_F(WindowTest, ExportsATrainedRunAndStatesTheRealBytes) {
+    startTinyJob(3);
+    ASSERT_TRUE(waitForEnd());
+    ASSERT_TRUE(waitFor([&] { return m_window->actions().exportRun->isEnabled(); }));
+    m_fileAnswer = QString::fromStdString((m_folder / "net.safetensors").string());
+    m_window->actions().exportRun->trigger();
+    ASSERT_TRUE(m_window->jobs().exporting());
+    ASSERT_TRUE(waitFor([&] { return !m_window->jobs().exporting(); }, 60'000));
+    EXPECT_EQ(errorText().toStdString(), "");
+    const QString log = m_window->findChild<widgets::LogPanel*>()->text();
+    const QString bytes = QLocale::c().toString(
+        static_cast<qlonglong>(std::filesystem::file_size(m_folder / "net.safetensors")));
+    EXPECT_NE(log.indexOf(bytes), -1) << log.toStdString();
+    EXPECT_NE(log.indexOf(QLatin1String("identical")), -1) << log.toStdString();
+}
+
+}  // namespace
+}  // namespace bitloom::app

@@ -1,0 +1,152 @@
+// A recorded run from start to end: what is in its file, its report, its playback.
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "engine/jobs/report_job.h"
+#include "engine/jobs/run_playback.h"
+#include "tests/jobs/small_job.h"
+#include "tests/support/test_paths.h"
+
+namespace bitloom::jobs {
+namespace {
+
+TEST(TrainJob, RecordsTheWholeRun) {
+    const testing::TemporaryFolder folder;
+    const JobSpec job = smallJob();
+    const report::RunSummary summary = trainToEnd(job, folder / "run.h5");
+    EXPECT_EQ(summary.status, report::RunStatus::Finished);
+    EXPECT_DOUBLE_EQ(summary.bits, 3);
+    EXPECT_TRUE(std::isnan(summary.top1Fp32)) << "random weights have no full-precision accuracy";
+    EXPECT_GE(summary.top1Hard, 0);
+    EXPECT_GT(summary.mse, 0);
+    EXPECT_EQ(summary.hash.size(), 16u);
+
+    const auto playback = RunPlayback::open(folder / "run.h5");
+    ASSERT_TRUE(playback.ok()) << playback.error().message;
+    const report::RunInfo& info = (*playback)->info();
+    EXPECT_EQ(info.totalSteps, 4);
+    EXPECT_EQ(info.stepsPerEpoch, 8);
+    EXPECT_EQ(info.command, "bitloom train");
+    EXPECT_EQ(info.network.arch, "resnet20");
+    EXPECT_EQ(*parseJob(info.jobToml, "recorded", "/"), job);
+    EXPECT_EQ(*(*playback)->steps(), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
+    EXPECT_EQ((*playback)->metrics()->size(), 4u);
+    const auto layers = (*playback)->layers(4);
+    ASSERT_TRUE(layers.ok());
+    EXPECT_EQ(layers->size(), info.network.layers.size());
+    const auto stored = (*playback)->summary();
+    ASSERT_TRUE(stored.ok());
+    EXPECT_EQ(stored->hash, summary.hash);
+    EXPECT_EQ(stored->fileBytes, summary.fileBytes);
+}
+
+TEST(TrainJob, ReportAgreesWithTheSummary) {
+    const testing::TemporaryFolder folder;
+    const report::RunSummary summary = trainToEnd(smallJob(), folder / "run.h5");
+    const auto report = reportRun(folder / "run.h5");
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    EXPECT_EQ(report->steps, 4);
+    EXPECT_EQ(report->summary.nonzeroParameters, summary.nonzeroParameters);
+    std::int64_t packed = 0;
+    double zeros = 0;
+    double quantized = 0;
+    for (const LayerReport& layer : report->layers) {
+        packed += layer.packedBytes;
+        if (!layer.info.quantized) continue;
+        EXPECT_DOUBLE_EQ(layer.info.bits, 3);
+        zeros += layer.sparsity * static_cast<double>(layer.info.weights);
+        quantized += static_cast<double>(layer.info.weights);
+    }
+    EXPECT_EQ(report->layers.size(), 20u);
+    EXPECT_NEAR(zeros / quantized, summary.sparsity, 1e-9);
+    EXPECT_GT(summary.fileBytes, packed) << "a file also holds batch norm, biases and its header";
+    EXPECT_LT(summary.fileBytes, packed + 40000);
+}
+
+TEST(TrainJob, FullPrecisionIsScoredFirst) {
+    const testing::TemporaryFolder folder;
+    writeSmallWeights(folder / "net.safetensors");
+    JobSpec job = smallJob();
+    job.model.weights = (folder / "net.safetensors").string();
+    job.train.steps = 1;
+    SteeringSink sink;
+    JobControl control;
+    const auto summary = runTrainJob({job, folder / "run.h5", ""}, sink, control);
+    ASSERT_TRUE(summary.ok()) << summary.error().message;
+    EXPECT_FALSE(std::isnan(summary->top1Fp32));
+    ASSERT_EQ(sink.started.size(), 1u);
+    EXPECT_EQ(sink.started.front().top1Fp32, summary->top1Fp32);
+    ASSERT_EQ(sink.finished.size(), 1u);
+    const auto report = reportRun(folder / "run.h5");
+    ASSERT_TRUE(report.ok());
+    EXPECT_EQ(report->summary.top1Fp32, summary->top1Fp32);
+}
+
+TEST(TrainJob, FullPrecisionTrainingHasNoCodebooks) {
+    const testing::TemporaryFolder folder;
+    JobSpec job = smallJob();
+    job.quantizer.layer.method = "none";
+    job.train.steps = 2;
+    const report::RunSummary summary = trainToEnd(job, folder / "run.h5");
+    EXPECT_DOUBLE_EQ(summary.bits, 32);
+    EXPECT_TRUE(std::isnan(summary.compressionRate));
+    EXPECT_NEAR(summary.fileCompression, 1, 0.05);
+    const auto report = reportRun(folder / "run.h5");
+    ASSERT_TRUE(report.ok());
+    for (const LayerReport& layer : report->layers)
+        EXPECT_EQ(layer.packedBytes, 4 * layer.info.weights);
+}
+
+TEST(TrainJob, KeepsTheNewestTwoCheckpoints) {
+    const testing::TemporaryFolder folder;
+    trainToEnd(smallJob(), folder / "run.h5");
+    const auto files = checkpointsOf(folder / "run.h5");
+    ASSERT_EQ(files.size(), 2u);
+    EXPECT_EQ(files[0].filename(), "step-3.safetensors");
+    EXPECT_EQ(files[1].filename(), "step-4.safetensors");
+}
+
+TEST(TrainJob, ANewRunReplacesTheOldOneOfThatName) {
+    const testing::TemporaryFolder folder;
+    trainToEnd(smallJob(), folder / "run.h5");
+    JobSpec shorter = smallJob();
+    shorter.train.steps = 1;
+    trainToEnd(shorter, folder / "run.h5");
+    for (const auto& file : checkpointsOf(folder / "run.h5"))
+        EXPECT_NE(file.filename(), "step-4.safetensors");
+    EXPECT_EQ(reportRun(folder / "run.h5")->steps, 1);
+}
+
+TEST(TrainJob, ReportsOfStoppedAndUnfinishedRunsAreReal) {
+    const testing::TemporaryFolder folder;
+    trainAndStop(smallJob(), folder / "run.h5", 2);
+    const auto report = reportRun(folder / "run.h5");
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    EXPECT_EQ(report->summary.status, report::RunStatus::Stopped);
+    EXPECT_EQ(report->steps, 2);
+    EXPECT_TRUE(std::isnan(report->summary.top1Hard)) << "it was never scored";
+    EXPECT_DOUBLE_EQ(report->summary.bits, 3);
+    EXPECT_GT(report->summary.fileBytes, 50000);
+}
+
+TEST(TrainJob, AFailedRunIsReportedFromItsLastCheckpoint) {
+    const testing::TemporaryFolder folder;
+    JobSpec job = smallJob();
+    job.train.steps = 50;
+    job.train.schedule = train::Schedule::Constant;
+    job.train.rates.weight = job.train.rates.full = job.train.rates.batchNorm = 1e25;
+    report::ProgressSink silent;
+    JobControl control;
+    const auto summary = runTrainJob({job, folder / "run.h5", ""}, silent, control);
+    ASSERT_FALSE(summary.ok());
+    EXPECT_NE(summary.error().message.find("rate"), std::string::npos) << summary.error().message;
+    const auto report = reportRun(folder / "run.h5");
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    EXPECT_EQ(report->summary.status, report::RunStatus::Failed);
+    EXPECT_GT(report->summary.fileBytes, 0);
+}
+
+}  // namespace
+}  // namespace bitloom::jobs

@@ -1,0 +1,100 @@
+// One pass: the loss is cross-entropy, label smoothing is PyTorch's, the hard forward has hard values and
+// soft gradients.
+#include "engine/train/training_step.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/train/small_training.h"
+
+namespace bitloom::train {
+namespace {
+
+struct Fixture {
+    std::unique_ptr<Executor> executor;
+    quant::QuantizerMap quantizers;
+    data::Batch batch;
+};
+
+Fixture makeFixture() {
+    const SmallTraining training;
+    Fixture fixture;
+    fixture.executor = std::move(Executor::create(smallGraph(), "cpu")).value();
+    fixture.executor->initialize(5);
+    fixture.quantizers =
+        std::move(quant::makeQuantizers(smallGraph(), fixture.executor->state(), training.quantizer, 1))
+            .value();
+    data::LoaderOptions options;
+    options.batchSize = 8;
+    options.augment = false;
+    fixture.batch = std::move(data::Loader(training.train, options).next()).value();
+    return fixture;
+}
+
+constexpr data::ImageShape kShape{3, 8, 8};
+
+TEST(TrainingStep, LossIsMeanCrossEntropy) {
+    Fixture fixture = makeFixture();
+    const auto loss = forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, 0, false);
+    ASSERT_TRUE(loss.ok());
+    const torch::NoGradGuard guard;
+    const torch::Tensor images = torch::tensor(fixture.batch.images).reshape({8, 3, 8, 8});
+    const torch::Tensor logits = fixture.executor->forward(
+        images, true, trainingWeights(*fixture.executor, fixture.quantizers, false));
+    const torch::Tensor logProbabilities = torch::log_softmax(logits, 1);
+    double expected = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+        expected -=
+            logProbabilities[static_cast<std::int64_t>(i)][fixture.batch.labels[i]].item<double>() / 8;
+    }
+    EXPECT_NEAR(*loss, expected, 1e-6);
+}
+
+TEST(TrainingStep, LabelSmoothingMixesInTheUniformTarget) {
+    Fixture fixture = makeFixture();
+    const auto smoothed =
+        forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, 0.2, false);
+    ASSERT_TRUE(smoothed.ok());
+    const torch::NoGradGuard guard;
+    const torch::Tensor images = torch::tensor(fixture.batch.images).reshape({8, 3, 8, 8});
+    const torch::Tensor logProbabilities =
+        torch::log_softmax(fixture.executor->forward(
+                               images, true, trainingWeights(*fixture.executor, fixture.quantizers, false)),
+                           1);
+    double plain = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+        plain -= logProbabilities[static_cast<std::int64_t>(i)][fixture.batch.labels[i]].item<double>() / 8;
+    }
+    const double uniform = -logProbabilities.mean().item<double>();
+    EXPECT_NEAR(*smoothed, 0.8 * plain + 0.2 * uniform, 1e-6);
+}
+
+TEST(TrainingStep, HardForwardHasHardValuesAndSoftGradients) {
+    Fixture fixture = makeFixture();
+    const torch::Tensor& latent = fixture.executor->weight("conv2");
+    const torch::Tensor direction = torch::linspace(-1, 1, latent.numel()).reshape(latent.sizes());
+    const auto gradients = [&](bool hardForward) {
+        torch::Tensor weights =
+            trainingWeights(*fixture.executor, fixture.quantizers, hardForward).at("conv2");
+        if (hardForward) {
+            const torch::Tensor hard = hardWeights(*fixture.quantizers.at("conv2"), latent);
+            EXPECT_LE((weights - hard).abs().max().item<float>(), 1e-7F);
+        }
+        (weights * direction).sum().backward();
+        std::vector<torch::Tensor> result = {latent.grad().clone()};
+        latent.mutable_grad().reset();
+        for (auto& own : fixture.quantizers.at("conv2")->parameters()) {
+            if (own.tensor.grad().defined()) result.push_back(own.tensor.grad().clone());
+            own.tensor.mutable_grad().reset();
+        }
+        return result;
+    };
+    const auto soft = gradients(false);
+    const auto hard = gradients(true);
+    ASSERT_EQ(soft.size(), hard.size());
+    ASSERT_GE(soft.size(), 2u);
+    for (std::size_t i = 0; i < soft.size(); ++i)
+        EXPECT_TRUE(torch::equal(soft[i], hard[i])) << i;
+}
+
+}  // namespace
+}  // namespace bitloom::train

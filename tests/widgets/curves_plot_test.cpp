@@ -1,0 +1,178 @@
+#include "widgets/plots/curves_plot.h"
+
+#include <gtest/gtest.h>
+
+#include <QApplication>
+#include <QFrame>
+#include <QLabel>
+#include <QSignalSpy>
+#include <QTest>
+
+#include "tests/widgets/widget_data.h"
+#include "widgets/plots/plot_surface.h"
+#include "widgets/theme.h"
+
+namespace bitloom::widgets {
+namespace {
+
+using testing::makeRows;
+using testing::settle;
+
+class CurvesPlotTest : public ::testing::Test {
+  protected:
+    CurvesPlotTest() {
+        m_plot.resize(800, 620);
+        m_plot.show();
+        settle();
+    }
+    ~CurvesPlotTest() override { applyTheme(*qApp, Theme::Light); }
+
+    QCustomPlot* figure() { return m_plot.findChild<QCustomPlot*>(QStringLiteral("figure")); }
+    QCPAxis* steps(int panel) { return figure()->axisRects().at(panel)->axis(QCPAxis::atBottom); }
+    QCPAxis* values(int panel) { return figure()->axisRects().at(panel)->axis(QCPAxis::atLeft); }
+
+    QPoint pixelOf(double step) {
+        return {static_cast<int>(std::lround(steps(2)->coordToPixel(step))), figure()->axisRects().at(2)->center().y()};
+    }
+
+    CurvesPlot m_plot;
+};
+
+TEST_F(CurvesPlotTest, EmptyShowsAHint) {
+    EXPECT_TRUE(m_plot.findChild<QLabel*>(QStringLiteral("emptyHint"))->isVisible());
+    EXPECT_FALSE(figure()->isVisible());
+    m_plot.appendMetric(makeRows(1).front());
+    settle();
+    EXPECT_TRUE(figure()->isVisible());
+    m_plot.clear();
+    settle();
+    EXPECT_FALSE(figure()->isVisible());
+    EXPECT_EQ(m_plot.csv().count('\n'), 1);
+}
+
+TEST_F(CurvesPlotTest, FourPanelsShareTheStepsAndNameTheirUnits) {
+    m_plot.setMetrics(makeRows(101));
+    settle();
+    ASSERT_EQ(figure()->axisRectCount(), 4);
+    for (int panel = 0; panel < 4; ++panel) {
+        EXPECT_EQ(steps(panel)->range(), QCPRange(0, 200));
+        EXPECT_FALSE(values(panel)->label().isEmpty());
+        EXPECT_EQ(figure()->axisRects().at(panel)->left(), figure()->axisRects().at(0)->left());
+    }
+    steps(1)->setRange(50, 60);
+    for (int panel = 0; panel < 4; ++panel) EXPECT_EQ(steps(panel)->range(), QCPRange(50, 60));
+    // Values follow the steps in view: the loss at step 50 is 2 / 26.
+    EXPECT_LT(values(0)->range().upper, 0.1);
+}
+
+TEST_F(CurvesPlotTest, ValuesCoverTheCurvesAndTheFp32Line) {
+    m_plot.setMetrics(makeRows(50, 1.5));
+    m_plot.setFp32Accuracy(93.4);
+    settle();
+    EXPECT_LE(values(2)->range().lower, 88.5);
+    EXPECT_GE(values(2)->range().upper, 93.4);
+    m_plot.setFp32Accuracy(report::kNoValue);
+    settle();
+    EXPECT_LT(values(2)->range().upper, 93.4);
+}
+
+TEST_F(CurvesPlotTest, AlarmWhenSoftAndHardPart) {
+    auto* banner = m_plot.findChild<QFrame*>(QStringLiteral("alarm"));
+    auto* text = m_plot.findChild<QLabel*>(QStringLiteral("alarmText"));
+    m_plot.setMetrics(makeRows(50, 2.9));
+    EXPECT_FALSE(m_plot.alarm());
+    m_plot.setMetrics(makeRows(50, 31.2));
+    EXPECT_TRUE(m_plot.alarm());
+    EXPECT_TRUE(banner->isVisible());
+    EXPECT_NE(text->text().indexOf(QStringLiteral("31.2 points")), -1) << text->text().toStdString();
+    m_plot.setLayerGaps({{QStringLiteral("a"), 0.1},
+                         {QStringLiteral("b"), 0.4},
+                         {QStringLiteral("c"), report::kNoValue},
+                         {QStringLiteral("d"), 0.3},
+                         {QStringLiteral("e"), 0.2}});
+    EXPECT_NE(text->text().indexOf(QStringLiteral("b (0.400), d (0.300), e (0.200)")), -1)
+        << text->text().toStdString();
+    report::MetricSample better;
+    better.step = 200;
+    better.top1Soft = 90;
+    better.top1Hard = 89;
+    m_plot.appendMetric(better);
+    EXPECT_FALSE(m_plot.alarm()) << "the newest evaluation decides";
+    EXPECT_FALSE(banner->isVisible());
+}
+
+TEST_F(CurvesPlotTest, AClickChoosesTheNearestStep) {
+    m_plot.setMetrics(makeRows(51));  // steps 0 to 100
+    settle();
+    QSignalSpy selected(&m_plot, &CurvesPlot::stepSelected);
+    QTest::mousePress(figure(), Qt::LeftButton, {}, pixelOf(40));
+    ASSERT_EQ(selected.count(), 1);
+    EXPECT_EQ(selected.takeFirst().at(0).toLongLong(), 40);
+    QTest::mouseMove(figure(), pixelOf(60));
+    QTest::mouseRelease(figure(), Qt::LeftButton, {}, pixelOf(60));
+    selected.clear();
+    m_plot.setCurrentStep(80);
+    EXPECT_EQ(selected.count(), 0) << "only the person's choice is announced";
+}
+
+TEST_F(CurvesPlotTest, LongRunsAreThinnedForDrawing) {
+    m_plot.setMetrics(makeRows(50'000));
+    settle();
+    EXPECT_LE(figure()->graph(0)->dataCount(), 1'010);
+    EXPECT_GE(figure()->graph(0)->dataCount(), 500);
+    EXPECT_EQ(m_plot.csv().count('\n'), 50'001) << "files have every row";
+}
+
+TEST_F(CurvesPlotTest, ABurstCostsOneReplotAndAHiddenPlotNone) {
+    m_plot.setMetrics(makeRows(10));
+    settle();
+    QSignalSpy replots(figure(), &QCustomPlot::afterReplot);
+    for (const auto& row : makeRows(200)) {
+        if (row.step > 20) m_plot.appendMetric(row);
+    }
+    settle();
+    EXPECT_EQ(replots.count(), 1);
+    EXPECT_EQ(steps(0)->range().upper, 398);
+    m_plot.hide();
+    replots.clear();
+    m_plot.setMetrics(makeRows(30));
+    m_plot.setCurrentStep(4);
+    settle();
+    EXPECT_EQ(replots.count(), 0);
+}
+
+TEST_F(CurvesPlotTest, EventsOfEveryKindAreDrawn) {
+    m_plot.setMetrics(makeRows(100));
+    const QImage before = figure()->grab().toImage();
+    std::vector<report::RunEvent> events;
+    for (const auto kind : {report::EventKind::Epoch, report::EventKind::Evaluation, report::EventKind::Checkpoint,
+                            report::EventKind::Paused, report::EventKind::Resumed, report::EventKind::Warning,
+                            report::EventKind::Finished}) {
+        events.push_back({static_cast<std::int64_t>(20 * events.size() + 10), kind, "text"});
+    }
+    m_plot.setEvents(events);
+    settle();
+    EXPECT_NE(figure()->grab().toImage(), before);
+}
+
+TEST_F(CurvesPlotTest, RestylesWhenTheThemeChanges) {
+    m_plot.setMetrics(makeRows(50, 20));
+    settle();
+    applyTheme(*qApp, Theme::Dark);
+    settle();
+    const QColor corner = figure()->grab().toImage().pixelColor(2, figure()->height() - 3);
+    EXPECT_EQ(corner, colors().panel);
+    EXPECT_LT(corner.lightness(), 60);
+}
+
+TEST_F(CurvesPlotTest, CsvLeavesMissingValuesEmpty) {
+    m_plot.setMetrics(makeRows(2));
+    const QList<QByteArray> lines = m_plot.csv().trimmed().split('\n');
+    ASSERT_EQ(lines.size(), 3);
+    EXPECT_EQ(lines[0], "step,epoch,loss,learning_rate,top1_soft,top1_hard,top5_hard,quant_mse,step_seconds");
+    EXPECT_EQ(lines[1], "0,0,2,0.01,90,89.5,,1e-05,");
+    EXPECT_EQ(lines[2], "2,0.02,1,0.01,,,,1e-05,");
+}
+
+}  // namespace
+}  // namespace bitloom::widgets

@@ -1,0 +1,70 @@
+// The run as four stacked panels over training steps: loss (nats), learning rate, top-1 accuracy soft and hard (per
+// cent), quantization MSE (weight units squared). Keeps every row it was given, draws about 1,000 points a curve
+// (extremes, first, last and event steps always among them). Nothing is computed while hidden.
+#pragma once
+
+#include <QByteArray>
+#include <QString>
+#include <QWidget>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/report/run.h"
+
+namespace bitloom::widgets {
+
+class CurvesPlot : public QWidget {
+    Q_OBJECT
+
+  public:
+    explicit CurvesPlot(QWidget* parent = nullptr);
+    ~CurvesPlot() override;
+
+    /// Forgets rows, events, the FP32 line, gaps and the current step.
+    void clear();
+
+    /// Rows in order of step. setMetrics replaces all rows; appendMetric replaces the last row when it has the same
+    /// step and drops rows that lie after a step that goes back (a resumed run).
+    void setMetrics(const std::vector<report::MetricSample>& rows);
+    void appendMetric(const report::MetricSample& row);
+
+    void setEvents(const std::vector<report::RunEvent>& events);
+
+    /// Top-1 of the full-precision network in per cent; NaN removes the line.
+    void setFp32Accuracy(double percent);
+
+    /// Moves the cursor; the header of each panel shows the values there. Negative removes it.
+    void setCurrentStep(std::int64_t step);
+
+    /// Soft/hard gap of each layer; the alarm names the largest.
+    void setLayerGaps(const std::vector<std::pair<QString, double>>& gaps);
+
+    /// Whether the newest evaluation parts soft and hard top-1 by more than kAlarmPoints.
+    [[nodiscard]] bool alarm() const;
+    static constexpr double kAlarmPoints = 3.0;
+
+    /// All rows, one line each, with a header; empty fields where a value is missing.
+    [[nodiscard]] QByteArray csv() const;
+
+    [[nodiscard]] QSize sizeHint() const override { return {860, 620}; }
+    [[nodiscard]] QSize minimumSizeHint() const override { return {320, 320}; }
+
+  Q_SIGNALS:
+    /// The step of the row nearest to where the person clicked or dragged.
+    void stepSelected(qint64 step);
+    /// An export did not succeed; `message` names the file and the remedy.
+    void failed(const QString& message);
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+    void changeEvent(QEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+  private:
+    struct Parts;
+    std::unique_ptr<Parts> m_parts;
+};
+
+}  // namespace bitloom::widgets

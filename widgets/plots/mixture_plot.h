@@ -1,0 +1,65 @@
+// One layer at one step: histograms of full-precision and soft weights, hard weights as stems at the centroids, the
+// Gaussian components with their sum, a side legend with pi, mu and sigma, and below the maps w -> Phi(w), Psi(w).
+// Weight units on x, counts on y. setSnapshot() is cheap while hidden: nothing is computed before the plot shows.
+#pragma once
+
+#include <QByteArray>
+#include <QWidget>
+#include <memory>
+
+#include "engine/report/snapshot.h"
+
+namespace bitloom::widgets {
+
+class MixturePlot : public QWidget {
+    Q_OBJECT
+
+  public:
+    explicit MixturePlot(QWidget* parent = nullptr);
+    ~MixturePlot() override;
+
+    /// Null shows an empty state with a hint; a snapshot without mixtures shows its histogram alone.
+    void setSnapshot(report::LayerSnapshotPtr snapshot);
+    [[nodiscard]] const report::LayerSnapshotPtr& snapshot() const;
+
+    /// Logarithmic counts on both count axes.
+    void setLogCounts(bool on);
+    [[nodiscard]] bool logCounts() const;
+
+    /// Which mixture of a filter-wise layer is drawn; clamped to the channels of the snapshot at hand.
+    void setChannel(int channel);
+    [[nodiscard]] int channel() const;
+
+    /// Keeps the ranges as they are when a new snapshot comes. Zooming and dragging by hand lock them too.
+    void setAxesLocked(bool locked);
+    [[nodiscard]] bool axesLocked() const;
+
+    /// Emphasises one component, -1 for none. Does not emit componentSelected.
+    void selectComponent(int component);
+    [[nodiscard]] int selectedComponent() const;
+
+    /// What is drawn, as comma-separated values with a header line and full precision.
+    [[nodiscard]] QByteArray csv() const;
+
+    [[nodiscard]] QSize sizeHint() const override { return {860, 560}; }
+    [[nodiscard]] QSize minimumSizeHint() const override { return {360, 260}; }
+
+  Q_SIGNALS:
+    /// A component was clicked, -1 when the selection was cleared.
+    void componentSelected(int component);
+    /// The person chose another channel.
+    void channelChanged(int channel);
+    /// An export did not succeed; `message` names the file and the remedy.
+    void failed(const QString& message);
+
+  protected:
+    void showEvent(QShowEvent* event) override;
+    void changeEvent(QEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+  private:
+    struct Parts;
+    std::unique_ptr<Parts> m_parts;
+};
+
+}  // namespace bitloom::widgets

@@ -1,0 +1,105 @@
+// See render.h.
+#include "widgets/plots/render.h"
+
+#include <QFileInfo>
+#include <QLayout>
+#include <QPdfWriter>
+#include <QSaveFile>
+#include <QSvgGenerator>
+#include <QWidget>
+#include <functional>
+
+#include "widgets/plots/plot_surface.h"
+
+namespace bitloom::widgets {
+namespace {
+
+constexpr int kPixelRatio = 2;
+constexpr int kPdfDotsPerInch = 96;   // one widget pixel is one dot
+
+/// Draws the figure, or the widget, in vector form at its own size.
+void paint(QWidget& view, QCustomPlot* figure, QCPPainter& painter) {
+    if (!figure) {
+        view.render(&painter);
+        return;
+    }
+    painter.setMode(QCPPainter::pmVectorized);
+    painter.setMode(QCPPainter::pmNoCaching);
+    figure->toPainter(&painter, view.width(), view.height());
+}
+
+QByteArray png(QWidget& view, QCustomPlot* figure) {
+    QPixmap pixmap;
+    if (figure) {
+        pixmap = figure->toPixmap(view.width(), view.height(), kPixelRatio);
+    } else {
+        pixmap = QPixmap(view.size() * kPixelRatio);
+        pixmap.setDevicePixelRatio(kPixelRatio);
+        pixmap.fill(view.palette().color(QPalette::Window));
+        view.render(&pixmap);
+    }
+    QByteArray bytes;
+    QBuffer buffer(&bytes);
+    buffer.open(QIODevice::WriteOnly);
+    pixmap.save(&buffer, "PNG");
+    return bytes;
+}
+
+QByteArray svg(QWidget& view, QCustomPlot* figure) {
+    QByteArray bytes;
+    QBuffer buffer(&bytes);
+    QSvgGenerator generator;
+    generator.setOutputDevice(&buffer);
+    generator.setSize(view.size());
+    generator.setViewBox(QRect(QPoint(0, 0), view.size()));
+    generator.setTitle(view.windowTitle());
+    QCPPainter painter;
+    painter.begin(&generator);
+    paint(view, figure, painter);
+    painter.end();
+    return bytes;
+}
+
+QByteArray pdf(QWidget& view, QCustomPlot* figure) {
+    QByteArray bytes;
+    QBuffer buffer(&bytes);
+    buffer.open(QIODevice::WriteOnly);
+    QPdfWriter writer(&buffer);
+    writer.setResolution(kPdfDotsPerInch);
+    const QSizeF points = QSizeF(view.size()) * 72 / kPdfDotsPerInch;
+    writer.setPageSize(QPageSize(points, QPageSize::Point, {}, QPageSize::ExactMatch));
+    writer.setPageMargins({});
+    QCPPainter painter;
+    painter.begin(&writer);
+    paint(view, figure, painter);
+    painter.end();
+    return bytes;
+}
+
+}  // namespace
+
+bool renderToFile(QWidget& view, const QString& path, QString* error) {
+    const auto fail = [error](const QString& message) {
+        if (error) *error = message;
+        return false;
+    };
+    const QString suffix = QFileInfo(path).suffix().toLower();
+    QByteArray (*format)(QWidget&, QCustomPlot*) = nullptr;
+    if (suffix == QLatin1String("png")) format = png;
+    if (suffix == QLatin1String("svg")) format = svg;
+    if (suffix == QLatin1String("pdf")) format = pdf;
+    if (!format) return fail(QStringLiteral("%1: pictures end in .png, .svg or .pdf").arg(path));
+    view.ensurePolished();
+    if (view.layout()) view.layout()->activate();
+    QCustomPlot* figure = figureOf(view);
+    // What a figure shows is computed when it is replotted, which a view that was never shown has not been.
+    if (figure) figure->replot(QCustomPlot::rpQueuedRefresh);
+    const QByteArray bytes = format(view, figure);
+    QSaveFile file(path);
+    if (!file.open(QIODevice::WriteOnly) || file.write(bytes) != bytes.size() || !file.commit()) {
+        return fail(QStringLiteral("Cannot write %1: %2. Choose another folder.").arg(path, file.errorString()));
+    }
+    return true;
+}
+
+}  // namespace bitloom::widgets
