@@ -22,13 +22,18 @@ Status captureViews(MainWindow& window, const fs::path& folder) {
                              folder.string(), problem.message());
     }
     const ViewArea::View before = window.views().currentView();
+    const auto bringToFront = [&window](ViewArea::View view) {
+        window.views().setCurrentView(view);
+        QCoreApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
+    };
+    // A view behind a tab has no size and nothing computed until it was in front.
+    bringToFront(before == ViewArea::Mixture ? ViewArea::Curves : ViewArea::Mixture);
+    bringToFront(before);
     for (const auto& [name, view] : window.captureTargets()) {
         const QString path = QString::fromStdString((folder / (name.toStdString() + ".png")).string());
         QString error;
-        // A view behind a tab has no size and nothing computed.
-        if (view == &window.views().curves()) window.views().setCurrentView(ViewArea::Curves);
-        if (view == &window.views().mixture()) window.views().setCurrentView(ViewArea::Mixture);
-        QCoreApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
+        if (view == &window.views().curves()) bringToFront(ViewArea::Curves);
+        if (view == &window.views().mixture()) bringToFront(ViewArea::Mixture);
         // The window as it stands on the screen; single views in twice the resolution.
         const bool saved =
             view == &window ? window.grab().save(path) : widgets::renderToFile(*view, path, &error);

@@ -43,7 +43,8 @@ std::string commandOf(int argc, char** argv) {
 }
 
 void setUpLogging() {
-    auto logger = spdlog::stderr_color_mt("bitloom");
+    auto logger =
+        std::make_shared<spdlog::logger>("bitloom", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     logger->set_pattern("bitloom: %^%l%$: %v");
     spdlog::set_default_logger(std::move(logger));
 }

@@ -3,6 +3,7 @@
 #include <QDir>
 #include <QFileInfo>
 #include <QStandardPaths>
+#include <cassert>
 
 #include "engine/base/atomic_file.h"
 
@@ -11,31 +12,18 @@ namespace bitloom::app {
 namespace fs = std::filesystem;
 
 void applyRecipe(Recipe recipe, jobs::JobSpec& spec) {
-    const double epochs = spec.train.epochs;
-    const std::int64_t steps = spec.train.steps;
-    train::TrainOptions options;
-    options.epochs = epochs;
-    options.steps = steps;
-    options.seed = spec.train.seed;
-    options.threads = spec.train.threads;
-    options.device = spec.train.device;
-    options.evaluateEvery = spec.train.evaluateEvery;
-    options.evaluateImages = spec.train.evaluateImages;
-    if (recipe == Recipe::ShortRun) {
-        // Wide codebooks need no large steps; narrow ones must move the weights (algorithms 2.6).
-        const double rate = spec.quantizer.layer.components >= 16 ? 1e-3 : 1e-2;
-        options.rates.weight = rate;
-        options.rates.full = rate;
-        options.rates.batchNorm = rate;
-        spec.quantizer.weightGradient = quant::WeightGradient::StraightThrough;
-        spec.quantizer.initSigma = quant::SigmaInit::Standard;
-    } else {
-        options.rates = {2e-5, 2e-5, 2e-5, 2e-5, 2e-5, 2e-5, 2e-5};
-        spec.quantizer.weightGradient = quant::WeightGradient::Exact;
-        spec.quantizer.initSigma = quant::SigmaInit::Empirical;
-    }
-    spec.quantizer.trainTemperature = recipe == Recipe::Paper;
-    spec.train = options;
+    const std::string words[] = {recipe == Recipe::Paper ? "train.recipe=paper" : "train.recipe=short",
+                                 fmt::format("quantizer.components={}", spec.quantizer.layer.components)};
+    const auto standard = jobs::parseJob("", "recipe", ".", words);
+    assert(standard);
+    spec.quantizer.weightGradient = standard->quantizer.weightGradient;
+    spec.quantizer.initSigma = standard->quantizer.initSigma;
+    spec.quantizer.trainTemperature = standard->quantizer.trainTemperature;
+    spec.train.rates = standard->train.rates;
+    spec.train.weightDecay = standard->train.weightDecay;
+    spec.train.decayBatchNorm = standard->train.decayBatchNorm;
+    spec.train.decayMixture = standard->train.decayMixture;
+    spec.train.cycleMomentum = standard->train.cycleMomentum;
 }
 
 JobDraft draftForWeights(const jobs::InspectResult& weights) {

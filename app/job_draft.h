@@ -18,10 +18,10 @@ struct JobDraft {
     bool guessed = false;        ///< defaults that no person has seen yet: Start asks first
 };
 
-/// How the rates and the schedule are chosen; see the recipes of the DGMS paper and of short runs.
+/// train.recipe of a job file.
 enum class Recipe { ShortRun, Paper };
 
-/// Sets what the recipe decides: rates, decay, gradient, initial sigma.
+/// Sets what the recipe decides for spec's components: rates, decay, gradient, initial sigma. Not the length.
 void applyRecipe(Recipe recipe, jobs::JobSpec& spec);
 
 /// 4-bit DGMS of these weights on the generated images: what Start does when only weights were opened.

@@ -12,7 +12,9 @@
 #include <QMenu>
 #include <QMimeData>
 #include <QScreen>
+#include <QScrollArea>
 #include <QStatusBar>
+#include <QStyle>
 #include <QToolBar>
 #include <QVBoxLayout>
 
@@ -93,7 +95,13 @@ void MainWindow::makeDocks() {
     setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
     setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
     addDock(Qt::LeftDockWidgetArea, "layersDock", tr("Layers"), "Ctrl+Shift+L", m_layers);
-    addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I", m_inspector);
+    // On a low screen the inspector scrolls; it must not push the timeline off the bottom.
+    auto* inspectorScroll = new QScrollArea;
+    inspectorScroll->setFrameShape(QFrame::NoFrame);
+    inspectorScroll->setWidgetResizable(true);
+    inspectorScroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    inspectorScroll->setWidget(m_inspector);
+    addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I", inspectorScroll);
     QDockWidget* timeline =
         addDock(Qt::BottomDockWidgetArea, "timelineDock", tr("Timeline"), "Ctrl+Shift+T", m_timeline);
     // One line high: a title above it would be as tall as the timeline itself.
@@ -193,6 +201,9 @@ void MainWindow::start() {
 
 void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
+    // Known only once fonts and style are: the inspector scrolls up and down, never sideways.
+    m_docks[1]->widget()->setMinimumWidth(m_inspector->minimumSizeHint().width() +
+                                          style()->pixelMetric(QStyle::PM_ScrollBarExtent));
     if (!std::exchange(m_arranged, true)) arrangeDocks();  // shares of a size that is known only now
 }
 

@@ -2,6 +2,7 @@
 // state of its own but what is on screen. GUI thread.
 #pragma once
 
+#include <QList>
 #include <QMainWindow>
 #include <QString>
 #include <filesystem>
@@ -74,6 +75,7 @@ class MainWindow : public QMainWindow {
     void connectWidgets();
     void connectJobs();
 
+    void setSideBySide(bool on);
     void pickAndOpen(const QString& caption, const QString& filter);
     void fillRecentMenu();
     void askForJob();
@@ -105,8 +107,9 @@ class MainWindow : public QMainWindow {
     widgets::LogPanel* m_log;
     QLabel* m_networkLabel;
     std::vector<QDockWidget*> m_docks;
-    bool m_arranged = false;   ///< the docks stand where settings or arrangeDocks() put them
-    bool m_keepDraft = false;  ///< the file being opened belongs to the job at hand
+    QList<int> m_sideWidths = {0, 0};  ///< of the left and right dock before the views stood side by side
+    bool m_arranged = false;           ///< the docks stand where settings or arrangeDocks() put them
+    bool m_keepDraft = false;          ///< the file being opened belongs to the job at hand
     bool m_closeWhenStopped = false;
     int m_percent = 0;  ///< of the running job
 };

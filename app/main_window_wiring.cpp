@@ -68,7 +68,7 @@ void MainWindow::connectViewActions() {
             [this] { m_views->setCurrentView(ViewArea::Mixture); });
     connect(m_actions.showCurves, &QAction::triggered, this,
             [this] { m_views->setCurrentView(ViewArea::Curves); });
-    connect(m_actions.sideBySide, &QAction::toggled, m_views, &ViewArea::setSideBySide);
+    connect(m_actions.sideBySide, &QAction::toggled, this, &MainWindow::setSideBySide);
     connect(m_actions.sideBySide, &QAction::toggled, this,
             [this](bool on) { m_settings.set(settings::kSideBySide, on); });
     connect(m_actions.logCounts, &QAction::toggled, &m_views->mixture(), &widgets::MixturePlot::setLogCounts);
@@ -220,6 +220,16 @@ void MainWindow::connectJobs() {
         }
         updateTitle();
     });
+}
+
+void MainWindow::setSideBySide(bool on) {
+    if (on) m_sideWidths = {m_docks[0]->width(), m_docks[1]->width()};
+    m_views->setSideBySide(on);
+    if (on || m_sideWidths.front() == 0) return;
+    // On a narrow screen two views press the docks together; one view gives the room back, once it is laid
+    // out.
+    const auto giveBack = [this] { resizeDocks({m_docks[0], m_docks[1]}, m_sideWidths, Qt::Horizontal); };
+    QMetaObject::invokeMethod(this, giveBack, Qt::QueuedConnection);
 }
 
 void MainWindow::pickAndOpen(const QString& caption, const QString& filter) {

@@ -20,6 +20,17 @@ namespace {
 enum Unit { Epochs, Steps };
 enum RecipeRow { ShortRunRow, PaperRow, UnchangedRow };
 
+/// Widgets beside each other, from the left; the first has the keyboard.
+QWidget* makeRow(std::initializer_list<QWidget*> widgets) {
+    auto* row = new QWidget;
+    auto* layout = new QHBoxLayout(row);
+    layout->setContentsMargins(0, 0, 0, 0);
+    for (QWidget* widget : widgets)
+        layout->addWidget(widget);
+    row->setFocusProxy(*widgets.begin());
+    return row;
+}
+
 }  // namespace
 
 NewJobDialog::NewJobDialog(const JobDraft& proposal, QWidget* parent)
@@ -52,9 +63,6 @@ NewJobDialog::NewJobDialog(const JobDraft& proposal, QWidget* parent)
     m_bits->setRange(1, 8);
     m_bits->setObjectName(QStringLiteral("bits"));
     m_components->setProperty("role", "muted");
-    auto* bitsRow = new QHBoxLayout;
-    bitsRow->addWidget(m_bits);
-    bitsRow->addWidget(m_components, 1);
     m_recipe->addItem(tr("Short run: settled in minutes"));
     m_recipe->addItem(tr("Paper: exact gradients, long runs"));
     m_recipe->addItem(tr("As in the job"));
@@ -67,12 +75,13 @@ NewJobDialog::NewJobDialog(const JobDraft& proposal, QWidget* parent)
                  makeFileRow(m_weights, false, tr("Weights to quantize"), QStringLiteral("weights")));
     form->addRow(tr("&Images"), m_data);
     form->addRow(tr("&Normalization"), m_normalize);
-    form->addRow(tr("&Bits a weight"), bitsRow);
+    form->addRow(tr("&Bits a weight"), makeRow({m_bits, m_components}));
     form->addRow(tr("&Length"), makeLengthRow());
     form->addRow(tr("&Rates"), m_recipe);
     form->addRow(tr("Run &file"), makeFileRow(m_out, true, tr("Run file to write"), QStringLiteral("out")));
     form->addRow(m_problem);
-    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel);
+    auto* buttons = new QDialogButtonBox;
+    buttons->addButton(tr("Cancel"), QDialogButtonBox::RejectRole);
     m_start = buttons->addButton(tr("Start"), QDialogButtonBox::AcceptRole);
     m_start->setObjectName(QStringLiteral("startJob"));
     m_start->setDefault(true);
@@ -99,12 +108,7 @@ QWidget* NewJobDialog::makeFileRow(QLineEdit* edit, bool save, const QString& ca
                  : QFileDialog::getOpenFileName(this, caption, edit->text());
         if (!file.isEmpty()) edit->setText(file);
     });
-    auto* row = new QWidget;
-    auto* layout = new QHBoxLayout(row);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(edit, 1);
-    layout->addWidget(browse);
-    return row;
+    return makeRow({edit, browse});
 }
 
 QWidget* NewJobDialog::makeLengthRow() {
@@ -113,13 +117,7 @@ QWidget* NewJobDialog::makeLengthRow() {
     m_length->setRange(0.01, 1e7);
     connect(m_unit, &QComboBox::currentIndexChanged, this,
             [this](int unit) { m_length->setDecimals(unit == Steps ? 0 : 2); });
-    auto* row = new QWidget;
-    auto* layout = new QHBoxLayout(row);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_length);
-    layout->addWidget(m_unit);
-    layout->addStretch(1);
-    return row;
+    return makeRow({m_length, m_unit});
 }
 
 void NewJobDialog::fill(const JobDraft& proposal) {

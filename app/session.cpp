@@ -191,6 +191,7 @@ void Session::takeContents(const RunContents& contents) {
     if (m_live) return;
     if (m_summary.status == report::RunStatus::Running) m_followTimer.start();
     if (m_following && !m_steps.empty() && m_step != m_steps.back()) moveTo(m_steps.back());
+    if (!growing() && std::exchange(m_following, false)) Q_EMIT followingChanged(false);
 }
 
 void Session::take(const Delivery& delivery) {
@@ -308,9 +309,18 @@ void Session::moveTo(std::int64_t step) {
 }
 
 void Session::setFollowing(bool following) {
-    if (m_kind != Kind::Run || following == std::exchange(m_following, following)) return;
+    if (m_kind != Kind::Run) return;
+    if (following && !growing()) {  // nothing to follow: the last step is the newest there will be
+        if (!m_steps.empty() && m_step != m_steps.back()) moveTo(m_steps.back());
+        Q_EMIT followingChanged(false);
+        return;
+    }
+    if (following == std::exchange(m_following, following)) return;
     Q_EMIT followingChanged(following);
-    if (!following || m_steps.empty()) return;
+    if (following && !m_steps.empty()) showNewest();
+}
+
+void Session::showNewest() {
     if (!m_live) {
         moveTo(m_steps.back());
         return;

@@ -49,7 +49,8 @@ class Session : public QObject {
     void selectLayer(const QString& name);
     /// Shows the newest recorded step <= `step` and stops following.
     void showStep(std::int64_t step);
-    /// Whether the newest step is shown as it comes.
+    /// Whether the newest step is shown as it comes. A run that has ended shows its last step and is not
+    /// followed.
     void setFollowing(bool following);
 
     [[nodiscard]] Kind kind() const { return m_kind; }
@@ -110,6 +111,7 @@ class Session : public QObject {
     void addSteps(const std::vector<std::int64_t>& steps);
     void showLayers(const std::vector<report::LayerSnapshotPtr>& layers);
     void moveTo(std::int64_t step);
+    void showNewest();
     void selectFirstLayer();
 
     using Layers = std::map<std::string, report::LayerSnapshotPtr, std::less<>>;

@@ -70,6 +70,8 @@ QWidget* ViewArea::makePane(QWidget* view, const QString& title) {
     column->addWidget(label);
     column->addWidget(view, 1);
     m_titles[view == m_mixture ? Mixture : Curves] = label;
+    // The splitter gives a pane behind a tab no room at all; a plot cannot draw on nothing.
+    pane->setMinimumSize(view->minimumSizeHint());
     return pane;
 }
 

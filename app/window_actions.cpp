@@ -50,7 +50,7 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
     sideBySide =
         addToggle({"sideBySide", tr("Side &by side"), "Ctrl+3", tr("Show both views beside each other")});
     logCounts = addToggle({"logCounts", tr("&Logarithmic counts"), "Ctrl+L",
-                           tr("Show the counts of the histograms on a logarithmic axis"), "log_scale"});
+                           tr("Show the counts of the histograms on a logarithmic axis")});
     themeLight = addToggle({"themeLight", tr("&Light"), "Ctrl+Alt+L", tr("Light colours")});
     themeDark = addToggle({"themeDark", tr("&Dark"), "Ctrl+Alt+D", tr("Dark colours")});
     themeSystem =

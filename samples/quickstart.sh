@@ -14,6 +14,6 @@ if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
 fi
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/bitloom-quickstart-XXXXXX")
-"$bitloom" window --job "$job" --start --out "$folder/run.h5" --capture "$folder" --until-step -1 "$@"
+"$bitloom" window --job "$job" --start --out "$folder/run.h5" --capture "$folder" "$@"
 "$bitloom" report "$folder/run.h5"
 echo "No display: the run and pictures of every view are in $folder"

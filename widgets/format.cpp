@@ -18,7 +18,8 @@ QString typeset(QString plain) {
     const bool negative = plain.startsWith(QLatin1Char('-'));
     if (negative) plain.remove(0, 1);
     const qsizetype dot = plain.indexOf(QLatin1Char('.'));
-    for (qsizetype at = (dot < 0 ? plain.size() : dot) - 3; at > 0; at -= 3) plain.insert(at, kThinSpace);
+    for (qsizetype at = (dot < 0 ? plain.size() : dot) - 3; at > 0; at -= 3)
+        plain.insert(at, kThinSpace);
     if (negative) plain.prepend(kMinus);
     return plain;
 }
@@ -27,16 +28,21 @@ QString superscript(int exponent) {
     static constexpr std::array<ushort, 10> kDigits = {0x2070, 0x00B9, 0x00B2, 0x00B3, 0x2074,
                                                        0x2075, 0x2076, 0x2077, 0x2078, 0x2079};
     QString text;
-    for (const QChar digit : QString::number(std::abs(exponent))) text += QChar(kDigits[digit.digitValue()]);
+    for (const QChar digit : QString::number(std::abs(exponent)))
+        text += QChar(kDigits[digit.digitValue()]);
     if (exponent < 0) text.prepend(QChar(0x207B));
     return text;
 }
 
 }  // namespace
 
-QString noValueText() { return QString(QChar(0x2013)); }
+QString noValueText() {
+    return QString(QChar(0x2013));
+}
 
-QString formatCount(std::int64_t value) { return typeset(QString::number(value)); }
+QString formatCount(std::int64_t value) {
+    return typeset(QString::number(value));
+}
 
 QString formatFixed(double value, int decimals) {
     if (!std::isfinite(value)) return noValueText();
@@ -50,7 +56,8 @@ QString formatScientific(double value, int digits) {
     if (value == 0) return QStringLiteral("0");
     const QString plain = QString::number(value, 'e', digits - 1);
     const qsizetype e = plain.indexOf(QLatin1Char('e'));
-    return typeset(plain.left(e)) + QChar(0x00D7) + QStringLiteral("10") + superscript(plain.mid(e + 1).toInt());
+    return typeset(plain.left(e)) + QChar(0x00D7) + QStringLiteral("10") +
+           superscript(plain.mid(e + 1).toInt());
 }
 
 QString formatNumber(double value, int digits) {
@@ -62,7 +69,9 @@ QString formatNumber(double value, int digits) {
     return formatScientific(value, digits);
 }
 
-QString formatBits(double bits) { return formatFixed(bits, bits == std::round(bits) ? 0 : 2); }
+QString formatBits(double bits) {
+    return formatFixed(bits, bits == std::round(bits) ? 0 : 2);
+}
 
 QString formatTick(double value) {
     // From one thousandth down powers of ten are shorter than zeros.
@@ -92,14 +101,17 @@ QString formatBytes(std::int64_t bytes) {
 QString formatDuration(double seconds) {
     if (!std::isfinite(seconds) || seconds < 0) return noValueText();
     const auto whole = static_cast<std::int64_t>(std::llround(seconds));
-    const auto two = [](std::int64_t value) { return QStringLiteral("%1").arg(value, 2, 10, QLatin1Char('0')); };
+    const auto two = [](std::int64_t value) {
+        return QStringLiteral("%1").arg(value, 2, 10, QLatin1Char('0'));
+    };
     if (whole < 60) return QStringLiteral("%1 s").arg(whole);
     if (whole < 3600) return QStringLiteral("%1 min %2 s").arg(whole / 60).arg(two(whole % 60));
     return QStringLiteral("%1 h %2 min").arg(formatCount(whole / 3600), two(whole / 60 % 60));
 }
 
 QByteArray csvNumber(double value) {
-    return std::isfinite(value) ? QByteArray::number(value, 'g', QLocale::FloatingPointShortest) : QByteArray();
+    return std::isfinite(value) ? QByteArray::number(value, 'g', QLocale::FloatingPointShortest)
+                                : QByteArray();
 }
 
 }  // namespace bitloom::widgets

@@ -1,5 +1,5 @@
-// Numbers as a person reads them: thin spaces between thousands, a true minus sign, powers of ten, a dash where there
-// is no value. Display only; files and CSV write plain numbers.
+// Numbers as a person reads them: thin spaces between thousands, a true minus sign, powers of ten, a dash
+// where there is no value. Display only; files and CSV write plain numbers.
 #pragma once
 
 #include <QByteArray>
@@ -14,7 +14,8 @@ namespace bitloom::widgets {
 /// Fixed decimals; a dash for NaN.
 [[nodiscard]] QString formatFixed(double value, int decimals);
 
-/// `digits` significant digits: "0.0123" from 0.001 up to 100 000, else "1.23×10⁻⁵". A dash for NaN, "0" for zero.
+/// `digits` significant digits: "0.0123" from 0.001 up to 100 000, else "1.23×10⁻⁵". A dash for NaN, "0" for
+/// zero.
 [[nodiscard]] QString formatNumber(double value, int digits = 3);
 
 /// Label of an axis tick: the digits it needs and no more, up to six.

@@ -1,5 +1,5 @@
-// Colour tables and what is derived from them. The current theme is the one piece of state that is global to the
-// application, as the palette is.
+// Colour tables and what is derived from them. The current theme is the one piece of state that is global to
+// the application, as the palette is.
 #include "widgets/theme.h"
 
 #include <QApplication>
@@ -14,14 +14,18 @@
 #include <cmath>
 #include <optional>
 
-// A static library's resources are dropped by the linker unless asked for; the macro wants the global namespace.
-static void loadResources() { Q_INIT_RESOURCE(bitloom); }
+// A static library's resources are dropped by the linker unless asked for; the macro wants the global
+// namespace.
+static void loadResources() {
+    Q_INIT_RESOURCE(bitloom);
+}
 
 namespace bitloom::widgets {
 namespace {
 
-// Okabe and Ito's palette without black (jfly.uni-koeln.de/color). Yellow is darkened on white and blue lightened on
-// dark, where the originals fall below a contrast of 2:1. Blue and vermilion come last: they also mean soft and hard.
+// Okabe and Ito's palette without black (jfly.uni-koeln.de/color). Yellow is darkened on white and blue
+// lightened on dark, where the originals fall below a contrast of 2:1. Blue and vermilion come last: they
+// also mean soft and hard.
 ThemeColors lightColors() {
     ThemeColors c;
     c.window = 0xF2F3F5;
@@ -85,7 +89,9 @@ bool desktopIsDark() {
 
 QPalette paletteOf(const ThemeColors& c) {
     QPalette palette;
-    const auto set = [&palette](QPalette::ColorRole role, const QColor& color) { palette.setColor(role, color); };
+    const auto set = [&palette](QPalette::ColorRole role, const QColor& color) {
+        palette.setColor(role, color);
+    };
     set(QPalette::Window, c.window);
     set(QPalette::WindowText, c.text);
     set(QPalette::Base, c.panel);
@@ -106,7 +112,8 @@ QPalette paletteOf(const ThemeColors& c) {
     set(QPalette::Mid, c.border);
     set(QPalette::Dark, c.dark ? c.window.darker(140) : c.border.darker(115));
     set(QPalette::Shadow, c.dark ? QColor(0, 0, 0) : c.axis);
-    for (const auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText, QPalette::HighlightedText}) {
+    for (const auto role :
+         {QPalette::WindowText, QPalette::Text, QPalette::ButtonText, QPalette::HighlightedText}) {
         palette.setColor(QPalette::Disabled, role, c.disabledText);
     }
     palette.setColor(QPalette::Disabled, QPalette::Highlight, c.border);
@@ -118,10 +125,17 @@ QString styleSheetOf(const ThemeColors& c) {
     if (!file.open(QIODevice::ReadOnly)) qFatal("the style sheet is not in the program's resources");
     QString sheet = QString::fromUtf8(file.readAll());
     const std::pair<const char*, QColor> tokens[] = {
-        {"@window", c.window},     {"@panel", c.panel},           {"@raised", c.raised},
-        {"@border", c.border},     {"@text", c.text},             {"@mutedText", c.mutedText},
-        {"@accent", c.accent},     {"@disabledText", c.disabledText},
-        {"@errorPanel", c.errorPanel}, {"@error", c.error},       {"@warningPanel", c.warningPanel},
+        {"@window", c.window},
+        {"@panel", c.panel},
+        {"@raised", c.raised},
+        {"@border", c.border},
+        {"@text", c.text},
+        {"@mutedText", c.mutedText},
+        {"@accent", c.accent},
+        {"@disabledText", c.disabledText},
+        {"@errorPanel", c.errorPanel},
+        {"@error", c.error},
+        {"@warningPanel", c.warningPanel},
         {"@warning", c.warning},
     };
     for (const auto& [token, color] : tokens) {
@@ -174,7 +188,9 @@ class ThemedIconEngine : public QIconEngine {
 
 }  // namespace
 
-const ThemeColors& colors() { return current(); }
+const ThemeColors& colors() {
+    return current();
+}
 
 void applyTheme(QApplication& application, Theme theme) {
     loadResources();
@@ -182,7 +198,8 @@ void applyTheme(QApplication& application, Theme theme) {
     desktopIsDark();  // remembered before the palette is replaced
     current() = dark ? darkColors() : lightColors();
     // Fusion is the one style that takes every colour from the palette, so that dark is dark on each desktop.
-    if (application.style()->name() != QLatin1String("fusion")) QApplication::setStyle(QStringLiteral("Fusion"));
+    if (application.style()->name() != QLatin1String("fusion"))
+        QApplication::setStyle(QStringLiteral("Fusion"));
     QApplication::setPalette(paletteOf(current()));
     application.setStyleSheet(styleSheetOf(current()));
 }
@@ -195,9 +212,12 @@ Theme themeFromText(const QString& text) {
 
 QString toText(Theme theme) {
     switch (theme) {
-        case Theme::Light: return QStringLiteral("light");
-        case Theme::Dark: return QStringLiteral("dark");
-        case Theme::System: break;
+        case Theme::Light:
+            return QStringLiteral("light");
+        case Theme::Dark:
+            return QStringLiteral("dark");
+        case Theme::System:
+            break;
     }
     return QStringLiteral("system");
 }
@@ -205,8 +225,9 @@ QString toText(Theme theme) {
 QColor magnitudeColor(double fraction) {
     if (std::isnan(fraction)) return {};
     // Nine equally spaced points of cividis (Nunez, Anderton and Renslow, 2018); linear in between.
-    static constexpr std::array<QRgb, 9> kPoints = {0xFF00224E, 0xFF123570, 0xFF3B496C, 0xFF575D6D, 0xFF707173,
-                                                    0xFF8A8678, 0xFFA59C74, 0xFFC3B369, 0xFFFEE838};
+    static constexpr std::array<QRgb, 9> kPoints = {0xFF00224E, 0xFF123570, 0xFF3B496C,
+                                                    0xFF575D6D, 0xFF707173, 0xFF8A8678,
+                                                    0xFFA59C74, 0xFFC3B369, 0xFFFEE838};
     const double position = std::clamp(fraction, 0.0, 1.0) * (kPoints.size() - 1);
     const auto low = std::min(static_cast<std::size_t>(position), kPoints.size() - 2);
     const double part = position - static_cast<double>(low);
@@ -223,10 +244,12 @@ QColor faded(QColor color, double opacity) {
 
 QColor readableOn(const QColor& background) {
     // Relative luminance of WCAG 2.1; 0.179 is where black and white give the same contrast.
-    const auto linear = [](double c) { return c <= 0.03928 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4); };
+    const auto linear = [](double c) {
+        return c <= 0.03928 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+    };
     const double luminance = 0.2126 * linear(background.redF()) + 0.7152 * linear(background.greenF()) +
                              0.0722 * linear(background.blueF());
-    return luminance > 0.179 ? QColor(0x10, 0x12, 0x15) : QColor(0xFF, 0xFF, 0xFF);
+    return luminance > 0.179 ? QColor(0, 0, 0) : QColor(255, 255, 255);
 }
 
 QIcon icon(const QString& name, QColor ThemeColors::*ink) {

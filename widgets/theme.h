@@ -16,12 +16,12 @@ namespace bitloom::widgets {
 enum class Theme { Light, Dark, System };
 
 struct ThemeColors {
-    QColor window;      ///< behind docks and tool bars
-    QColor panel;       ///< behind tables, text and plots
-    QColor raised;      ///< buttons, headers
-    QColor border;      ///< hairlines between panels
+    QColor window;  ///< behind docks and tool bars
+    QColor panel;   ///< behind tables, text and plots
+    QColor raised;  ///< buttons, headers
+    QColor border;  ///< hairlines between panels
     QColor text;
-    QColor mutedText;   ///< units, captions, secondary figures
+    QColor mutedText;  ///< units, captions, secondary figures
     QColor disabledText;
     QColor grid;        ///< plot grid lines
     QColor axis;        ///< plot axes and ticks
@@ -33,20 +33,22 @@ struct ThemeColors {
     QColor success;
     QColor warning;
     QColor error;
-    QColor warningPanel;  ///< background of a warning banner
-    QColor errorPanel;    ///< background of the error bar
+    QColor warningPanel;               ///< background of a warning banner
+    QColor errorPanel;                 ///< background of the error bar
     std::array<QColor, 7> categories;  ///< Okabe-Ito without black and white, tuned for the background
     bool dark = false;
 
     /// Colour of category `index`; wraps round.
-    [[nodiscard]] const QColor& category(std::size_t index) const { return categories[index % categories.size()]; }
+    [[nodiscard]] const QColor& category(std::size_t index) const {
+        return categories[index % categories.size()];
+    }
 };
 
 /// Colours of the current theme; light until applyTheme is called.
 [[nodiscard]] const ThemeColors& colors();
 
-/// Makes `theme` current: palette, style and style sheet of `application`. `System` follows the palette that the
-/// desktop gave before the first call.
+/// Makes `theme` current: palette, style and style sheet of `application`. `System` follows the palette that
+/// the desktop gave before the first call.
 void applyTheme(QApplication& application, Theme theme);
 
 /// "light", "dark", "system"; anything else reads as System.
@@ -62,8 +64,8 @@ void applyTheme(QApplication& application, Theme theme);
 /// Black or white, whichever reads better on `background`.
 [[nodiscard]] QColor readableOn(const QColor& background);
 
-/// The icon `resources/icons/NAME.svg`, drawn at any size in the theme's `ink` (disabled: disabledText; on: accent).
-/// Follows a change of theme. A null icon when there is no such file.
+/// The icon `resources/icons/NAME.svg`, drawn at any size in the theme's `ink` (disabled: disabledText; on:
+/// accent). Follows a change of theme. A null icon when there is no such file.
 [[nodiscard]] QIcon icon(const QString& name, QColor ThemeColors::*ink = &ThemeColors::text);
 
 }  // namespace bitloom::widgets

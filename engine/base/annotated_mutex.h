@@ -1,5 +1,5 @@
-// A mutex whose guarded members the compiler checks (clang -Wthread-safety): write `T m_x BITLOOM_GUARDED_BY(m_mutex);`.
-// g++ ignores the annotations.
+// A mutex whose guarded members the compiler checks (clang -Wthread-safety): write `T m_x
+// BITLOOM_GUARDED_BY(m_mutex);`. g++ ignores the annotations.
 #pragma once
 
 #include <mutex>

@@ -16,8 +16,9 @@ namespace bitloom {
 Status writeFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Status writeFileAtomically(const std::filesystem::path& path, std::string_view text);
 
-/// For libraries that insist on writing the file themselves: calls `write` with a temporary path beside `path`, then
-/// fsyncs and renames it. When `write` fails the temporary file is removed and `path` is untouched.
+/// For libraries that insist on writing the file themselves: calls `write` with a temporary path beside
+/// `path`, then fsyncs and renames it. When `write` fails the temporary file is removed and `path` is
+/// untouched.
 Status replaceFileAtomically(const std::filesystem::path& path,
                              const std::function<Status(const std::filesystem::path& temporary)>& write);
 

@@ -1,4 +1,5 @@
-// FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv): identifies weights and jobs, protects against nothing.
+// FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv): identifies weights and jobs, protects against
+// nothing.
 #pragma once
 
 #include <cstddef>

@@ -31,7 +31,8 @@ bool JobControl::paused() const {
 
 bool JobControl::waitWhilePaused() {
     MutexLock lock(m_mutex);
-    while (m_paused && !m_stop) m_changed.wait(lock);
+    while (m_paused && !m_stop)
+        m_changed.wait(lock);
     return !m_stop;
 }
 

@@ -1,5 +1,5 @@
-// How the outside steers a running job: stop, pause, resume. The job calls waitWhilePaused() once a step, so every
-// request takes effect within one step. All members may be called from any thread.
+// How the outside steers a running job: stop, pause, resume. The job calls waitWhilePaused() once a step, so
+// every request takes effect within one step. All members may be called from any thread.
 #pragma once
 
 #include <condition_variable>

@@ -1,5 +1,5 @@
-// Counter-based random numbers: the same key gives the same stream on every machine, thread count and library, which
-// std::distributions do not promise. SplitMix64 (Steele, Lea, Flood 2014).
+// Counter-based random numbers: the same key gives the same stream on every machine, thread count and
+// library, which std::distributions do not promise. SplitMix64 (Steele, Lea, Flood 2014).
 #pragma once
 
 #include <cmath>
@@ -13,7 +13,8 @@ class Random {
   public:
     /// Streams of different keys are independent: Random({seed, epoch, index}).
     explicit Random(std::initializer_list<std::uint64_t> key) {
-        for (const std::uint64_t part : key) m_state = mix(m_state + kGamma + part);
+        for (const std::uint64_t part : key)
+            m_state = mix(m_state + kGamma + part);
     }
 
     std::uint64_t next() { return mix(m_state += kGamma); }

@@ -100,11 +100,11 @@ using Status = Result<void>;
 #define BITLOOM_CONCAT(a, b) BITLOOM_CONCAT_INNER(a, b)
 
 /// Returns the error of a Status or Result expression to the caller, if it has one.
-#define BITLOOM_RETURN_IF_ERROR(expression)                                       \
-    do {                                                                          \
-        if (auto bitloomStatus = (expression); !bitloomStatus.ok()) {             \
-            return std::move(bitloomStatus).error();                              \
-        }                                                                         \
+#define BITLOOM_RETURN_IF_ERROR(expression)                           \
+    do {                                                              \
+        if (auto bitloomStatus = (expression); !bitloomStatus.ok()) { \
+            return std::move(bitloomStatus).error();                  \
+        }                                                             \
     } while (false)
 
 /// BITLOOM_ASSIGN_OR_RETURN(auto graph, zoo::makeModel(arch)): the value, or the error to the caller.

@@ -7,7 +7,8 @@
 
 namespace bitloom {
 
-/// The candidate with the smallest edit distance to `word`, for "did you mean"; empty when there are no candidates.
+/// The candidate with the smallest edit distance to `word`, for "did you mean"; empty when there are no
+/// candidates.
 [[nodiscard]] std::string nearestName(std::string_view word, std::span<const std::string> candidates);
 
 /// "1,2,3" for messages; at most `limit` names, then "and N more".

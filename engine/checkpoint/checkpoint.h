@@ -18,7 +18,7 @@ struct Checkpoint {
     Format format = Format::Safetensors;
     graph::StateDict tensors;  ///< keys as in the file, nested containers joined by '.', before any renaming
     /// What else the file says: scalar entries of the pickle ("best_prec1": "91.7"), safetensors'
-    /// __metadata__, HDF5 root attributes.
+    /// __metadata__, HDF5 root attributes (numbers and fixed-length text).
     std::map<std::string, std::string> metadata;
 };
 

@@ -116,22 +116,15 @@ bool isBoolean(hid_t type) {
 constexpr hsize_t kMaxAttribute = 64u << 10;
 
 std::string attributeText(hid_t attribute, hid_t type) {
-    if (H5Tis_variable_str(type) > 0) {
-        char* text = nullptr;
-        const Handle memory(H5Tcopy(type), H5Tclose);
-        if (H5Aread(attribute, memory.get(), &text) < 0 || !text) return {};
-        std::string copy(text);
-        H5free_memory(text);
-        return copy;
-    }
     std::string text(H5Tget_size(type), '\0');
     if (H5Aread(attribute, type, text.data()) < 0) return {};
     const std::size_t end = text.find_last_not_of(std::string_view("\0 ", 2));
     text.resize(end == std::string::npos ? 0 : end + 1);
-    return text;
+    return printable(text);
 }
 
-/// Scalar text and number attributes of the root group.
+/// Scalar number and fixed-length text attributes of the root group. Text of variable length is passed over:
+/// it lies in the file's global heap, and HDF5 1.10 loops for ever over a damaged one.
 herr_t readAttribute(hid_t location, const char* name, const H5A_info_t*, void* data) {
     auto& metadata = *static_cast<std::map<std::string, std::string>*>(data);
     const Handle attribute(H5Aopen(location, name, H5P_DEFAULT), H5Aclose);
@@ -143,7 +136,8 @@ herr_t readAttribute(hid_t location, const char* name, const H5A_info_t*, void* 
     double real = 0;
     switch (H5Tget_class(type.get())) {
         case H5T_STRING:
-            metadata[name] = printable(attributeText(attribute.get(), type.get()));
+            if (H5Tis_variable_str(type.get()) == 0)
+                metadata[name] = attributeText(attribute.get(), type.get());
             break;
         case H5T_INTEGER:
             if (H5Aread(attribute.get(), H5T_NATIVE_INT64, &integer) >= 0)

@@ -206,14 +206,14 @@ void paintStroke(Random& random, Canvas& canvas, const StrokeRange& range) {
 }
 
 void paintShape(Random& random, Canvas& canvas, Shape shape, const Colour& background) {
-    const float contrast = draw(random, 0.2, 0.5);
+    const float contrast = draw(random, 0.15, 0.45);
     const Colour colour = drawContrasting(random, background, contrast);
     const Colour otherColour = drawColour(random);
     const Colour shade = mix(colour, otherColour, draw(random, 0, 0.3));
     const Field field(random);
     const float opacity = draw(random, 0.8, 1);
     const float angle = draw(random, 0, 2 * std::numbers::pi);
-    const float radius = draw(random, 5.5, 11);
+    const float radius = draw(random, 5, 10);
     const float stretch = draw(random, 0.8, 1.25);
     const float centreX = draw(random, radius * 0.8, kSide - radius * 0.8);
     const float centreY = draw(random, radius * 0.8, kSide - radius * 0.8);
@@ -237,13 +237,13 @@ void paintScene(Random& random, Shape shape, std::span<std::uint8_t> pixels) {
     const Colour otherColour = drawColour(random);
     const Colour second = mix(first, otherColour, draw(random, 0.1, 0.6));
     canvas.fill(Field(random), first, second);
-    for (auto strokes = random.below(5); strokes > 0; --strokes)
+    for (auto strokes = random.below(6); strokes > 0; --strokes)
         paintStroke(random, canvas, kClutter);
     paintShape(random, canvas, shape, mix(first, second, 0.5f));
     for (auto strokes = random.below(3); strokes > 0; --strokes)
         paintStroke(random, canvas, kCover);
     if (happens(random, 0.5)) canvas.blur(draw(random, 0.3, 1));
-    const float noise = draw(random, 0.01, 0.1);
+    const float noise = draw(random, 0.01, 0.12);
     canvas.write(random, noise, pixels);
 }
 

@@ -39,14 +39,16 @@ class Loader {
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;
 
+    /// 0 when there is not even one batch; next() then says why.
     [[nodiscard]] std::int64_t batchesPerEpoch() const;
 
-    /// Continues from batch `index` of `epoch`; drops what was prefetched. Call before the first next() too
-    /// if not (0, 0).
+    /// Continues from batch `index` of `epoch`, both from 0; drops what was prefetched. Call before the first
+    /// next() too if not (0, 0).
     void seek(std::int64_t epoch, std::int64_t index);
 
     /// The next batch; after the last of an epoch comes the first of the next. Blocks until ready. One
-    /// consumer.
+    /// consumer. A dataset's error comes in place of its batch, and again at every call until seek();
+    /// unusable options are an error of every call.
     [[nodiscard]] Result<Batch> next();
 
   private:

@@ -19,7 +19,7 @@ namespace bitloom::data {
 [[nodiscard]] Result<std::unique_ptr<Dataset>> openImageFolder(const std::filesystem::path& folder,
                                                                Split split, int size);
 
-/// The generated shapes (generated.h). `count` >= 1 images.
+/// The generated shapes (README.md). `count` >= 1 images.
 [[nodiscard]] std::unique_ptr<Dataset> makeGeneratedDataset(std::uint64_t seed, Split split,
                                                             std::int64_t count);
 

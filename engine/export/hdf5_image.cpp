@@ -2,7 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <optional>
+
+#include <unistd.h>
 
 namespace bitloom::exporting {
 namespace {
@@ -45,9 +52,8 @@ std::optional<TypePair> typeOf(hid_t stored) {
     return std::nullopt;
 }
 
-H5Handle memoryAccess() {
+H5Handle fileAccess() {
     H5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-    H5Pset_fapl_core(access.get(), 1 << 16, 0);
     // New-style groups and headers are several times smaller; every HDF5 since 1.8 reads them.
     H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18);
     return access;
@@ -106,15 +112,35 @@ Error h5Error(const std::string& action) {
     return fail("cannot {}: {}", action, reason);
 }
 
+Result<ScratchFile> ScratchFile::create() {
+    std::error_code code;
+    const std::filesystem::path folder = std::filesystem::temp_directory_path(code);
+    std::string path = (folder / "bitloom-export-XXXXXX").string();
+    const int descriptor = code ? -1 : ::mkstemp(path.data());
+    if (descriptor < 0) {
+        return fail("{}: cannot make a scratch file: {}; set TMPDIR to a folder you can write to", path,
+                    std::strerror(errno));
+    }
+    ::close(descriptor);
+    return ScratchFile(std::move(path));
+}
+
+ScratchFile::~ScratchFile() {
+    if (!m_path.empty()) ::unlink(m_path.c_str());
+}
+
 Result<H5Builder> H5Builder::create(std::size_t largestAttribute) {
-    const H5Handle access = memoryAccess();
+    BITLOOM_ASSIGN_OR_RETURN(ScratchFile scratch, ScratchFile::create());
+    const H5Handle access = fileAccess();
+    // Metadata are not set aside in blocks: the file holds what it needs and no more.
+    H5Pset_meta_block_size(access.get(), 0);
+    H5Pset_small_data_block_size(access.get(), 0);
     const H5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
     H5Pset_obj_track_times(creation.get(), false);
     if (largestAttribute > kHeaderAttributeBytes) H5Pset_attr_phase_change(creation.get(), 0, 0);
-    // The name only has to differ from other files that are open; nothing is created under it.
-    H5Handle file(H5Fcreate("bitloom-export", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
-    if (!file.valid()) return h5Error("start an HDF5 file in memory");
-    return H5Builder(std::move(file));
+    H5Handle file(H5Fcreate(scratch.path().c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
+    if (!file.valid()) return h5Error("start an HDF5 file");
+    return H5Builder(std::move(scratch), std::move(file));
 }
 
 Result<H5Handle> H5Builder::addGroup(hid_t parent, const std::string& name) const {
@@ -146,12 +172,15 @@ Status H5Builder::addTensor(hid_t parent, const std::string& name, const graph::
     return {};
 }
 
-Result<std::vector<std::byte>> H5Builder::finish() const {
+Result<std::vector<std::byte>> H5Builder::finish() && {
     if (H5Fflush(m_file.get(), H5F_SCOPE_LOCAL) < 0) return h5Error("finish the HDF5 file");
-    const ssize_t size = H5Fget_file_image(m_file.get(), nullptr, 0);
-    if (size < 0) return h5Error("measure the HDF5 file");
-    std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-    if (H5Fget_file_image(m_file.get(), bytes.data(), bytes.size()) < 0) return h5Error("copy the HDF5 file");
+    { const H5Handle closed = std::move(m_file); }
+    std::ifstream stream(m_scratch.path(), std::ios::binary | std::ios::ate);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(std::max<std::streamoff>(stream.tellg(), 0)));
+    stream.seekg(0);
+    if (!stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()))) {
+        return fail("{}: cannot read the scratch file back; is the disk full?", m_scratch.path());
+    }
     return bytes;
 }
 
@@ -179,9 +208,10 @@ Status writeIntegers(hid_t object, const char* name, const std::vector<std::int6
 }
 
 Result<H5Image> H5Image::open(std::span<const std::byte> bytes) {
-    const H5Handle access = memoryAccess();
-    // HDF5 copies the image; the parameter is not const because callbacks could be installed that take it
-    // over.
+    const H5Handle access = fileAccess();
+    H5Pset_fapl_core(access.get(), 1 << 16, 0);
+    // The name only has to differ from other files that are open. HDF5 copies the image; the parameter is not
+    // const because callbacks could be installed that take it over.
     if (H5Pset_file_image(access.get(), const_cast<std::byte*>(bytes.data()), bytes.size()) < 0) {
         return h5Error("hand the file to HDF5");
     }

@@ -1,5 +1,6 @@
 #include "engine/jobs/run_figures.h"
 
+#include <atomic>
 #include <filesystem>
 #include <system_error>
 
@@ -14,9 +15,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A name that no other job of this or another process uses.
+fs::path scratchFile() {
+    static std::atomic<int> count = 0;
+    std::error_code code;
+    const fs::path folder = fs::temp_directory_path(code);
+    return (code ? fs::path(".") : folder) / fmt::format("bitloom-{}-{}.safetensors", ::getpid(), count++);
+}
+
 /// Size of the packed export, found by writing it.
 Result<std::int64_t> exportedBytes(const quant::QuantizedModel& model) {
-    const fs::path path = fs::temp_directory_path() / fmt::format("bitloom-{}-size.safetensors", ::getpid());
+    const fs::path path = scratchFile();
     const Status written = exporting::writeQuantizedSafetensors(path, model);
     std::error_code code;
     const auto bytes = fs::file_size(path, code);

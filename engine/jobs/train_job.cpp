@@ -1,3 +1,5 @@
+// The order of writing decides what survives a kill: run file, checkpoint of step 0, then training; the
+// record is flushed before each checkpoint (README.md).
 #include "engine/jobs/train_job.h"
 
 #include <chrono>
@@ -100,9 +102,9 @@ Result<report::RunInfo> describeRun(const Session& session, const TrainRequest& 
     return info;
 }
 
-Result<Session> startSession(const TrainRequest& request) {
+Result<Session> startSession(JobSpec spec) {
     Session session;
-    session.spec = request.spec;
+    session.spec = std::move(spec);
     BITLOOM_ASSIGN_OR_RETURN(JobInputs inputs, loadInputs(session.spec));
     session.network = std::move(inputs.network);
     session.datasets = std::move(inputs.datasets);
@@ -218,14 +220,19 @@ Result<report::RunSummary> runSession(Session session, std::unique_ptr<record::R
 Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::ProgressSink& sink,
                                        JobControl& control) {
     if (request.out.empty()) return usageError("name the run file to write: --out run.h5");
-    if (fs::is_directory(request.out)) {
+    std::error_code ignored;
+    if (fs::is_directory(request.out, ignored)) {
         return usageError("{} is a folder; name the run file to write, for example {}/run.h5",
                           request.out.string(), request.out.string());
     }
     sink.progress({"initialising", 0, 0, 0, report::kNoValue});
-    BITLOOM_ASSIGN_OR_RETURN(Session session, startSession(request));
+    // What is recorded must be readable again, whoever filled in the job; paths become absolute on the way.
+    BITLOOM_ASSIGN_OR_RETURN(JobSpec spec, parseJob(toToml(request.spec), "job", {}));
+    BITLOOM_ASSIGN_OR_RETURN(Session session, startSession(std::move(spec)));
     const quant::QuantizedModel model = session.trainer->quantizedModel();
     BITLOOM_ASSIGN_OR_RETURN(session.info, describeRun(session, request, model));
+    // A folder that cannot be made shows in the writer's error.
+    fs::create_directories(request.out.parent_path(), ignored);
     BITLOOM_ASSIGN_OR_RETURN(auto writer, record::RunWriter::create(request.out, session.info,
                                                                     layoutsOf(session.info.network, model,
                                                                               session.spec.record.bins)));

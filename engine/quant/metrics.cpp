@@ -1,4 +1,4 @@
-// Figures of algorithms.md section 7 over a quantized model.
+// Figures of quant/README.md over a quantized model.
 #include <bit>
 #include <cmath>
 #include <limits>

@@ -18,7 +18,7 @@ struct QuantizedModel {
     [[nodiscard]] graph::StateDict dequantize() const;
 };
 
-/// Figures over a quantized model, algorithms.md section 7.
+/// Figures over a quantized model, quant/README.md.
 struct ModelMetrics {
     double bits = 32;                    ///< mean log2(components) over quantized weights; 32 when none
     double sparsity = 0;                 ///< exact zeros over quantized weights

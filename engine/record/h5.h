@@ -51,7 +51,7 @@ auto guarded(const std::filesystem::path& path, Body&& body) -> Result<decltype(
             return body();
         }
     } catch (const std::bad_alloc&) {
-        return fail("{}: not enough memory to read it; the file may be damaged", path.string());
+        return fail("{}: not enough memory, or the file is damaged", path.string());
     } catch (const std::exception& exception) {
         return fail("{}: {}", path.string(), exception.what());
     }

@@ -86,9 +86,12 @@ void LayerTable::openColumns() {
 
 void LayerTable::reachRow(std::size_t row) {
     if (row < m_reach) return;
-    if (m_columns.empty()) openColumns();
-    for (Dataset& column : m_columns)
-        column.refresh();
+    if (m_columns.empty()) {
+        openColumns();
+    } else {
+        for (Dataset& column : m_columns)
+            column.refresh();
+    }
     m_reach = m_steps.size();
 }
 
@@ -186,14 +189,18 @@ class FileRunReader final : public RunReader {
 };
 
 void FileRunReader::load() {
-    m_identity = identityOf(m_path);
-    Handle file = openRun(m_path, m_live);
-    m_info = readInfo(file.get(), m_path);
+    const std::optional<Identity> identity = identityOf(m_path);
+    bool live = false;
+    Handle file = openRun(m_path, live);
+    report::RunInfo info = readInfo(file.get(), m_path);
     std::vector<LayerTable> layers;
     const Handle all = h5::openGroup(file.get(), kLayersGroup);
     for (const std::string& link : h5::linkNames(all.get())) {
         layers.emplace_back(h5::openGroup(all.get(), link), layerName(link));
     }
+    m_identity = identity;
+    m_live = live;
+    m_info = std::move(info);
     m_layers = std::move(layers);
     m_file = std::move(file);
 }

@@ -97,9 +97,12 @@ class FileRunWriter final : public RunWriter {
     void setLock(WriterLock lock) { m_lock = std::move(lock); }
 
   private:
-    /// Runs `body` unless something failed before: the first error is kept, since what follows it cannot be
-    /// whole.
+    /// An error once the run is finished, or once something failed: the first error is kept, since what
+    /// follows it cannot be whole.
+    [[nodiscard]] Status ready() const;
+    /// Runs `body` if ready.
     Status guarded(const std::function<void()>& body);
+    Status append(TableWriter& table, std::int64_t step, std::span<const Cell> cells);
     void flushFile();
     void commit();
     [[nodiscard]] bool pending() const;
@@ -133,10 +136,15 @@ FileRunWriter::~FileRunWriter() {
     if (m_file.valid() && !m_firstError) static_cast<void>(flush());
 }
 
-Status FileRunWriter::guarded(const std::function<void()>& body) {
+Status FileRunWriter::ready() const {
     if (m_firstError) return *m_firstError;
     if (!m_file.valid()) return fail("{}: the run is finished; nothing can be added to it", m_path.string());
-    const Status status = h5::guarded(m_path, [&] {
+    return {};
+}
+
+Status FileRunWriter::guarded(const std::function<void()>& body) {
+    BITLOOM_RETURN_IF_ERROR(ready());
+    Status status = h5::guarded(m_path, [&] {
         body();
         if (m_disk->error != 0) h5::raiseSystemError("write it", m_disk->error);
     });
@@ -144,24 +152,31 @@ Status FileRunWriter::guarded(const std::function<void()>& body) {
     return status;
 }
 
+Status FileRunWriter::append(TableWriter& table, std::int64_t step, std::span<const Cell> cells) {
+    if (step < table.lastStep()) {
+        return fail("{}: step {} cannot follow step {}: rows are written in their order", m_path.string(),
+                    step, table.lastStep());
+    }
+    return guarded([&] { table.append(step, cells); });
+}
+
 Status FileRunWriter::appendMetric(const report::MetricSample& sample) {
-    return guarded([&] {
-        std::vector<Cell> cells;
-        for (const auto& [name, member] : kMetricFields)
-            cells.emplace_back(name, sample.*member);
-        m_runTables[0].append(sample.step, cells);
-    });
+    BITLOOM_RETURN_IF_ERROR(ready());
+    std::vector<Cell> cells;
+    for (const auto& [name, member] : kMetricFields)
+        cells.emplace_back(name, sample.*member);
+    return append(m_runTables[0], sample.step, cells);
 }
 
 Status FileRunWriter::appendEvent(const report::RunEvent& event) {
-    return guarded([&] {
-        const std::string kind = padText(toText(event.kind), kEventKindBytes);
-        const std::string text = padText(event.text, kEventTextBytes);
-        m_runTables[1].append(event.step, std::array{Cell("kind", kind), Cell("text", text)});
-    });
+    BITLOOM_RETURN_IF_ERROR(ready());
+    const std::string kind = padText(toText(event.kind), kEventKindBytes);
+    const std::string text = padText(event.text, kEventTextBytes);
+    return append(m_runTables[1], event.step, std::array{Cell("kind", kind), Cell("text", text)});
 }
 
 Status FileRunWriter::appendLayer(const report::LayerSnapshot& snapshot) {
+    BITLOOM_RETURN_IF_ERROR(ready());
     const auto found = m_layers.find(snapshot.layer);
     if (found == m_layers.end()) {
         return fail("{}: layer {} is not among those the run was made for", m_path.string(), snapshot.layer);
@@ -175,25 +190,23 @@ Status FileRunWriter::appendLayer(const report::LayerSnapshot& snapshot) {
     const std::array<double, 2> edges = {snapshot.weights.low, snapshot.weights.high};
     const std::array<std::uint64_t, 4> outside = {snapshot.weights.below, snapshot.weights.above,
                                                   snapshot.softWeights.below, snapshot.softWeights.above};
-    return guarded([&] {
-        std::vector<Cell> cells;
-        for (const auto& [name, member] : kLayerFields)
-            cells.emplace_back(name, snapshot.*member);
-        for (const auto& [name, member] : kGradientFields)
-            cells.emplace_back(name, snapshot.gradients.*member);
-        cells.emplace_back("edges", edges);
-        cells.emplace_back("outside", outside);
-        cells.emplace_back("histogram", weights);
-        if (layer.layout.components > 0) {
-            cells.emplace_back("histogram_soft", soft);
-            cells.emplace_back("pi", mixtures.pi);
-            cells.emplace_back("mu", mixtures.mu);
-            cells.emplace_back("sigma", mixtures.sigma);
-            cells.emplace_back("count", mixtures.count);
-            cells.emplace_back("tau", mixtures.tau);
-        }
-        layer.rows.append(snapshot.step, cells);
-    });
+    std::vector<Cell> cells;
+    for (const auto& [name, member] : kLayerFields)
+        cells.emplace_back(name, snapshot.*member);
+    for (const auto& [name, member] : kGradientFields)
+        cells.emplace_back(name, snapshot.gradients.*member);
+    cells.emplace_back("edges", edges);
+    cells.emplace_back("outside", outside);
+    cells.emplace_back("histogram", weights);
+    if (layer.layout.components > 0) {
+        cells.emplace_back("histogram_soft", soft);
+        cells.emplace_back("pi", mixtures.pi);
+        cells.emplace_back("mu", mixtures.mu);
+        cells.emplace_back("sigma", mixtures.sigma);
+        cells.emplace_back("count", mixtures.count);
+        cells.emplace_back("tau", mixtures.tau);
+    }
+    return append(layer.rows, snapshot.step, cells);
 }
 
 Status FileRunWriter::setFp32Accuracy(double top1) {

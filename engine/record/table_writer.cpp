@@ -15,10 +15,7 @@ TableWriter::TableWriter(hid_t group, const std::vector<Column>& columns)
 }
 
 void TableWriter::append(std::int64_t step, std::span<const Cell> cells) {
-    if (step < m_lastStep) {
-        throw h5::Failure(
-            fmt::format("step {} cannot follow step {}: rows are written in their order", step, m_lastStep));
-    }
+    assert(step >= m_lastStep);
     assert(cells.size() == m_columns.size());
     const std::uint64_t row = m_committed + m_pending.size();
     for (const Cell& cell : cells) {

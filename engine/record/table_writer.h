@@ -38,7 +38,9 @@ class TableWriter {
   public:
     TableWriter(hid_t group, const std::vector<Column>& columns);
 
-    /// Writes a row; readers do not see it yet. `cells`: every column once. Steps may repeat, not fall.
+    /// Of the newest row; 0 without rows.
+    [[nodiscard]] std::int64_t lastStep() const { return m_lastStep; }
+    /// Writes a row; readers do not see it yet. `step` >= lastStep(). `cells`: every column once.
     void append(std::int64_t step, std::span<const Cell> cells);
     /// Whether rows wait for commit().
     [[nodiscard]] bool pending() const { return !m_pending.empty(); }

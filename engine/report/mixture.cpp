@@ -17,8 +17,10 @@ void softmaxInPlace(std::vector<double>& values) {
     assert(!values.empty());
     const double largest = *std::max_element(values.begin(), values.end());
     double sum = 0;
-    for (double& value : values) sum += value = std::exp(value - largest);
-    for (double& value : values) value /= sum;
+    for (double& value : values)
+        sum += value = std::exp(value - largest);
+    for (double& value : values)
+        value /= sum;
 }
 
 }  // namespace
@@ -30,14 +32,16 @@ double componentDensity(const MixtureComponent& component, double weight) {
 
 double density(const Mixture& mixture, double weight) {
     double sum = 0;
-    for (const MixtureComponent& component : mixture.components) sum += componentDensity(component, weight);
+    for (const MixtureComponent& component : mixture.components)
+        sum += componentDensity(component, weight);
     return sum;
 }
 
 std::vector<double> responsibilities(const Mixture& mixture, double weight) {
     std::vector<double> scores;
     scores.reserve(mixture.components.size());
-    for (const MixtureComponent& component : mixture.components) scores.push_back(logScore(component, weight));
+    for (const MixtureComponent& component : mixture.components)
+        scores.push_back(logScore(component, weight));
     softmaxInPlace(scores);
     return scores;
 }
@@ -58,10 +62,12 @@ std::size_t hardIndex(const Mixture& mixture, double weight) {
 
 double softValue(const Mixture& mixture, double weight) {
     std::vector<double> assignment = responsibilities(mixture, weight);
-    for (double& value : assignment) value /= mixture.temperature;
+    for (double& value : assignment)
+        value /= mixture.temperature;
     softmaxInPlace(assignment);
     double value = 0;
-    for (std::size_t k = 0; k < assignment.size(); ++k) value += mixture.components[k].mu * assignment[k];
+    for (std::size_t k = 0; k < assignment.size(); ++k)
+        value += mixture.components[k].mu * assignment[k];
     return value;
 }
 

@@ -1,5 +1,6 @@
-// The Gaussian mixture of one layer (or one output channel) and what it means for a weight. These are the scalar
-// reference definitions of DGMS; the vectorised kernels are tested against them. Double precision, pure functions.
+// The Gaussian mixture of one layer (or one output channel) and what it means for a weight. These are the
+// scalar reference definitions of DGMS; the vectorised kernels are tested against them. Double precision,
+// pure functions.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +9,10 @@
 namespace bitloom::report {
 
 struct MixtureComponent {
-    double pi = 0;             ///< mixing weight, in [0, 1]; the pi of one mixture sum to 1
-    double mu = 0;             ///< centroid, in units of the weight; component 0 is the fixed zero
-    double sigma = 0;          ///< standard deviation, > 0
-    std::int64_t count = 0;    ///< weights that the hard assignment gives to this component
+    double pi = 0;           ///< mixing weight, in [0, 1]; the pi of one mixture sum to 1
+    double mu = 0;           ///< centroid, in units of the weight; component 0 is the fixed zero
+    double sigma = 0;        ///< standard deviation, > 0
+    std::int64_t count = 0;  ///< weights that the hard assignment gives to this component
 };
 
 struct Mixture {
@@ -25,7 +26,7 @@ struct Mixture {
 /// Sum of componentDensity over the mixture.
 [[nodiscard]] double density(const Mixture& mixture, double weight);
 
-/// Posterior r_k(w), computed in the log domain (DGMS Eqn 6 as algorithms 2.2 step 1). Sums to 1.
+/// Posterior r_k(w), computed in the log domain (DGMS Eqn 6 as dgms/README.md section 2 step 1). Sums to 1.
 [[nodiscard]] std::vector<double> responsibilities(const Mixture& mixture, double weight);
 
 /// argmax_k of log pi_k - log sigma_k - d_k^2 / 2; the lowest index on ties (DGMS Eqn 4).

@@ -1,5 +1,5 @@
-// Where a job reports to. Every member is called on the job's own thread, never concurrently; implementations that
-// hand on to another thread copy what they need. The default does nothing.
+// Where a job reports to. Every member is called on the job's own thread, never concurrently; implementations
+// that hand on to another thread copy what they need. The default does nothing.
 #pragma once
 
 #include <string_view>

@@ -38,9 +38,17 @@ Enum valueOf(const Names& names, const std::string& text, Enum otherwise) {
 
 }  // namespace
 
-const char* toText(RunStatus status) { return nameOf(kRunStatusNames, status); }
-RunStatus runStatusFromText(const std::string& text) { return valueOf(kRunStatusNames, text, RunStatus::Failed); }
-const char* toText(EventKind kind) { return nameOf(kEventKindNames, kind); }
-EventKind eventKindFromText(const std::string& text) { return valueOf(kEventKindNames, text, EventKind::Warning); }
+const char* toText(RunStatus status) {
+    return nameOf(kRunStatusNames, status);
+}
+RunStatus runStatusFromText(const std::string& text) {
+    return valueOf(kRunStatusNames, text, RunStatus::Failed);
+}
+const char* toText(EventKind kind) {
+    return nameOf(kEventKindNames, kind);
+}
+EventKind eventKindFromText(const std::string& text) {
+    return valueOf(kEventKindNames, text, EventKind::Warning);
+}
 
 }  // namespace bitloom::report

@@ -10,13 +10,13 @@
 namespace bitloom::report {
 
 struct LayerInfo {
-    std::string name;                        ///< PyTorch module path
-    std::string op;                          ///< "conv 3x3", "linear"
-    std::vector<std::int64_t> weightShape;   ///< [out, in / groups, kh, kw] or [out, in]
+    std::string name;                       ///< PyTorch module path
+    std::string op;                         ///< "conv 3x3", "linear"
+    std::vector<std::int64_t> weightShape;  ///< [out, in / groups, kh, kw] or [out, in]
     std::int64_t weights = 0;
-    std::int64_t macs = 0;                   ///< multiply-accumulates per image
+    std::int64_t macs = 0;  ///< multiply-accumulates per image
     bool quantized = false;
-    double bits = 32;                        ///< bits a weight when hard; 32 when full precision
+    double bits = 32;  ///< bits a weight when hard; 32 when full precision
 
     /// The block the layer stands in: "layer1.0" of "layer1.0.conv1"; empty at top level.
     [[nodiscard]] std::string block() const {
@@ -27,59 +27,59 @@ struct LayerInfo {
 
 struct NetworkInfo {
     std::string arch;
-    std::vector<LayerInfo> layers;           ///< every layer with weights, in execution order
-    std::int64_t parameters = 0;             ///< all trained scalars: weights, biases, batch-norm scale and shift
-    std::int64_t macs = 0;                   ///< per image
+    std::vector<LayerInfo> layers;  ///< every layer with weights, in execution order
+    std::int64_t parameters = 0;    ///< all trained scalars: weights, biases, batch-norm scale and shift
+    std::int64_t macs = 0;          ///< per image
 };
 
 enum class RunStatus { Running, Finished, Stopped, Failed };
 [[nodiscard]] const char* toText(RunStatus status);
-[[nodiscard]] RunStatus runStatusFromText(const std::string& text);   ///< unknown text reads as Failed
+[[nodiscard]] RunStatus runStatusFromText(const std::string& text);  ///< unknown text reads as Failed
 
 /// Everything known about a run before its first step. Stored as attributes and text under /job and /graph.
 struct RunInfo {
-    std::string path;               ///< the run file, empty when not recorded
-    std::string jobToml;            ///< the whole job, defaults written out, so that it can be run again
-    std::string command;            ///< the command line that repeats the job
-    std::string graphJson;          ///< graph::toJson of the network
-    std::string version;            ///< Bitloom's version
+    std::string path;       ///< the run file, empty when not recorded
+    std::string jobToml;    ///< the whole job, defaults written out, so that it can be run again
+    std::string command;    ///< the command line that repeats the job
+    std::string graphJson;  ///< graph::toJson of the network
+    std::string version;    ///< Bitloom's version
     std::string host;
-    std::string started;            ///< ISO 8601, UTC
+    std::string started;  ///< ISO 8601, UTC
     std::int64_t seed = 0;
     std::int64_t totalSteps = 0;
     std::int64_t stepsPerEpoch = 0;
-    double top1Fp32 = kNoValue;     ///< per cent, full precision before quantization; NaN when not evaluated
+    double top1Fp32 = kNoValue;  ///< per cent, full precision before quantization; NaN when not evaluated
     NetworkInfo network;
 };
 
 /// One row of /metrics. A step has a loss; only some steps have accuracies (NaN elsewhere).
 struct MetricSample {
     std::int64_t step = 0;
-    double epoch = 0;               ///< fractional epochs since the start
-    double loss = kNoValue;         ///< mean cross-entropy of the training batch, nats
-    double learningRate = kNoValue; ///< of the weights' group
-    double top1Soft = kNoValue;     ///< per cent, validation set, soft weights
-    double top1Hard = kNoValue;     ///< per cent, validation set, hard weights
-    double top5Hard = kNoValue;     ///< per cent
-    double quantMse = kNoValue;     ///< mean (w - Psi)^2 over all quantized weights
+    double epoch = 0;                ///< fractional epochs since the start
+    double loss = kNoValue;          ///< mean cross-entropy of the training batch, nats
+    double learningRate = kNoValue;  ///< of the weights' group
+    double top1Soft = kNoValue;      ///< per cent, validation set, soft weights
+    double top1Hard = kNoValue;      ///< per cent, validation set, hard weights
+    double top5Hard = kNoValue;      ///< per cent
+    double quantMse = kNoValue;      ///< mean (w - Psi)^2 over all quantized weights
     double stepSeconds = kNoValue;
 };
 
 enum class EventKind { Epoch, Evaluation, Checkpoint, Paused, Resumed, Warning, Finished };
 [[nodiscard]] const char* toText(EventKind kind);
-[[nodiscard]] EventKind eventKindFromText(const std::string& text);   ///< unknown text reads as Warning
+[[nodiscard]] EventKind eventKindFromText(const std::string& text);  ///< unknown text reads as Warning
 
 /// A mark on the timeline.
 struct RunEvent {
     std::int64_t step = 0;
     EventKind kind = EventKind::Epoch;
-    std::string text;               ///< one line for a person
+    std::string text;  ///< one line for a person
 };
 
 struct Progress {
-    std::string phase;              ///< "initialising", "training", "evaluating", ...
+    std::string phase;  ///< "initialising", "training", "evaluating", ...
     std::int64_t step = 0;
-    std::int64_t totalSteps = 0;    ///< 0 when unknown
+    std::int64_t totalSteps = 0;  ///< 0 when unknown
     double stepsPerSecond = 0;
     double secondsLeft = kNoValue;
 };
@@ -90,14 +90,15 @@ struct RunSummary {
     double top1Soft = kNoValue;
     double top1Hard = kNoValue;
     double top5Hard = kNoValue;
-    double bits = 32;                      ///< mean bits over quantized weights
-    double sparsity = 0;                   ///< exact zeros of Psi over quantized weights
-    std::int64_t nonzeroParameters = 0;    ///< FP32 conv and linear weights + non-zero Psi (no batch norm, bias, codebook)
-    double compressionRate = kNoValue;     ///< the papers' 32 / (floor(log2 K) nz) over quantized layers
-    std::int64_t fileBytes = 0;            ///< of the packed export
-    double fileCompression = kNoValue;     ///< FP32 bytes / fileBytes
+    double bits = 32;     ///< mean bits over quantized weights
+    double sparsity = 0;  ///< exact zeros of Psi over quantized weights
+    std::int64_t nonzeroParameters =
+        0;  ///< FP32 conv and linear weights + non-zero Psi (no batch norm, bias, codebook)
+    double compressionRate = kNoValue;  ///< the papers' 32 / (floor(log2 K) nz) over quantized layers
+    std::int64_t fileBytes = 0;         ///< of the packed export
+    double fileCompression = kNoValue;  ///< FP32 bytes / fileBytes
     double mse = 0;
-    std::string hash;                      ///< of the final weights and codebooks
+    std::string hash;  ///< of the final weights and codebooks
     RunStatus status = RunStatus::Running;
 };
 

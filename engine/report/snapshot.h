@@ -1,5 +1,5 @@
-// What one layer looked like at one step. Immutable once made; crosses threads as shared_ptr<const LayerSnapshot>.
-// Live training and playback of a run file deliver this same struct.
+// What one layer looked like at one step. Immutable once made; crosses threads as shared_ptr<const
+// LayerSnapshot>. Live training and playback of a run file deliver this same struct.
 #pragma once
 
 #include <cmath>
@@ -26,15 +26,17 @@ struct GradientNorms {
 };
 
 struct LayerSnapshot {
-    std::string layer;                  ///< node name, the PyTorch module path: "layer1.0.conv1"
+    std::string layer;  ///< node name, the PyTorch module path: "layer1.0.conv1"
     std::int64_t step = 0;
-    double bits = 32;                   ///< log2(components), averaged over mixtures
-    std::vector<Mixture> mixtures;      ///< one, or one per output channel (filter-wise); empty when full precision
-    Histogram weights;                  ///< full-precision (latent) weights
-    Histogram softWeights;              ///< training weights Phi, same bins as `weights`
-    double sparsity = 0;                ///< share of exact zeros in the hard weights, [0, 1]
-    double mse = 0;                     ///< mean (w - Psi)^2, weight units squared
-    double softHardGap = 0;             ///< sqrt(mean (Phi - Psi)^2) / std(w): how far training and deployed weights part
+    double bits = 32;  ///< log2(components), averaged over mixtures
+    std::vector<Mixture>
+        mixtures;           ///< one, or one per output channel (filter-wise); empty when full precision
+    Histogram weights;      ///< full-precision (latent) weights
+    Histogram softWeights;  ///< training weights Phi, same bins as `weights`
+    double sparsity = 0;    ///< share of exact zeros in the hard weights, [0, 1]
+    double mse = 0;         ///< mean (w - Psi)^2, weight units squared
+    double softHardGap =
+        0;  ///< sqrt(mean (Phi - Psi)^2) / std(w): how far training and deployed weights part
     GradientNorms gradients;
 };
 

@@ -114,7 +114,7 @@ Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset, cons
 }
 
 Status reestimateBatchNorm(Executor& executor, data::Loader& loader, int batches,
-                           const WeightOverrides& weights) {
+                           const WeightOverrides& weights, const EvaluationProgress& progress) {
     if (batches <= 0) return {};
     const torch::NoGradGuard guard;
     executor.beginStatistics();
@@ -123,6 +123,11 @@ Status reestimateBatchNorm(Executor& executor, data::Loader& loader, int batches
             BITLOOM_ASSIGN_OR_RETURN(data::Batch batch, loader.next());
             (void)executor.forward(imagesOf(batch, executor.graph().inputShape()), /*training=*/true,
                                    weights);
+            if (progress && !progress(i + 1, batches)) {
+                return Error{
+                    ErrorKind::Cancelled,
+                    fmt::format("batch-norm statistics cancelled after {} of {} batches", i + 1, batches)};
+            }
         }
         return {};
     };

@@ -24,7 +24,7 @@ struct EvaluationOptions {
     std::int64_t images = 0;  ///< 0: all; otherwise the first so many
 };
 
-/// Called after each batch with the images done and the total; returning false cancels.
+/// Called after each batch with the images (or batches) done and the total; returning false cancels.
 using EvaluationProgress = std::function<bool(std::int64_t done, std::int64_t total)>;
 
 /// Evaluation mode, no augmentation. A cancelled evaluation is an error of kind Cancelled.
@@ -33,8 +33,10 @@ using EvaluationProgress = std::function<bool(std::int64_t done, std::int64_t to
                                         const EvaluationProgress& progress = {});
 
 /// Replaces the running statistics by plain averages over the next `batches` batches of `loader` with
-/// `weights` in place.
+/// `weights` in place. `progress` counts batches; cancelled, it is an error of kind Cancelled and the
+/// statistics are those of the batches so far.
 [[nodiscard]] Status reestimateBatchNorm(Executor& executor, data::Loader& loader, int batches,
-                                         const WeightOverrides& weights);
+                                         const WeightOverrides& weights,
+                                         const EvaluationProgress& progress = {});
 
 }  // namespace bitloom::train

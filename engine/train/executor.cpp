@@ -5,6 +5,7 @@
 #include <cassert>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "engine/base/random.h"
 #include "engine/base/text.h"
@@ -109,7 +110,10 @@ Status checkState(const graph::Graph& graph, const graph::StateDict& state) {
 }
 
 std::int64_t countOf(const graph::Tensor& tensor) {
-    return std::llround(tensor.toFloats().front());
+    if (tensor.dtype != graph::DType::I64) return std::llround(tensor.toFloats().front());
+    std::int64_t count = 0;  // beyond 2^24 a float would round it
+    std::memcpy(&count, tensor.bytes.data(), sizeof(count));
+    return count;
 }
 
 }  // namespace

@@ -111,6 +111,43 @@ void updateRunning(const NormTensors& norm, const Statistics& batch, double mome
     }
 }
 
+/// What backward needs of a forward pass.
+struct Saved {
+    Tensor x;
+    Tensor y;
+    Tensor weight;
+    Tensor center;
+    Tensor inverse;  ///< 1 / standard deviation, float64
+    bool training = false;
+};
+
+/// Per channel, over all rows, of m = gradient where y > 0.
+struct GradientSums {
+    std::vector<double> sum;      ///< of m
+    std::vector<double> product;  ///< of m (x - center)
+};
+
+/// Also writes m to `masked` unless that is null.
+GradientSums sumGradients(const Tensor& gradient, const Saved& saved, float* masked) {
+    const Rows rows(saved.x);
+    Partials partials(rows);
+    rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
+        const std::size_t at = partials.at(chunk);
+        accumulateGradients(gradient.data_ptr<float>() + offset, saved.y.data_ptr<float>() + offset,
+                            saved.x.data_ptr<float>() + offset, saved.center.data_ptr<float>(),
+                            rows.extent(chunk), &partials.first[at], &partials.second[at],
+                            masked ? masked + offset : nullptr);
+    });
+    GradientSums sums{std::vector<double>(rows.channels()), std::vector<double>(rows.channels())};
+    for (std::int64_t chunk = 0; chunk < rows.chunks(); ++chunk) {
+        for (std::size_t c = 0; c < rows.channels(); ++c) {
+            sums.sum[c] += partials.first[partials.at(chunk) + c];
+            sums.product[c] += partials.second[partials.at(chunk) + c];
+        }
+    }
+    return sums;
+}
+
 struct Gradients {
     Tensor x;
     Tensor residual;  ///< undefined unless asked for
@@ -118,44 +155,31 @@ struct Gradients {
     Tensor bias;
 };
 
-/// `center` and `inverse` (1 / standard deviation) as the forward pass used them.
-Gradients gradientsOf(const Tensor& gradient, const Tensor& y, const Tensor& x, const Tensor& weight,
-                      const Tensor& center, const Tensor& inverse, bool training, bool residual) {
-    const Rows rows(x);
-    Partials partials(rows);
-    Gradients result{torch::empty_like(x), residual ? torch::empty_like(x) : Tensor(),
-                     torch::empty_like(weight), torch::empty_like(weight)};
-    float* masked = residual ? result.residual.data_ptr<float>() : nullptr;
-    rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
-        const std::size_t at = partials.at(chunk);
-        accumulateGradients(gradient.data_ptr<float>() + offset, y.data_ptr<float>() + offset,
-                            x.data_ptr<float>() + offset, center.data_ptr<float>(), rows.extent(chunk),
-                            &partials.first[at], &partials.second[at], masked ? masked + offset : nullptr);
-    });
+Gradients gradientsOf(const Tensor& gradient, const Saved& saved, bool residual) {
+    Gradients result{torch::empty_like(saved.x), residual ? torch::empty_like(saved.x) : Tensor(),
+                     torch::empty_like(saved.weight), torch::empty_like(saved.weight)};
+    const Rows rows(saved.x);
+    const GradientSums sums =
+        sumGradients(gradient, saved, residual ? result.residual.data_ptr<float>() : nullptr);
     std::vector<float> scale(rows.channels());
     std::vector<float> slope(rows.channels(), 0.0f);
-    std::vector<float> offsets(rows.channels(), 0.0f);
+    std::vector<float> shift(rows.channels(), 0.0f);
+    const auto count = static_cast<double>(rows.rows());
     for (std::size_t c = 0; c < rows.channels(); ++c) {
-        double sum = 0;
-        double product = 0;
-        for (std::int64_t chunk = 0; chunk < rows.chunks(); ++chunk) {
-            sum += partials.first[partials.at(chunk) + c];
-            product += partials.second[partials.at(chunk) + c];
-        }
-        const double invert = inverse.data_ptr<double>()[c];
-        const double factor = static_cast<double>(weight.data_ptr<float>()[c]) * invert;
-        result.weight.data_ptr<float>()[c] = static_cast<float>(product * invert);
-        result.bias.data_ptr<float>()[c] = static_cast<float>(sum);
+        const double inverse = saved.inverse.data_ptr<double>()[c];
+        const double factor = static_cast<double>(saved.weight.data_ptr<float>()[c]) * inverse;
+        result.weight.data_ptr<float>()[c] = static_cast<float>(sums.product[c] * inverse);
+        result.bias.data_ptr<float>()[c] = static_cast<float>(sums.sum[c]);
         scale[c] = static_cast<float>(factor);
-        if (!training) continue;
-        const auto count = static_cast<double>(rows.rows());
-        slope[c] = static_cast<float>(-factor * invert * invert * product / count);
-        offsets[c] = static_cast<float>(-factor * sum / count);
+        if (!saved.training) continue;  // running statistics are constants
+        slope[c] = static_cast<float>(-factor * inverse * inverse * sums.product[c] / count);
+        shift[c] = static_cast<float>(-factor * sums.sum[c] / count);
     }
     rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
-        propagateGradient(gradient.data_ptr<float>() + offset, y.data_ptr<float>() + offset,
-                          x.data_ptr<float>() + offset, rows.extent(chunk), center.data_ptr<float>(),
-                          scale.data(), slope.data(), offsets.data(), result.x.data_ptr<float>() + offset);
+        propagateGradient(gradient.data_ptr<float>() + offset, saved.y.data_ptr<float>() + offset,
+                          saved.x.data_ptr<float>() + offset, rows.extent(chunk),
+                          saved.center.data_ptr<float>(), scale.data(), slope.data(), shift.data(),
+                          result.x.data_ptr<float>() + offset);
     });
     return result;
 }
@@ -192,10 +216,11 @@ class NormReluFunction : public torch::autograd::Function<NormReluFunction> {
     }
 
     static variable_list backward(AutogradContext* context, variable_list outputs) {
-        const variable_list saved = context->get_saved_variables();
+        const variable_list tensors = context->get_saved_variables();
+        const Saved saved{tensors[0], tensors[1], tensors[2],
+                          tensors[3], tensors[4], context->saved_data["training"].toBool()};
         const Gradients gradients =
-            gradientsOf(outputs[0].contiguous(kLayout), saved[1], saved[0], saved[2], saved[3], saved[4],
-                        context->saved_data["training"].toBool(), context->saved_data["residual"].toBool());
+            gradientsOf(outputs[0].contiguous(kLayout), saved, context->saved_data["residual"].toBool());
         return {gradients.x, gradients.residual, gradients.weight, gradients.bias, Tensor(), Tensor()};
     }
 };
@@ -217,6 +242,8 @@ Tensor batchNormRelu(const Tensor& x, const Tensor& residual, const NormTensors&
         const Tensor y = batchNorm(x, norm, options);
         return torch::relu(residual.defined() ? y + residual : y);
     }
+    TORCH_CHECK(norm.weight.numel() == x.size(1), "a batch norm of ", x.size(1), " channels got ",
+                norm.weight.numel(), " weights");
     c10::optional<Tensor> added;
     if (residual.defined()) added = residual.contiguous(kLayout);
     return NormReluFunction::apply(x.contiguous(kLayout), added, norm.weight.contiguous(), norm.bias, norm,

@@ -39,7 +39,7 @@ struct TrainOptions {
     int threads = 0;             ///< 0: all cores; the result's bits depend on it
     std::string device = "cpu";  ///< "cpu", "cuda", "cuda:1"
     double labelSmoothing = 0;
-    bool hardForward = false;         ///< train through Psi with Phi's backward (algorithms.md 9.4)
+    bool hardForward = false;         ///< train through Psi with Phi's backward (dgms/README.md section 6)
     int evaluateEvery = 1;            ///< epochs; the last step is always evaluated
     std::int64_t evaluateImages = 0;  ///< 0: the whole test set
     int batchNormBatches =

@@ -18,6 +18,9 @@ class ProgressMeter {
         m_stepSeconds = m_stepSeconds == 0 ? seconds : m_stepSeconds + kSmoothing * (seconds - m_stepSeconds);
     }
 
+    /// What the run will spend beside its steps from here on.
+    void expect(double otherSeconds) { m_otherSeconds = otherSeconds; }
+
     /// Passes on where the job stands, unless it did so a moment ago in the same phase.
     void report(const std::string& phase, std::int64_t step) {
         const auto now = std::chrono::steady_clock::now();
@@ -27,7 +30,7 @@ class ProgressMeter {
         report::Progress progress{phase, step, m_totalSteps, 0, report::kNoValue};
         if (m_stepSeconds > 0) {
             progress.stepsPerSecond = 1 / m_stepSeconds;
-            progress.secondsLeft = static_cast<double>(m_totalSteps - step) * m_stepSeconds;
+            progress.secondsLeft = static_cast<double>(m_totalSteps - step) * m_stepSeconds + m_otherSeconds;
         }
         m_sink.progress(progress);
     }
@@ -38,6 +41,7 @@ class ProgressMeter {
     report::ProgressSink& m_sink;
     std::int64_t m_totalSteps;
     double m_stepSeconds = 0;
+    double m_otherSeconds = 0;
     std::string m_phase;
     std::chrono::steady_clock::time_point m_reported{};
 };

@@ -35,7 +35,7 @@ Result<Accuracy> Scorer::evaluate(const graph::StateDict& parameters, const Eval
     return train::evaluate(*m_executor, *m_data.test, evaluationOptions(), {}, progress);
 }
 
-Status Scorer::calibrate(quant::QuantizedModel& model) {
+Status Scorer::calibrate(quant::QuantizedModel& model, const EvaluationProgress& progress) {
     if (model.layers.empty() || m_options.batchNormBatches == 0) return {};
     BITLOOM_RETURN_IF_ERROR(m_executor->load(model.dequantize()));
     data::LoaderOptions options;
@@ -45,7 +45,8 @@ Status Scorer::calibrate(quant::QuantizedModel& model) {
     options.seed = m_options.seed ^ kCalibrationSeed;
     options.threads = m_data.loaderThreads;
     data::Loader loader(*m_data.train, options);
-    BITLOOM_RETURN_IF_ERROR(reestimateBatchNorm(*m_executor, loader, m_options.batchNormBatches, {}));
+    BITLOOM_RETURN_IF_ERROR(
+        reestimateBatchNorm(*m_executor, loader, m_options.batchNormBatches, {}, progress));
     for (auto& [name, tensor] : m_executor->state()) {
         if (isStatistic(name)) model.rest.insert_or_assign(name, tensor);
     }

@@ -22,7 +22,7 @@ class Scorer {
     /// Replaces the batch-norm statistics in model.rest by averages over options.batchNormBatches training
     /// batches, the same ones every time. Does nothing to a model without quantized layers or with
     /// batchNormBatches == 0.
-    [[nodiscard]] Status calibrate(quant::QuantizedModel& model);
+    [[nodiscard]] Status calibrate(quant::QuantizedModel& model, const EvaluationProgress& progress = {});
 
     [[nodiscard]] EvaluationOptions evaluationOptions() const;
 

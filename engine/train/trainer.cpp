@@ -1,3 +1,5 @@
+// The loop behind Trainer. Everything random comes from the loader, which follows from seed and step, so
+// save() and restore() need no other random state. libtorch's exceptions become errors here.
 #include "engine/train/trainer.h"
 
 #include <algorithm>
@@ -24,6 +26,18 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kTrainerPart = "trainer/";
 constexpr const char* kLossName = "trainer/loss";
+
+/// The result of `body`, or what libtorch or the allocator threw in it as an error that begins with `where`.
+template <class Body>
+auto guarded(const std::string& where, const Body& body) -> decltype(body()) {
+    try {
+        return body();
+    } catch (const c10::Error& error) {
+        return fail("{}: libtorch: {}", where, error.what_without_backtrace());
+    } catch (const std::bad_alloc&) {
+        return fail("{}: out of memory; lower data.batch or close other programs", where);
+    }
+}
 
 double secondsSince(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -98,6 +112,7 @@ class LoopTrainer final : public Trainer {
     [[nodiscard]] Status stopped(Session& session);
     [[nodiscard]] bool waitWhilePaused(Session& session) const;
     [[nodiscard]] bool isEvaluationStep() const;
+    [[nodiscard]] std::int64_t evaluationsAfter(std::int64_t step) const;
     [[nodiscard]] report::MetricSample metricRow() const;
     void record(Session& session, report::MetricSample row) const;
 
@@ -184,10 +199,14 @@ quant::QuantizedModel LoopTrainer::quantizedModel() const {
     return hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
 }
 
-bool LoopTrainer::isEvaluationStep() const {
-    if (m_step == m_totalSteps) return true;
+std::int64_t LoopTrainer::evaluationsAfter(std::int64_t step) const {
+    if (step >= m_totalSteps) return 0;
     const std::int64_t every = m_options.evaluateEvery * m_stepsPerEpoch;
-    return m_step > 0 && every > 0 && m_step % every == 0;
+    return 1 + (every > 0 ? (m_totalSteps - 1) / every - step / every : 0);
+}
+
+bool LoopTrainer::isEvaluationStep() const {
+    return m_step > 0 && evaluationsAfter(m_step) < evaluationsAfter(m_step - 1);
 }
 
 report::MetricSample LoopTrainer::metricRow() const {
@@ -238,6 +257,7 @@ Result<Accuracy> LoopTrainer::scoreSoft(const EvaluationProgress& progress) {
 }
 
 Status LoopTrainer::evaluateNow(Session& session) {
+    const Clock::time_point start = Clock::now();
     session.meter.report("evaluating", m_step);
     const EvaluationProgress progress = [&](std::int64_t, std::int64_t) {
         session.meter.report("evaluating", m_step);
@@ -248,9 +268,10 @@ Status LoopTrainer::evaluateNow(Session& session) {
     quant::QuantizedModel model =
         hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
     if (!m_quantizers.empty()) {
-        BITLOOM_RETURN_IF_ERROR(m_scorer.calibrate(model));
+        BITLOOM_RETURN_IF_ERROR(m_scorer.calibrate(model, progress));
         BITLOOM_ASSIGN_OR_RETURN(hard, m_scorer.evaluate(model.dequantize(), progress));
     }
+    session.meter.expect(secondsSince(start) * static_cast<double>(evaluationsAfter(m_step)));
     m_scored = std::move(model);
     m_evaluation = metricRow();
     m_evaluation.top1Soft = soft.top1;
@@ -311,13 +332,7 @@ Status LoopTrainer::run(report::ProgressSink& sink, JobControl& control,
     configureTorch(m_options.threads);
     m_loader.seek(m_step / m_stepsPerEpoch, m_step % m_stepsPerEpoch);
     Session session{sink, control, saveCheckpoint, ProgressMeter(sink, m_totalSteps)};
-    try {
-        return loop(session);
-    } catch (const c10::Error& error) {
-        return fail("step {}: libtorch: {}", m_step + 1, error.what_without_backtrace());
-    } catch (const std::bad_alloc&) {
-        return fail("step {}: out of memory; lower data.batch", m_step + 1);
-    }
+    return guarded(fmt::format("training from step {}", m_step), [&] { return loop(session); });
 }
 
 }  // namespace
@@ -331,20 +346,22 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
                           data.batchSize, data.train->size());
     }
     configureTorch(options.threads);
-    BITLOOM_ASSIGN_OR_RETURN(Scorer scorer, Scorer::create(graph, data, options));
-    BITLOOM_ASSIGN_OR_RETURN(auto executor, Executor::create(std::move(graph), options.device));
-    if (state.empty()) {
-        executor->initialize(options.seed);
-    } else {
-        BITLOOM_RETURN_IF_ERROR(executor->load(state));
-    }
-    BITLOOM_ASSIGN_OR_RETURN(
-        quant::QuantizerMap quantizers,
-        quant::makeQuantizers(executor->graph(), executor->state(), quantizer, options.seed));
-    BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*executor, quantizers, options));
-    return std::unique_ptr<Trainer>(std::make_unique<LoopTrainer>(
-        std::move(executor), std::move(quantizers), Sgd(std::move(groups), options.nesterov),
-        std::move(scorer), options, data, recordEvery, bins));
+    return guarded("starting the training", [&]() -> Result<std::unique_ptr<Trainer>> {
+        BITLOOM_ASSIGN_OR_RETURN(Scorer scorer, Scorer::create(graph, data, options));
+        BITLOOM_ASSIGN_OR_RETURN(auto executor, Executor::create(std::move(graph), options.device));
+        if (state.empty()) {
+            executor->initialize(options.seed);
+        } else {
+            BITLOOM_RETURN_IF_ERROR(executor->load(state));
+        }
+        BITLOOM_ASSIGN_OR_RETURN(
+            quant::QuantizerMap quantizers,
+            quant::makeQuantizers(executor->graph(), executor->state(), quantizer, options.seed));
+        BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*executor, quantizers, options));
+        return std::unique_ptr<Trainer>(std::make_unique<LoopTrainer>(
+            std::move(executor), std::move(quantizers), Sgd(std::move(groups), options.nesterov),
+            std::move(scorer), options, data, recordEvery, bins));
+    });
 }
 
 }  // namespace bitloom::train

@@ -11,7 +11,7 @@
 namespace bitloom::train {
 
 /// The weights a training pass runs with: Phi(w) of every quantized layer. With `hardForward` the values are
-/// Psi(w) and the gradients Phi's (algorithms.md 9.4).
+/// Psi(w) and the gradients Phi's (dgms/README.md section 6).
 [[nodiscard]] WeightOverrides trainingWeights(const Executor& executor, const quant::QuantizerMap& quantizers,
                                               bool hardForward);
 

@@ -1,10 +1,15 @@
-// The real program: help, exit codes, tables and JSON.
+// The command line inside this process: help, usage, errors, tables. The program itself:
+// cli_program_test.cpp.
+#include "app/cli.h"
+
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "app/cli_output.h"
+#include "app/cli_progress.h"
 #include "tests/app/cli_job.h"
 #include "tests/app/cli_process.h"
 #include "tests/support/test_paths.h"
@@ -14,23 +19,41 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using Json = nlohmann::json;
+
+/// Runs one command here, with a window that tells what it was given.
+ProcessResult runHere(std::vector<std::string> arguments) {
+    FrontEnd frontEnd;
+    frontEnd.window = [](const WindowOptions& options) {
+        printText(fmt::format("window open={} job={} start={} capture={} until={} theme={}\n", options.open,
+                              options.job, options.start, options.captureFolder, options.untilStep,
+                              options.theme));
+        return 0;
+    };
+    frontEnd.plot = [](const PlotOptions& options) -> Status {
+        if (options.layer == "none") return fail("no layer none");
+        printText(fmt::format("plot {} {} {} {} {}x{}\n", options.run, options.view, options.step,
+                              options.out, options.width, options.height));
+        return {};
+    };
+    arguments.insert(arguments.begin(), "bitloom");
+    std::vector<char*> argv;
+    for (std::string& argument : arguments)
+        argv.push_back(argument.data());
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    const int exitCode = runCli(static_cast<int>(argv.size()), argv.data(), frontEnd);
+    return {exitCode, ::testing::internal::GetCapturedStdout(), ::testing::internal::GetCapturedStderr()};
+}
 
 TEST(Cli, HelpListsTheVerbsWithExamples) {
-    const ProcessResult help = runBitloom({"--help"});
+    const ProcessResult help = runHere({"--help"});
     EXPECT_EQ(help.exitCode, 0);
     for (const char* verb : {"inspect", "evaluate", "train", "report", "plot", "export", "window"}) {
         EXPECT_THAT(help.out, HasSubstr(verb));
-        const ProcessResult own = runBitloom({verb, "--help"});
+        const ProcessResult own = runHere({verb, "--help"});
         EXPECT_EQ(own.exitCode, 0) << verb;
         EXPECT_THAT(own.out, HasSubstr(std::string("bitloom ") + verb)) << verb;
     }
-}
-
-TEST(Cli, VersionIsPrinted) {
-    const ProcessResult version = runBitloom({"--version"});
-    EXPECT_EQ(version.exitCode, 0);
-    EXPECT_THAT(version.out, ::testing::MatchesRegex("bitloom [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }
 
 TEST(Cli, UsageErrorsExitWithTwo) {
@@ -48,12 +71,12 @@ TEST(Cli, UsageErrorsExitWithTwo) {
         {"window", "--theme", "pink"},
     };
     for (const auto& arguments : wrong) {
-        const ProcessResult result = runBitloom(arguments);
+        const ProcessResult result = runHere(arguments);
         EXPECT_EQ(result.exitCode, 2) << arguments.front() << ": " << result.err;
         EXPECT_THAT(result.err, HasSubstr("bitloom: error:"));
         EXPECT_EQ(result.out, "");
     }
-    EXPECT_THAT(runBitloom({"trian"}).err, HasSubstr("did you mean train?"));
+    EXPECT_THAT(runHere({"trian"}).err, HasSubstr("did you mean train?"));
 }
 
 TEST(Cli, MissingFilesExitWithOneAndAreNamed) {
@@ -64,7 +87,7 @@ TEST(Cli, MissingFilesExitWithOneAndAreNamed) {
                                                {"train", "--resume", "none.pth"},
                                                {"report", "none.pth"},
                                                {"export", "none.pth", "--to", "hdf5", "--out", "x.h5"}}) {
-        const ProcessResult result = runBitloom(arguments);
+        const ProcessResult result = runHere(arguments);
         EXPECT_EQ(result.exitCode, 1) << arguments.front() << ": " << result.err;
         EXPECT_THAT(result.err, HasSubstr("none.pth"));
     }
@@ -74,66 +97,79 @@ TEST(Cli, JobMistakesExitWithTwoAndNameTheNearestKey) {
     const testing::TemporaryFolder folder;
     writeSmallJob(folder / "job.toml");
     std::ofstream(folder / "typo.toml") << "[train]\nepocs = 3\n";
-    const ProcessResult typo = runBitloom({"train", folder / "typo.toml", "--out", folder / "run.h5"});
+    const ProcessResult typo = runHere({"train", folder / "typo.toml", "--out", folder / "run.h5"});
     EXPECT_EQ(typo.exitCode, 2);
     EXPECT_THAT(typo.err, AllOf(HasSubstr("typo.toml:2"), HasSubstr("did you mean train.epochs?")));
     const ProcessResult set =
-        runBitloom({"train", folder / "job.toml", "--out", folder / "run.h5", "--set", "quantizer.bits=12"});
+        runHere({"train", folder / "job.toml", "--out", folder / "run.h5", "--set", "quantizer.bits=12"});
     EXPECT_EQ(set.exitCode, 2);
     EXPECT_THAT(set.err, HasSubstr("from 1 to 8"));
 }
 
 TEST(Cli, KeysOfAJobAreListed) {
-    const ProcessResult text = runBitloom({"train", "--keys"});
+    const ProcessResult text = runHere({"train", "--keys"});
     EXPECT_EQ(text.exitCode, 0);
     EXPECT_THAT(text.out, AllOf(HasSubstr("quantizer.bits"), HasSubstr("train.rate_mu")));
-    const Json keys = Json::parse(runBitloom({"train", "--keys", "--json"}).out);
+    const Json keys = Json::parse(runHere({"train", "--keys", "--json"}).out);
     EXPECT_GT(keys.size(), 40u);
 }
 
-TEST(Cli, ARunFromTrainingToExport) {
+TEST(Cli, WindowAndPlotGetTheirOptions) {
     const testing::TemporaryFolder folder;
-    writeSmallJob(folder / "job.toml");
-    const std::string run = folder / "run.h5";
-    const ProcessResult trained = runBitloom({"train", folder / "job.toml", "--out", run, "--set",
-                                              "quantizer.bits=2", "--set", "train.steps=2", "--json"});
-    ASSERT_EQ(trained.exitCode, 0) << trained.err;
-    const Json summary = Json::parse(trained.out);
-    EXPECT_EQ(summary["bits"], 2.0);
-    EXPECT_EQ(summary["steps"], 2);
-    EXPECT_EQ(summary["status"], "finished");
-    EXPECT_THAT(summary["command"].get<std::string>(), HasSubstr("--set quantizer.bits=2"));
+    const std::string job = folder / "job.toml";
+    writeSmallJob(job);
+    EXPECT_THAT(runHere({}).out, HasSubstr("window open= job= start=false"));
+    EXPECT_THAT(runHere({job}).out, HasSubstr("window open=" + job));
+    EXPECT_THAT(runHere({"window", "--job", job, "--start", "--capture", "pictures", "--until-step", "200",
+                         "--theme", "dark"})
+                    .out,
+                HasSubstr("job=" + job + " start=true capture=pictures until=200 theme=dark"));
+    EXPECT_EQ(runHere({"window", "--start"}).exitCode, 2);
+    EXPECT_THAT(runHere({"plot", "run.h5", "--view", "mixture", "--out", "a.svg"}).out,
+                HasSubstr("plot run.h5 mixture last a.svg 1200x800"));
+    const ProcessResult failed =
+        runHere({"plot", "run.h5", "--view", "mixture", "--layer", "none", "--out", "a.svg"});
+    EXPECT_EQ(failed.exitCode, 1);
+    EXPECT_THAT(failed.err, HasSubstr("no layer none"));
+}
 
-    const ProcessResult reported = runBitloom({"report", run, "--json"});
-    ASSERT_EQ(reported.exitCode, 0) << reported.err;
-    const Json report = Json::parse(reported.out);
-    for (const char* key : {"top1_fp32", "top1_soft", "top1_hard", "bits", "sparsity", "nonzero_params",
-                            "compression_rate", "file_bytes", "file_compression", "mse", "layers"}) {
-        EXPECT_TRUE(report.contains(key)) << key;
+TEST(Cli, ABuildWithoutAWindowSaysSo) {
+    for (std::vector<std::string> arguments : std::vector<std::vector<std::string>>{
+             {"bitloom"}, {"bitloom", "window"}, {"bitloom", "plot", "r", "--view", "v", "--out", "o"}}) {
+        std::vector<char*> argv;
+        for (std::string& argument : arguments)
+            argv.push_back(argument.data());
+        ::testing::internal::CaptureStderr();
+        EXPECT_EQ(runCli(static_cast<int>(argv.size()), argv.data(), {}), 2);
+        EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("no window"));
     }
-    EXPECT_EQ(report["hash"], summary["hash"]);
-    EXPECT_EQ(report["layers"].size(), 20u);
-    EXPECT_THAT(runBitloom({"report", run}).out, AllOf(HasSubstr("Top-1 hard"), HasSubstr("layer3.2.conv2")));
+}
 
-    const std::string net = folder / "net.safetensors";
-    const ProcessResult exported = runBitloom({"export", run, "--to", "safetensors", "--out", net, "--json"});
-    ASSERT_EQ(exported.exitCode, 0) << exported.err;
-    const Json file = Json::parse(exported.out);
-    EXPECT_EQ(file["identical"], true);
-    EXPECT_EQ(file["bytes"], report["file_bytes"]);
-    EXPECT_EQ(file["top1_file"], report["top1_hard"]);
+TEST(CliOutput, TablesAlignTextLeftAndNumbersRight) {
+    Table table({"layer", "bits"});
+    table.add({"conv1", "32"});
+    table.add({"layer1.0.conv1", "3"});
+    EXPECT_EQ(table.text(),
+              "layer           bits\n"
+              "conv1             32\n"
+              "layer1.0.conv1     3\n");
+    EXPECT_EQ(fieldsText({{"a", "1"}, {"long", "2"}}), "a     1\nlong  2\n");
+}
 
-    const Json inspected = Json::parse(runBitloom({"inspect", net, "--json"}).out);
-    EXPECT_EQ(inspected["arch"], "resnet20");
-    EXPECT_EQ(inspected["format"], "safetensors");
-    const ProcessResult evaluated =
-        runBitloom({"evaluate", "--weights", net, "--data", "generated:1,64,64", "--images", "32", "--json"});
-    ASSERT_EQ(evaluated.exitCode, 0) << evaluated.err;
-    const Json accuracy = Json::parse(evaluated.out);
-    EXPECT_EQ(accuracy["arch"], "resnet20");
-    EXPECT_EQ(accuracy["images"], 32);
-    EXPECT_TRUE(accuracy["top1"].is_number() && accuracy["top5"].is_number() &&
-                accuracy["seconds"].is_number());
+TEST(CliOutput, ValuesReadWell) {
+    EXPECT_EQ(percentText(91.7349), "91.73 %");
+    EXPECT_EQ(percentText(report::kNoValue), "-");
+    EXPECT_EQ(numberText(13.5444), "13.54");
+    EXPECT_EQ(bytesText(999), "999 bytes");
+    EXPECT_EQ(bytesText(138408), "138.4 kB (138408 bytes)");
+    EXPECT_EQ(bytesText(46800000), "46.8 MB (46800000 bytes)");
+}
+
+TEST(CliOutput, ProgressTellsWhereTheJobStands) {
+    EXPECT_EQ(progressText({"initialising", 0, 0, 0, report::kNoValue}), "initialising");
+    EXPECT_EQ(progressText({"training", 120, 390, 4.125, 65.2}),
+              "training 120/390, 4.12 steps/s, 01:06 left");
+    EXPECT_EQ(progressText({"training", 1, 2, 0.5, 7265}), "training 1/2, 0.50 steps/s, 2:01:05 left");
 }
 
 }  // namespace

@@ -53,13 +53,15 @@ cat >tiny.toml <<'JOB'
 [model]
 arch = "resnet20"
 [data]
-source = "generated:1,256,128"
-batch = 16
+source = "generated:1,64,32"
+batch = 8
 [quantizer]
 bits = 2
 [train]
 steps = 6
 threads = 1
+evaluate_every = 0
+batch_norm_batches = 1
 [record]
 every = 1
 JOB

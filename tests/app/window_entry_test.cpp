@@ -4,6 +4,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <gmock/gmock.h>
+
 #include "app/job_draft.h"
 #include "tests/app/window_support.h"
 
@@ -158,6 +160,26 @@ TEST(JobDraft, WritesTheJobBesideTheRunSoThatTheCommandRepeatsIt) {
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(again->quantizer.layer.components, 8);
     EXPECT_EQ(again->quantizer.layers.at("layer1.0.conv1").components, 4);
+}
+
+TEST(JobDraft, ARecipeSetsTheRatesAndLeavesTheRest) {
+    JobDraft draft;
+    draft.spec.train.steps = 77;
+    draft.spec.train.seed = 5;
+    draft.spec.quantizer.layer.components = 4;
+    applyRecipe(Recipe::Paper, draft.spec);
+    EXPECT_EQ(draft.spec.train.rates.sigma, 2e-5);
+    EXPECT_EQ(draft.spec.quantizer.weightGradient, quant::WeightGradient::Exact);
+    applyRecipe(Recipe::ShortRun, draft.spec);
+    EXPECT_EQ(draft.spec.train.rates.sigma, 0);
+    EXPECT_EQ(draft.spec.train.rates.weight, 1e-2);
+    EXPECT_EQ(draft.spec.train.decayMixture, 0);
+    EXPECT_EQ(draft.spec.quantizer.weightGradient, quant::WeightGradient::StraightThrough);
+    draft.spec.quantizer.layer.components = 16;
+    applyRecipe(Recipe::ShortRun, draft.spec);
+    EXPECT_EQ(draft.spec.train.rates.weight, 1e-3) << "wide codebooks want small steps";
+    EXPECT_EQ(draft.spec.train.steps, 77);
+    EXPECT_EQ(draft.spec.train.seed, 5u);
 }
 
 TEST(JobDraft, SaysWhenTheFolderCannotBeMade) {

@@ -98,24 +98,22 @@ void writeRun(const fs::path& path, int count, report::RunStatus status) {
 }
 
 void writeTinyJob(const fs::path& path, int steps) {
-    std::ofstream(path) << fmt::format(R"([model]
-arch = "resnet20"
-
-[data]
-source = "generated:1,256,128"
-batch = 16
-
-[quantizer]
-bits = 2
-
-[train]
-steps = {}
-threads = 1
-
-[record]
-every = 1
-)",
-                                       steps);
+    constexpr const char* kJob =
+        "[model]\n"
+        "arch = \"resnet20\"\n"
+        "[data]\n"
+        "source = \"generated:1,64,32\"\n"
+        "batch = 8\n"
+        "[quantizer]\n"
+        "bits = 2\n"
+        "[train]\n"
+        "steps = {}\n"
+        "threads = 1\n"
+        "evaluate_every = 0\n"
+        "batch_norm_batches = 1\n"
+        "[record]\n"
+        "every = 1\n";
+    std::ofstream(path) << fmt::format(kJob, steps);
 }
 
 WindowTest::WindowTest()

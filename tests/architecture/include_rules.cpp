@@ -28,7 +28,7 @@ const std::map<std::string, Folders, std::less<>>& engineArrows() {
         {"checkpoint", {"graph"}},
         {"data", {}},
         {"quant", {"stats", "graph", "report"}},
-        {"train", {"quant", "data", "graph", "report"}},
+        {"train", {"quant", "data", "stats", "graph", "report"}},
         {"record", {"report"}},
         {"qsimd", {"graph", "report"}},
         {"device", {"report"}},

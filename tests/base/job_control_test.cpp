@@ -39,7 +39,7 @@ TEST(JobControl, PauseTakesEffectWithinOneStep) {
     control.pause();
     EXPECT_TRUE(control.paused());
     const std::int64_t atPause = job.steps();
-    for (int i = 0; i < 2000; ++i)
+    for (int i = 0; i < 200; ++i)
         std::this_thread::yield();
     EXPECT_LE(job.steps(), atPause + 1);
     EXPECT_FALSE(job.ended());

@@ -91,8 +91,8 @@ TEST_P(Export, TakesLittleMoreThanThePackedBytes) {
             content += tensor.bytes.size();
         const std::uint64_t size = fs::file_size(m_path);
         EXPECT_GE(size, content);
-        // Names, shapes and the graph of 131 tensors; measured 28 to 44 KB.
-        EXPECT_LE(size, content + 48'000) << content;
+        // Names, shapes and the graph of 131 tensors; measured 28 KB (safetensors) to 58 KB (HDF5).
+        EXPECT_LE(size, content + 60'000) << content;
     }
 }
 
@@ -193,7 +193,7 @@ INSTANTIATE_TEST_SUITE_P(Formats, Export,
                                                   &exporting::readQuantizedSafetensors},
                                            Format{"Hdf5", &exporting::writeQuantizedHdf5,
                                                   &exporting::readQuantizedHdf5}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace bitloom

@@ -145,6 +145,9 @@ TEST(RunErrors, BadModelsAndDataAreNamed) {
     job = smallJob();
     job.quantizer.layers["layer1.0.conv9"] = {};
     EXPECT_NE(failureOf(job, folder / "run.h5").message.find("layer1.0.conv"), std::string::npos);
+    job = smallJob();
+    job.train.rates.mu = 1e9;
+    EXPECT_NE(failureOf(job, folder / "run.h5").message.find("train.rate_mu"), std::string::npos);
     EXPECT_FALSE(fs::exists(folder / "run.h5")) << "nothing is written before the job is known to start";
 }
 

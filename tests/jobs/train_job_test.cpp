@@ -136,7 +136,8 @@ TEST(TrainJob, AFailedRunIsReportedFromItsLastCheckpoint) {
     JobSpec job = smallJob();
     job.train.steps = 50;
     job.train.schedule = train::Schedule::Constant;
-    job.train.rates.weight = job.train.rates.full = job.train.rates.batchNorm = 1e25;
+    job.train.rates.weight = job.train.rates.full = job.train.rates.batchNorm = 100;
+    job.train.weightDecay = 1;  // a factor of -99 a step
     report::ProgressSink silent;
     JobControl control;
     const auto summary = runTrainJob({job, folder / "run.h5", ""}, silent, control);

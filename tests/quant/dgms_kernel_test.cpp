@@ -2,10 +2,12 @@
 // values.
 #include "engine/quant/dgms/dgms_kernel.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <gmock/gmock.h>
+#include <hwy/targets.h>
 
 #include "engine/base/random.h"
 #include "engine/quant/dgms/hard_assignment.h"
@@ -75,12 +77,18 @@ TEST_P(Cells, KeepTheirPromises) {
             EXPECT_EQ(segment.near.size() + static_cast<std::size_t>(segment.farCount), components.mu.size());
             for (int k = 0; k < size; ++k) {
                 const bool near = std::binary_search(segment.near.begin(), segment.near.end(), k);
-                if (!near) EXPECT_LE(r[k], std::exp(-tolerance.farGap) * (1 + 1e-9));
+                if (!near) {
+                    EXPECT_LE(r[k], std::exp(-tolerance.farGap) * (1 + 1e-9));
+                }
             }
         }
     }
-    if (GetParam() <= 0.01) EXPECT_GT(constantWeights, 5000);
-    if (GetParam() >= 0.1) EXPECT_EQ(constantWeights, 0);
+    if (GetParam() <= 0.01) {
+        EXPECT_GT(constantWeights, 5000);
+    }
+    if (GetParam() >= 0.1) {
+        EXPECT_EQ(constantWeights, 0);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Temperatures, Cells, ::testing::Values(0.001, 0.01, 0.03, 0.1, 1.0));
@@ -130,6 +138,53 @@ TEST_P(KernelSize, ForwardMatchesTheDefinition) {
 INSTANTIATE_TEST_SUITE_P(Sizes, KernelSize,
                          ::testing::Values(1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 127, 1009, kBlockSize - 1,
                                            kBlockSize));
+
+/// Every instruction set that this machine has, against the widest one.
+TEST(Kernel, InstructionSetsAgree) {
+    constexpr std::size_t kCount = 1009;
+    Random random({17});
+    MixtureTable table;
+    table.components = randomComponents(random, 16, {0.1, 0.02}, 0.01, false);
+    table.cells = buildCells(table.components, -0.3, 0.3, 100, Tolerance::forFloat());
+    std::vector<float> weights(kCount);
+    std::vector<float> upstream(kCount);
+    for (float& weight : weights)
+        weight = static_cast<float>(random.uniform(-0.3, 0.3));
+    for (float& gradient : upstream)
+        gradient = static_cast<float>(random.normal());
+    struct Output {
+        std::vector<float> soft = std::vector<float>(kCount);
+        std::vector<float> gradient = std::vector<float>(kCount);
+        std::vector<double> sums;
+    };
+    std::vector<Output> outputs;
+    std::vector<std::string> names;
+    for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+        hwy::SetSupportedTargetsForTest(target);
+        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+        names.emplace_back(kernelTarget());
+        Output& output = outputs.emplace_back();
+        output.sums.resize(SumLayout(table).size());
+        softForward(table, weights.data(), kCount, output.soft.data());
+        softBackward(table, weights.data(), upstream.data(), kCount, output.sums.data(),
+                     output.gradient.data());
+    }
+    hwy::SetSupportedTargetsForTest(0);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    ASSERT_FALSE(outputs.empty());
+    for (std::size_t i = 1; i < outputs.size(); ++i) {
+        SCOPED_TRACE(names[i] + " against " + names[0]);
+        EXPECT_NE(names[i], names[0]);
+        for (std::size_t j = 0; j < kCount; ++j) {
+            EXPECT_NEAR(outputs[i].soft[j], outputs[0].soft[j], 1e-7);
+            EXPECT_NEAR(outputs[i].gradient[j], outputs[0].gradient[j],
+                        1e-6 * (1 + std::abs(outputs[0].gradient[j])));
+        }
+        for (std::size_t j = 0; j < outputs[0].sums.size(); ++j) {
+            EXPECT_NEAR(outputs[i].sums[j], outputs[0].sums[j], 1e-9 * (1 + std::abs(outputs[0].sums[j])));
+        }
+    }
+}
 
 TEST(Kernel, FindsWhatIsNotFinite) {
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),

@@ -1,5 +1,5 @@
 // DGMS in plain torch operations, [groups, weights, components] at once: what the fused kernels are tested
-// against. Differentiated by autograd; follows algorithms 2.2 line by line.
+// against. Differentiated by autograd; follows dgms/README.md section 2 line by line.
 #pragma once
 
 #include "engine/quant/dgms/dgms_function.h"

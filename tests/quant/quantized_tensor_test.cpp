@@ -1,4 +1,4 @@
-// Packing, sizes and the figures of algorithms.md section 7, on numbers worked out by hand.
+// Packing, sizes and the figures of quant/README.md, on numbers worked out by hand.
 #include <cmath>
 
 #include <gmock/gmock.h>

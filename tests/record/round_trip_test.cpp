@@ -222,18 +222,35 @@ TEST_F(RoundTrip, SnapshotsOfAnotherShapeAreRefusedAndHarmless) {
     EXPECT_EQ(refusal(good), "");
 }
 
-TEST_F(RoundTrip, RowsOutOfOrderAreRefused) {
+TEST_F(RoundTrip, RowsOutOfOrderAreRefusedAndHarmless) {
     const auto writer = create();
     ASSERT_TRUE(writer->appendMetric(testing::sampleMetric(5)).ok());
     EXPECT_THAT(writer->appendMetric(testing::sampleMetric(4)).error().message,
-                HasSubstr("step 4 cannot follow step 5"));
+                HasSubstr("run.h5: step 4 cannot follow step 5"));
+    EXPECT_FALSE(writer->appendEvent(testing::sampleEvent(-1)).ok());
+    ASSERT_TRUE(writer->appendMetric(testing::sampleMetric(6)).ok());
+    ASSERT_TRUE(writer->finish({}).ok());
+    EXPECT_EQ(open()->metrics()->size(), 2u);
 }
 
 TEST_F(RoundTrip, NothingCanBeAddedToAFinishedRun) {
     const auto writer = create();
     ASSERT_TRUE(writer->finish({}).ok());
-    EXPECT_THAT(writer->appendMetric(testing::sampleMetric(1)).error().message, HasSubstr("finished"));
+    EXPECT_THAT(writer->appendMetric(testing::sampleMetric(1)).error().message, HasSubstr("run is finished"));
+    EXPECT_THAT(writer->appendEvent(testing::sampleEvent(1)).error().message, HasSubstr("run is finished"));
+    EXPECT_THAT(writer->appendLayer(testing::sampleSnapshot(m_layouts[0], 1)).error().message,
+                HasSubstr("run is finished"));
+    EXPECT_FALSE(writer->flush().ok());
+    EXPECT_FALSE(writer->setFp32Accuracy(1).ok());
     EXPECT_FALSE(writer->finish({}).ok());
+}
+
+TEST_F(RoundTrip, WriterThatIsDroppedKeepsItsRows) {
+    auto writer = create();
+    ASSERT_TRUE(writer->appendMetric(testing::sampleMetric(5)).ok());
+    writer.reset();
+    EXPECT_EQ(open()->metrics()->size(), 1u);
+    EXPECT_EQ(open()->summary()->status, report::RunStatus::Running);
 }
 
 TEST_F(RoundTrip, ImpossibleLayoutsAreRefused) {

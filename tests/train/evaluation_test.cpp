@@ -7,7 +7,9 @@
 
 #include <gmock/gmock.h>
 
+#include "engine/checkpoint/name_matching.h"
 #include "engine/graph/zoo/zoo.h"
+#include "tests/support/test_paths.h"
 
 namespace bitloom::train {
 namespace {
@@ -205,6 +207,27 @@ TEST(EvaluateErrors, OverrideThatDoesNotFit) {
     const auto accuracy = evaluate(*network, kRanked, {}, {{"fc", torch::ones({12, 5})}});
     ASSERT_FALSE(accuracy.ok());
     EXPECT_THAT(accuracy.error().message, HasSubstr("evaluation of pixels"));
+}
+
+TEST(Evaluate, ScoresThePublicResNet20) {
+    BITLOOM_SHARED_OR_SKIP(weights, "weights/resnet20-12fca82f.th");
+    BITLOOM_SHARED_OR_SKIP(images, "data/cifar-10-batches-bin");
+    const auto dataset = data::openDataset("cifar10:" + images.string(), data::Split::Test);
+    ASSERT_TRUE(dataset.ok()) << dataset.error().message;
+    const graph::Graph graph = graph::zoo::makeModel("resnet20").value();
+    const auto mapped = checkpoint::loadWeights(graph, weights);
+    ASSERT_TRUE(mapped.ok()) << mapped.error().message;
+    auto executor = Executor::create(graph, "cpu").value();
+    ASSERT_TRUE(executor->load(mapped->state).ok());
+    EvaluationOptions options;
+    options.normalization = data::normalizationByName("imagenet").value();
+    options.images = 1000;
+    const auto accuracy = score(*executor, **dataset, options);
+    ASSERT_TRUE(accuracy.ok()) << accuracy.error().message;
+    // PyTorch's own figures for these images.
+    EXPECT_NEAR(accuracy->top1, 92.5, 0.15);
+    EXPECT_NEAR(accuracy->top5, 99.6, 0.15);
+    EXPECT_NEAR(accuracy->loss, 0.331, 1e-4);
 }
 
 // --- batch-norm statistics ---

@@ -171,5 +171,11 @@ TEST(FusedNormProperties, RefuseToTrainOnOneValueAChannel) {
     }
 }
 
+TEST(FusedNormProperties, RefuseWeightsOfAnotherChannelCount) {
+    Leaves leaves = Leaves::random(kLarge);
+    leaves.norm.weight = torch::ones({8});
+    EXPECT_THROW((void)batchNormRelu(leaves.x, {}, leaves.norm, {.training = true}), c10::Error);
+}
+
 }  // namespace
 }  // namespace bitloom::train

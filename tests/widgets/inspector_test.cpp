@@ -1,7 +1,5 @@
 #include "widgets/controls/inspector.h"
 
-#include <gtest/gtest.h>
-
 #include <QComboBox>
 #include <QLabel>
 #include <QPushButton>
@@ -9,6 +7,8 @@
 #include <QSpinBox>
 #include <QTableView>
 #include <QTest>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 
@@ -30,8 +30,12 @@ class InspectorTest : public ::testing::Test {
     }
 
     void choose(int layer) { m_inspector.setLayer(makeNetwork().layers[static_cast<std::size_t>(layer)]); }
-    std::string text(const char* name) { return plain(m_inspector.findChild<QLabel*>(QString::fromUtf8(name))->text()); }
-    QPushButton* button(const char* name) { return m_inspector.findChild<QPushButton*>(QString::fromUtf8(name)); }
+    std::string text(const char* name) {
+        return plain(m_inspector.findChild<QLabel*>(QString::fromUtf8(name))->text());
+    }
+    QPushButton* button(const char* name) {
+        return m_inspector.findChild<QPushButton*>(QString::fromUtf8(name));
+    }
     QTableView* table() { return m_inspector.findChild<QTableView*>(QStringLiteral("codebook")); }
     QComboBox* method() { return m_inspector.findChild<QComboBox*>(QStringLiteral("method")); }
     QSpinBox* components() { return m_inspector.findChild<QSpinBox*>(QStringLiteral("components")); }
@@ -111,7 +115,8 @@ TEST_F(InspectorTest, ApplySendsTheOverride) {
     method()->setCurrentIndex(method()->findData(QStringLiteral("none")));
     EXPECT_FALSE(components()->isEnabled());
     QTest::mouseClick(button("applyOverride"), Qt::LeftButton);
-    EXPECT_EQ(changed.takeFirst(), (QVariantList{QStringLiteral("layer1.0.conv1"), QStringLiteral("none"), 0}));
+    EXPECT_EQ(changed.takeFirst(),
+              (QVariantList{QStringLiteral("layer1.0.conv1"), QStringLiteral("none"), 0}));
 }
 
 TEST_F(InspectorTest, RestoreAndClear) {
@@ -120,7 +125,8 @@ TEST_F(InspectorTest, RestoreAndClear) {
     QSignalSpy cleared(&m_inspector, &Inspector::overrideCleared);
     EXPECT_FALSE(button("clearOverride")->isEnabled());
     QTest::mouseClick(button("restoreFullPrecision"), Qt::LeftButton);
-    EXPECT_EQ(changed.takeFirst(), (QVariantList{QStringLiteral("layer1.0.conv2"), QStringLiteral("none"), 0}));
+    EXPECT_EQ(changed.takeFirst(),
+              (QVariantList{QStringLiteral("layer1.0.conv2"), QStringLiteral("none"), 0}));
     EXPECT_TRUE(button("clearOverride")->isEnabled());
     QTest::mouseClick(button("clearOverride"), Qt::LeftButton);
     EXPECT_EQ(cleared.takeFirst(), QVariantList{QStringLiteral("layer1.0.conv2")});
@@ -140,8 +146,9 @@ TEST_F(InspectorTest, NothingIsEditableWhileAJobRuns) {
     choose(1);
     m_inspector.setOverride(std::pair(QStringLiteral("dgms"), 4));
     m_inspector.setEditable(false);
-    for (QWidget* control : std::initializer_list<QWidget*>{method(), components(), button("applyOverride"),
-                                                            button("clearOverride"), button("restoreFullPrecision")}) {
+    for (QWidget* control :
+         std::initializer_list<QWidget*>{method(), components(), button("applyOverride"),
+                                         button("clearOverride"), button("restoreFullPrecision")}) {
         EXPECT_FALSE(control->isEnabled()) << control->objectName().toStdString();
     }
     m_inspector.setEditable(true);
@@ -165,8 +172,9 @@ TEST_F(InspectorTest, ComponentsAreChosenInTheTable) {
 
 TEST_F(InspectorTest, EveryControlExplainsItself) {
     for (const QWidget* control : m_inspector.findChildren<QWidget*>()) {
-        const bool interactive = qobject_cast<const QPushButton*>(control) || qobject_cast<const QComboBox*>(control) ||
-                                 control == components() || control == table();
+        const bool interactive = qobject_cast<const QPushButton*>(control) ||
+                                 qobject_cast<const QComboBox*>(control) || control == components() ||
+                                 control == table();
         if (!interactive || control->parentWidget() == method()) continue;
         EXPECT_FALSE(control->toolTip().isEmpty()) << control->objectName().toStdString();
         EXPECT_FALSE(control->objectName().isEmpty());

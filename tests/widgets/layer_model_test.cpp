@@ -1,11 +1,11 @@
 #include "widgets/models/layer_model.h"
 
-#include <gtest/gtest.h>
-
 #include <QAbstractItemModelTester>
 #include <QBrush>
 #include <QSignalSpy>
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 #include "widgets/theme.h"
@@ -62,7 +62,8 @@ TEST_F(LayerModelTest, ABatchCostsOneSignalALevel) {
     QSignalSpy reset(&m_model, &QAbstractItemModel::modelReset);
     std::vector<report::LayerSnapshotPtr> batch;
     for (int repeat = 0; repeat < 50; ++repeat) {
-        for (const auto& layer : m_model.network().layers) batch.push_back(makeSnapshot(layer.name, 16));
+        for (const auto& layer : m_model.network().layers)
+            batch.push_back(makeSnapshot(layer.name, 16));
     }
     m_model.setSnapshots(batch);
     EXPECT_EQ(changed.count(), 3);  // the top level and two blocks, for 250 snapshots
@@ -103,7 +104,8 @@ TEST_F(LayerModelTest, HeatColoursOneColumnFromLeastToGreatest) {
     };
     EXPECT_EQ(heat("layer1.0.conv1", LayerModel::QuantizationMse), magnitudeColor(0));
     EXPECT_EQ(heat("layer1.1.conv1", LayerModel::QuantizationMse), magnitudeColor(1));
-    const QModelIndex missing = m_model.indexOf(QStringLiteral("linear")).siblingAtColumn(LayerModel::QuantizationMse);
+    const QModelIndex missing =
+        m_model.indexOf(QStringLiteral("linear")).siblingAtColumn(LayerModel::QuantizationMse);
     EXPECT_FALSE(missing.data(Qt::BackgroundRole).isValid());
     EXPECT_EQ(missing.data(Qt::ForegroundRole).value<QBrush>().color(), colors().disabledText);
     EXPECT_FALSE(m_model.indexOf(QStringLiteral("layer1.0.conv1")).data(Qt::BackgroundRole).isValid());
@@ -112,9 +114,11 @@ TEST_F(LayerModelTest, HeatColoursOneColumnFromLeastToGreatest) {
 }
 
 TEST_F(LayerModelTest, SortsByNumbers) {
-    const QModelIndex weights = m_model.indexOf(QStringLiteral("linear")).siblingAtColumn(LayerModel::Weights);
+    const QModelIndex weights =
+        m_model.indexOf(QStringLiteral("linear")).siblingAtColumn(LayerModel::Weights);
     EXPECT_EQ(weights.data(LayerModel::SortRole).toDouble(), 640);
-    EXPECT_TRUE(std::isnan(weights.siblingAtColumn(LayerModel::Sparsity).data(LayerModel::SortRole).toDouble()));
+    EXPECT_TRUE(
+        std::isnan(weights.siblingAtColumn(LayerModel::Sparsity).data(LayerModel::SortRole).toDouble()));
 }
 
 TEST(LayerModel, EmptyAndReplacedNetworks) {

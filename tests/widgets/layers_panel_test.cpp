@@ -1,7 +1,5 @@
 #include "widgets/controls/layers_panel.h"
 
-#include <gtest/gtest.h>
-
 #include <QComboBox>
 #include <QHeaderView>
 #include <QLabel>
@@ -9,6 +7,8 @@
 #include <QSignalSpy>
 #include <QTest>
 #include <QTreeView>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 
@@ -46,7 +46,8 @@ class LayersPanelTest : public ::testing::Test {
 };
 
 TEST_F(LayersPanelTest, ShowsEveryLayerExpanded) {
-    EXPECT_EQ(shown().join(QLatin1Char(' ')).toStdString(), "conv1 layer1.0.conv1 layer1.0.conv2 layer1.1.conv1 linear");
+    EXPECT_EQ(shown().join(QLatin1Char(' ')).toStdString(),
+              "conv1 layer1.0.conv1 layer1.0.conv2 layer1.1.conv1 linear");
     EXPECT_EQ(countText(), QStringLiteral("0 of 5 layers recorded"));
     m_panel.setSnapshots({makeSnapshot("conv1", 0, 0), makeSnapshot("layer1.1.conv1", 4)});
     EXPECT_EQ(countText(), QStringLiteral("2 of 5 layers recorded"));
@@ -105,7 +106,8 @@ TEST_F(LayersPanelTest, ANewNetworkKeepsTheSelectionWhereItCan) {
 TEST_F(LayersPanelTest, SnapshotsKeepSelectionAndExpansion) {
     m_panel.selectLayer(QStringLiteral("layer1.0.conv2"));
     std::vector<report::LayerSnapshotPtr> all;
-    for (const auto& layer : makeNetwork().layers) all.push_back(makeSnapshot(layer.name, 16));
+    for (const auto& layer : makeNetwork().layers)
+        all.push_back(makeSnapshot(layer.name, 16));
     m_panel.setSnapshots(all);
     settle();
     EXPECT_EQ(m_panel.currentLayer(), QStringLiteral("layer1.0.conv2"));
@@ -125,8 +127,10 @@ TEST_F(LayersPanelTest, SortsWithMissingFiguresLast) {
         const qsizetype first = names.indexOf(QStringLiteral("layer1.0.conv1"));
         const qsizetype second = names.indexOf(QStringLiteral("layer1.1.conv1"));
         EXPECT_EQ(first < second, order == Qt::AscendingOrder);
-        EXPECT_GT(names.indexOf(QStringLiteral("linear")), std::max(first, second)) << "no data, in either order";
-        EXPECT_GT(names.indexOf(QStringLiteral("conv1")), std::max(first, second)) << "no data, in either order";
+        EXPECT_GT(names.indexOf(QStringLiteral("linear")), std::max(first, second))
+            << "no data, in either order";
+        EXPECT_GT(names.indexOf(QStringLiteral("conv1")), std::max(first, second))
+            << "no data, in either order";
     }
     tree()->sortByColumn(-1, Qt::AscendingOrder);
     settle();
@@ -141,8 +145,8 @@ TEST_F(LayersPanelTest, ViewStateRoundTrips) {
     tree()->setColumnWidth(LayerModel::Name, 222);
     const QByteArray state = m_panel.viewState();
     LayersPanel other;
-    other.setNetwork(makeNetwork());
     ASSERT_TRUE(other.restoreViewState(state));
+    other.setNetwork(makeNetwork());
     const auto* otherTree = other.findChild<QTreeView*>(QStringLiteral("layersTree"));
     EXPECT_TRUE(otherTree->isColumnHidden(LayerModel::Shape));
     EXPECT_EQ(otherTree->columnWidth(LayerModel::Name), 222);

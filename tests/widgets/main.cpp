@@ -1,9 +1,10 @@
-// Runs the widget tests in one QApplication without a screen. A warning from Qt or QCustomPlot fails the test at hand.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+// Runs the widget tests in one QApplication without a screen. A warning from Qt or QCustomPlot fails the test
+// at hand.
 #include <QApplication>
 #include <cstdlib>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "widgets/theme.h"
 
@@ -11,7 +12,8 @@ namespace {
 
 void failOnWarning(QtMsgType type, const QMessageLogContext&, const QString& message) {
     // The offscreen platform and a bare environment say these of themselves.
-    if (message.contains(QLatin1String("propagateSizeHints")) || message.contains(QLatin1String("XDG_RUNTIME_DIR"))) {
+    if (message.contains(QLatin1String("propagateSizeHints")) ||
+        message.contains(QLatin1String("XDG_RUNTIME_DIR"))) {
         return;
     }
     // QCustomPlot reports misuse as debug messages.

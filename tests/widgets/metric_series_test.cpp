@@ -1,8 +1,8 @@
 #include "widgets/plots/metric_series.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 
@@ -32,14 +32,17 @@ TEST(MetricSeries, ThinningKeepsEndsExtremesAndEvents) {
     const Series thin = decimate(series, kCurvePoints, {33'333, 77'777, 999'999});
     EXPECT_LE(thin.x.size(), kCurvePoints + 5);
     EXPECT_GE(thin.x.size(), kCurvePoints / 2);
-    const auto has = [&thin](double step) { return std::find(thin.x.begin(), thin.x.end(), step) != thin.x.end(); };
+    const auto has = [&thin](double step) {
+        return std::find(thin.x.begin(), thin.x.end(), step) != thin.x.end();
+    };
     EXPECT_TRUE(has(0));
     EXPECT_TRUE(has(99'999));
     EXPECT_TRUE(has(54'321));
     EXPECT_TRUE(has(33'333));
     EXPECT_TRUE(has(77'777));
     EXPECT_TRUE(std::is_sorted(thin.x.begin(), thin.x.end()));
-    for (std::size_t i = 0; i < thin.x.size(); ++i) EXPECT_EQ(thin.y[i], series.y[static_cast<std::size_t>(thin.x[i])]);
+    for (std::size_t i = 0; i < thin.x.size(); ++i)
+        EXPECT_EQ(thin.y[i], series.y[static_cast<std::size_t>(thin.x[i])]);
 }
 
 TEST(MetricSeries, NearestRow) {

@@ -1,9 +1,9 @@
 #include "widgets/plots/mixture_curves.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 
@@ -46,7 +46,8 @@ TEST(MixtureCurves, AgreeWithTheReferenceDefinitions) {
             EXPECT_NEAR(curves.soft.y[i], report::softValue(mixture, curves.soft.x[i]), 1e-9);
         }
         for (double w = -0.395; w < 0.4; w += 0.0101) {
-            EXPECT_NEAR(at(curves.sum, w), scale * report::density(mixture, w), 0.02 * peak) << components << ' ' << w;
+            EXPECT_NEAR(at(curves.sum, w), scale * report::density(mixture, w), 0.02 * peak)
+                << components << ' ' << w;
             EXPECT_NEAR(at(curves.hard, w), report::hardValue(mixture, w), 1e-6) << components << ' ' << w;
         }
     }
@@ -68,7 +69,8 @@ TEST(MixtureCurves, DegenerateMixturesGiveNothing) {
     makeMixtureCurves({}, makeSnapshot("layer", 4)->weights, 10, curves);
     EXPECT_TRUE(curves.sum.x.empty());
     report::Mixture flat = makeMixture(4);
-    for (auto& component : flat.components) component.sigma = 0;
+    for (auto& component : flat.components)
+        component.sigma = 0;
     makeMixtureCurves(flat, makeSnapshot("layer", 4)->weights, 10, curves);
     EXPECT_TRUE(curves.components.empty());
     makeMixtureCurves(makeMixture(4), {}, 10, curves);
@@ -81,8 +83,10 @@ TEST(MixtureCurves, ADeadComponentDoesNotDisturbTheOthers) {
     MixtureCurves curves;
     makeMixtureCurves(mixture, makeSnapshot("layer", 4)->weights, 10, curves);
     EXPECT_TRUE(curves.components[2].x.empty());
-    for (const double value : curves.sum.y) EXPECT_TRUE(std::isfinite(value));
-    for (const double value : curves.soft.y) EXPECT_TRUE(std::isfinite(value));
+    for (const double value : curves.sum.y)
+        EXPECT_TRUE(std::isfinite(value));
+    for (const double value : curves.soft.y)
+        EXPECT_TRUE(std::isfinite(value));
 }
 
 TEST(MixtureCurves, SimplifyKeepsWithinTheTolerance) {
@@ -96,7 +100,8 @@ TEST(MixtureCurves, SimplifyKeepsWithinTheTolerance) {
     EXPECT_LT(thin.x.size(), 150U);
     EXPECT_EQ(thin.x.front(), whole.x.front());
     EXPECT_EQ(thin.x.back(), whole.x.back());
-    for (std::size_t i = 0; i < whole.x.size(); ++i) EXPECT_NEAR(at(thin, whole.x[i]), whole.y[i], 2.1e-3);
+    for (std::size_t i = 0; i < whole.x.size(); ++i)
+        EXPECT_NEAR(at(thin, whole.x[i]), whole.y[i], 2.1e-3);
     Curve straight = {{0, 1, 2, 3}, {0, 2, 4, 6}};
     simplify(straight, 1e-9, 0);
     EXPECT_EQ(straight.x, (std::vector<double>{0, 3}));

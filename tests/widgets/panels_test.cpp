@@ -1,6 +1,4 @@
 // Job bar, log panel and error bar.
-#include <gtest/gtest.h>
-
 #include <QAction>
 #include <QApplication>
 #include <QClipboard>
@@ -11,6 +9,8 @@
 #include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 #include "widgets/controls/error_bar.h"
@@ -28,7 +28,9 @@ Widget* child(const QWidget& parent, const char* name) {
     return parent.findChild<Widget*>(QString::fromUtf8(name));
 }
 
-std::string text(const QWidget& parent, const char* name) { return plain(child<QLabel>(parent, name)->text()); }
+std::string text(const QWidget& parent, const char* name) {
+    return plain(child<QLabel>(parent, name)->text());
+}
 
 TEST(JobBar, ShowsProgressByState) {
     JobBar bar;
@@ -44,14 +46,14 @@ TEST(JobBar, ShowsProgressByState) {
     progress.secondsLeft = 221;
     bar.setProgress(progress);
     EXPECT_EQ(text(bar, "phase"), "Training");
-    EXPECT_EQ(text(bar, "rate"), "1 170 / 3 900 steps  ·  12.3 steps/s  ·  3 min 41 s left");
+    EXPECT_EQ(text(bar, "rate"), "1 170 / 3 900  ·  12.3 steps/s  ·  3 min 41 s left");
     EXPECT_EQ(child<QProgressBar>(bar, "progress")->value(), 300);
     bar.setState(JobBar::State::Paused);
     EXPECT_EQ(text(bar, "phase"), "Paused");
     bar.setState(JobBar::State::Finished);
     EXPECT_EQ(text(bar, "phase"), "Finished");
     EXPECT_EQ(child<QProgressBar>(bar, "progress")->value(), 1000);
-    EXPECT_EQ(text(bar, "rate"), "1 170 / 3 900 steps");
+    EXPECT_EQ(text(bar, "rate"), "1 170 / 3 900");
     bar.setState(JobBar::State::Idle);
     EXPECT_EQ(child<QProgressBar>(bar, "progress")->value(), 0);
 }
@@ -90,7 +92,8 @@ TEST(JobBar, ButtonsAreTheActions) {
     QTest::mouseClick(child<QToolButton>(bar, "startJob"), Qt::LeftButton);
     EXPECT_EQ(started.count(), 1);
     int disabled = 0;
-    for (const QToolButton* button : bar.findChildren<QToolButton*>()) disabled += !button->isEnabled();
+    for (const QToolButton* button : bar.findChildren<QToolButton*>())
+        disabled += !button->isEnabled();
     EXPECT_EQ(disabled, 1);
 }
 
@@ -112,7 +115,8 @@ TEST(LogPanel, KeepsLinesAndCopiesTheCommand) {
 
 TEST(LogPanel, ForgetsTheOldestLines) {
     LogPanel panel;
-    for (int i = 0; i < LogPanel::kMaximumLines + 10; ++i) panel.appendLine(QString::number(i));
+    for (int i = 0; i < LogPanel::kMaximumLines + 10; ++i)
+        panel.appendLine(QString::number(i));
     EXPECT_EQ(child<QPlainTextEdit>(panel, "logText")->blockCount(), LogPanel::kMaximumLines);
     EXPECT_TRUE(panel.text().endsWith(QString::number(LogPanel::kMaximumLines + 9)));
 }

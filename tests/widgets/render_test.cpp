@@ -1,7 +1,5 @@
 #include "widgets/plots/render.h"
 
-#include <gtest/gtest.h>
-
 #include <QAction>
 #include <QApplication>
 #include <QClipboard>
@@ -11,6 +9,8 @@
 #include <QPainter>
 #include <QSignalSpy>
 #include <QSvgRenderer>
+
+#include <gtest/gtest.h>
 
 #include "tests/support/test_paths.h"
 #include "tests/widgets/widget_data.h"
@@ -26,7 +26,9 @@ using testing::makeRows;
 using testing::makeSnapshot;
 using testing::TemporaryFolder;
 
-QString in(const TemporaryFolder& folder, const char* name) { return QString::fromStdString((folder / name).string()); }
+QString in(const TemporaryFolder& folder, const char* name) {
+    return QString::fromStdString((folder / name).string());
+}
 
 QByteArray read(const QString& path) {
     QFile file(path);
@@ -37,7 +39,8 @@ QByteArray read(const QString& path) {
 int differentColours(const QImage& image) {
     QSet<QRgb> found;
     for (int y = 0; y < image.height(); y += 2) {
-        for (int x = 0; x < image.width(); x += 2) found.insert(image.pixel(x, y));
+        for (int x = 0; x < image.width(); x += 2)
+            found.insert(image.pixel(x, y));
     }
     return static_cast<int>(found.size());
 }
@@ -117,7 +120,9 @@ TEST_F(RenderTest, TheExportMenuWritesWhatItIsAsked) {
     QString wanted;
     button->setPickFile([&wanted](QWidget*, const QString&, const QString&) { return wanted; });
     QSignalSpy failed(&m_mixture, &MixturePlot::failed);
-    const auto trigger = [button](const char* name) { button->findChild<QAction*>(QString::fromUtf8(name))->trigger(); };
+    const auto trigger = [button](const char* name) {
+        button->findChild<QAction*>(QString::fromUtf8(name))->trigger();
+    };
     trigger("savePicture");
     trigger("saveValues");
     EXPECT_EQ(failed.count(), 0) << "cancelled";

@@ -1,18 +1,21 @@
 #include "widgets/theme.h"
 
-#include <gtest/gtest.h>
-
 #include <QApplication>
 #include <QDirIterator>
 #include <QImage>
+#include <QPalette>
 #include <cmath>
 #include <limits>
+
+#include <gtest/gtest.h>
 
 namespace bitloom::widgets {
 namespace {
 
 double luminance(const QColor& color) {
-    const auto linear = [](double c) { return c <= 0.03928 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4); };
+    const auto linear = [](double c) {
+        return c <= 0.03928 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+    };
     return 0.2126 * linear(color.redF()) + 0.7152 * linear(color.greenF()) + 0.0722 * linear(color.blueF());
 }
 
@@ -35,7 +38,8 @@ TEST_P(ThemeTest, TextReadsOnEveryBackground) {
         EXPECT_GE(contrast(c.mutedText, background), 4.5) << background.name().toStdString();
     }
     EXPECT_GE(contrast(c.accentText, c.accent), 4.5);
-    for (const QColor& sign : {c.error, c.warning, c.success}) EXPECT_GE(contrast(sign, c.panel), 3);
+    for (const QColor& sign : {c.error, c.warning, c.success})
+        EXPECT_GE(contrast(sign, c.panel), 3);
 }
 
 TEST_P(ThemeTest, CategoriesStandOutFromThePlot) {
@@ -48,13 +52,15 @@ TEST_P(ThemeTest, CategoriesStandOutFromThePlot) {
 TEST_P(ThemeTest, PaletteFollows) {
     EXPECT_EQ(QApplication::palette().color(QPalette::Base), colors().panel);
     EXPECT_EQ(QApplication::palette().color(QPalette::Window).lightness() < 60, GetParam() == Theme::Dark);
-    EXPECT_FALSE(qApp->styleSheet().contains(QLatin1Char('@'))) << "a colour of the style sheet was not replaced";
+    EXPECT_FALSE(qApp->styleSheet().contains(QLatin1Char('@')))
+        << "a colour of the style sheet was not replaced";
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, ThemeTest, ::testing::Values(Theme::Light, Theme::Dark));
 
 TEST(Theme, NamesRoundTrip) {
-    for (const Theme theme : {Theme::Light, Theme::Dark, Theme::System}) EXPECT_EQ(themeFromText(toText(theme)), theme);
+    for (const Theme theme : {Theme::Light, Theme::Dark, Theme::System})
+        EXPECT_EQ(themeFromText(toText(theme)), theme);
     EXPECT_EQ(themeFromText(QStringLiteral("purple")), Theme::System);
 }
 

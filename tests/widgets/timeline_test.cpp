@@ -1,12 +1,12 @@
 #include "widgets/controls/timeline.h"
 
-#include <gtest/gtest.h>
-
 #include <QComboBox>
 #include <QLabel>
 #include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
+
+#include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
 #include "widgets/controls/scrub_bar.h"
@@ -28,7 +28,9 @@ class TimelineTest : public ::testing::Test {
     }
 
     ScrubBar* bar() { return m_timeline.findChild<ScrubBar*>(); }
-    QToolButton* button(const char* name) { return m_timeline.findChild<QToolButton*>(QString::fromUtf8(name)); }
+    QToolButton* button(const char* name) {
+        return m_timeline.findChild<QToolButton*>(QString::fromUtf8(name));
+    }
     std::string label() { return plain(m_timeline.findChild<QLabel*>(QStringLiteral("stepLabel"))->text()); }
     QPoint pixelOf(qint64 step) {
         return {pixelOfStep(step, 0, 600, 9, bar()->width() - 18), bar()->height() / 2};
@@ -55,7 +57,8 @@ TEST(ScrubBarPixels, MapBothWays) {
 TEST_F(TimelineTest, LabelSaysStepAndEpoch) {
     m_timeline.setCurrentStep(120);
     EXPECT_EQ(label(), "step 120 / 600");
-    m_timeline.setEvents({{100, report::EventKind::Epoch, "epoch 1"}, {200, report::EventKind::Epoch, "epoch 2"}});
+    m_timeline.setEvents(
+        {{100, report::EventKind::Epoch, "epoch 1"}, {200, report::EventKind::Epoch, "epoch 2"}});
     EXPECT_EQ(label(), "step 120 / 600  ·  epoch 1.20");
     m_timeline.setStepsPerEpoch(78);
     EXPECT_EQ(label(), "step 120 / 600  ·  epoch 1.54");

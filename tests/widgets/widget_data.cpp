@@ -24,7 +24,8 @@ report::LayerSnapshotPtr makeSnapshot(const std::string& layer, int components, 
     snapshot->weights.high = 0.4;
     for (int bin = 0; bin < 256; ++bin) {
         const double w = snapshot->weights.low + (bin + 0.5) * 0.8 / 256;
-        snapshot->weights.counts.push_back(static_cast<std::uint32_t>(std::lround(100 * std::exp(-50 * w * w))));
+        snapshot->weights.counts.push_back(
+            static_cast<std::uint32_t>(std::lround(100 * std::exp(-50 * w * w))));
     }
     snapshot->softWeights = snapshot->weights;
     snapshot->gradients = {0.0123, 0.5, 1.2e-5, report::kNoValue, report::kNoValue};
@@ -40,13 +41,15 @@ report::LayerSnapshotPtr makeSnapshot(const std::string& layer, int components, 
 report::NetworkInfo makeNetwork() {
     report::NetworkInfo network;
     network.arch = "small";
-    const auto add = [&network](const char* name, const char* op, std::vector<std::int64_t> shape, bool quantized) {
+    const auto add = [&network](const char* name, const char* op, std::vector<std::int64_t> shape,
+                                bool quantized) {
         report::LayerInfo layer;
         layer.name = name;
         layer.op = op;
         layer.weightShape = std::move(shape);
         layer.weights = 1;
-        for (const std::int64_t extent : layer.weightShape) layer.weights *= extent;
+        for (const std::int64_t extent : layer.weightShape)
+            layer.weights *= extent;
         layer.macs = 100 * layer.weights;
         layer.quantized = quantized;
         layer.bits = quantized ? 4 : 32;
@@ -79,12 +82,15 @@ std::vector<report::MetricSample> makeRows(int count, double gap) {
 }
 
 std::string plain(QString text) {
-    return text.replace(QChar(0x202F), QLatin1Char(' ')).replace(QChar(0x2212), QLatin1Char('-')).toStdString();
+    return text.replace(QChar(0x202F), QLatin1Char(' '))
+        .replace(QChar(0x2212), QLatin1Char('-'))
+        .toStdString();
 }
 
 namespace {
 
-void printRows(const QAbstractItemModel& model, int role, const QModelIndex& parent, int level, std::string& text) {
+void printRows(const QAbstractItemModel& model, int role, const QModelIndex& parent, int level,
+               std::string& text) {
     for (int row = 0; row < model.rowCount(parent); ++row) {
         text.append(static_cast<std::size_t>(2 * level), ' ');
         for (int column = 0; column < model.columnCount(parent); ++column) {
@@ -106,7 +112,8 @@ std::string print(const QAbstractItemModel& model, int role) {
 
 void settle() {
     // A replot queued by a layout request queued by a show: three rounds reach the last.
-    for (int round = 0; round < 3; ++round) QCoreApplication::processEvents();
+    for (int round = 0; round < 3; ++round)
+        QCoreApplication::processEvents();
 }
 
 }  // namespace bitloom::testing

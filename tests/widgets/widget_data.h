@@ -15,7 +15,8 @@ namespace bitloom::testing {
 [[nodiscard]] report::Mixture makeMixture(int components);
 
 /// A layer of `mixtures` mixtures (0 for full precision) with 256 bins over [-0.4, 0.4).
-[[nodiscard]] report::LayerSnapshotPtr makeSnapshot(const std::string& layer, int components, int mixtures = 1);
+[[nodiscard]] report::LayerSnapshotPtr makeSnapshot(const std::string& layer, int components,
+                                                    int mixtures = 1);
 
 /// conv1, layer1.0.conv1, layer1.0.conv2, layer1.1.conv1, linear.
 [[nodiscard]] report::NetworkInfo makeNetwork();

@@ -31,7 +31,8 @@ constexpr std::array<FigureText, 8> kFigures = {{
     {"weights", "Weights", "Number of weights"},
     {"macs", "MACs", "Multiply-accumulates an image"},
     {"bits", "Bits a weight", "Base-2 logarithm of the number of components, averaged over the mixtures"},
-    {"packedSize", "Packed size", "Bytes of packed indices and centroids; 4 bytes a weight in full precision"},
+    {"packedSize", "Packed size",
+     "Bytes of packed indices and centroids; 4 bytes a weight in full precision"},
     {"sparsity", "Sparsity", "Share of exact zeros among the hard weights"},
     {"mse", "MSE", "Mean (w − Ψ)², weight units squared"},
     {"gap", "Soft/hard gap", "Root mean square of Φ − Ψ over the standard deviation of w"},
@@ -70,7 +71,8 @@ QLabel* makeValue(QWidget* parent, const char* name, const QString& toolTip) {
 
 QString shapeText(const std::vector<std::int64_t>& shape) {
     QStringList parts;
-    for (const std::int64_t extent : shape) parts += QString::number(extent);
+    for (const std::int64_t extent : shape)
+        parts += QString::number(extent);
     return parts.isEmpty() ? noValueText() : parts.join(QStringLiteral(" × "));
 }
 
@@ -125,12 +127,16 @@ QWidget* Inspector::makeFigures() {
         grid->addWidget(m_figures[i], row, 1);
     }
     grid->setRowMinimumHeight(row, 24);
-    grid->addWidget(makeLabel(m_figureBox, tr("Gradient norms of the last step"), "section"), row++, 0, 1, 2, Qt::AlignBottom);
+    grid->addWidget(makeLabel(m_figureBox, tr("Gradient norms of the last step"), "section"), row++, 0, 1, 2,
+                    Qt::AlignBottom);
     for (std::size_t i = 0; i < kGradientTexts.size(); ++i, ++row) {
         const GradientText& text = kGradientTexts[i];
-        m_gradients[i] = makeValue(m_figureBox, text.name,
-                                   tr("L2 norm of the loss gradient with respect to %1").arg(QString::fromUtf8(text.title)));
-        grid->addWidget(makeLabel(m_figureBox, QStringLiteral("‖∂L/∂%1‖").arg(QString::fromUtf8(text.title)), "muted"), row, 0);
+        m_gradients[i] = makeValue(
+            m_figureBox, text.name,
+            tr("L2 norm of the loss gradient with respect to %1").arg(QString::fromUtf8(text.title)));
+        grid->addWidget(
+            makeLabel(m_figureBox, QStringLiteral("‖∂L/∂%1‖").arg(QString::fromUtf8(text.title)), "muted"),
+            row, 0);
         grid->addWidget(m_gradients[i], row, 1);
     }
     return m_figureBox;
@@ -154,14 +160,16 @@ QWidget* Inspector::makeCodebook() {
     m_table->horizontalHeader()->setMinimumSectionSize(30);
     m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     m_table->horizontalHeader()->setSectionResizeMode(CodebookModel::Count, QHeaderView::Stretch);
-    m_table->setMinimumWidth(m_table->fontMetrics().horizontalAdvance(QStringLiteral("000−0.00000.00000.00009 999 999")) + 110);
+    m_table->setMinimumWidth(
+        m_table->fontMetrics().horizontalAdvance(QStringLiteral("000−0.00000.00000.00009 999 999")) + 110);
     auto* column = new QVBoxLayout(m_codebookBox);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(4);
     column->addWidget(m_codebookTitle);
     column->addWidget(m_table, 1);
-    connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
-            [this](const QModelIndex& index) { Q_EMIT componentSelected(index.isValid() ? index.row() : -1); });
+    connect(
+        m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
+        [this](const QModelIndex& index) { Q_EMIT componentSelected(index.isValid() ? index.row() : -1); });
     return m_codebookBox;
 }
 
@@ -190,7 +198,8 @@ QWidget* Inspector::makeOverride() {
     };
     m_apply = button("applyOverride", tr("Apply"), tr("Use this method for the layer in the next job"));
     m_clear = button("clearOverride", tr("Use job default"), tr("Forget what was set for this layer"));
-    m_restore = button("restoreFullPrecision", tr("Restore full precision"), tr("Leave this layer unquantized"));
+    m_restore =
+        button("restoreFullPrecision", tr("Restore full precision"), tr("Leave this layer unquantized"));
     auto* grid = new QGridLayout(m_overrideBox);
     grid->setContentsMargins(0, 4, 0, 0);
     grid->setColumnStretch(1, 1);
@@ -279,11 +288,13 @@ void Inspector::setOverride(std::optional<std::pair<QString, int>> method) {
 void Inspector::showLayer() {
     const bool any = !m_layer.name.empty();
     m_title->setText(any ? QString::fromStdString(m_layer.name) : tr("No layer selected"));
-    m_subtitle->setText(any ? QString::fromStdString(m_layer.op) : tr("Choose a layer on the left to see its figures."));
+    m_subtitle->setText(any ? QString::fromStdString(m_layer.op)
+                            : tr("Choose a layer on the left to see its figures."));
     m_figures[Shape]->setText(shapeText(m_layer.weightShape));
     m_figures[Weights]->setText(formatCount(m_layer.weights));
     m_figures[Macs]->setText(formatCount(m_layer.macs));
-    for (QWidget* box : {m_figureBox, m_codebookBox, m_overrideBox}) box->setVisible(any);
+    for (QWidget* box : {m_figureBox, m_codebookBox, m_overrideBox})
+        box->setVisible(any);
     showSnapshot();
     updateOverrideState();
 }
@@ -295,8 +306,8 @@ void Inspector::showSnapshot() {
     m_figures[Bits]->setText(formatBits(s ? s->bits : m_layer.bits));
     const std::int64_t bytes = s ? packedBytes(m_layer.weights, s->mixtures) : 0;
     m_figures[PackedSize]->setText(s ? tr("%1 bytes").arg(formatCount(bytes)) : noValueText());
-    m_figures[SparsityFigure]->setText(
-        quantized ? formatFixed(100 * s->sparsity, 1) + QStringLiteral(" %") : noValueText());
+    m_figures[SparsityFigure]->setText(quantized ? formatFixed(100 * s->sparsity, 1) + QStringLiteral(" %")
+                                                 : noValueText());
     m_figures[Mse]->setText(formatScientific(quantized ? s->mse : missing));
     m_figures[Gap]->setText(formatFixed(quantized ? s->softHardGap : missing, 3));
     for (std::size_t i = 0; i < m_gradients.size(); ++i) {
@@ -307,14 +318,16 @@ void Inspector::showSnapshot() {
 
 void Inspector::showComponents() {
     const std::size_t channels = m_snapshot ? m_snapshot->mixtures.size() : 0;
-    const std::size_t channel = std::min<std::size_t>(static_cast<std::size_t>(m_channel), channels - (channels > 0));
+    const std::size_t channel =
+        std::min<std::size_t>(static_cast<std::size_t>(m_channel), channels - (channels > 0));
     const report::Mixture none;
     const report::Mixture& mixture = channels > 0 ? m_snapshot->mixtures[channel] : none;
     m_codebook.setMixture(mixture);
     QString title = tr("Codebook");
     if (channels > 1) title += tr(" of channel %1 of %2").arg(channel).arg(channels);
     if (channels > 0) title += tr("  ·  τ = %1").arg(formatNumber(mixture.temperature, 3));
-    if (channels == 0) title = m_snapshot ? tr("No codebook: full precision") : tr("No codebook recorded yet");
+    if (channels == 0)
+        title = m_snapshot ? tr("No codebook: full precision") : tr("No codebook recorded yet");
     m_codebookTitle->setText(title);
     m_table->setEnabled(channels > 0);
 }
@@ -333,8 +346,8 @@ void Inspector::updateOverrideState() {
     m_restore->setEnabled(editable);
     m_overrideNote->setText(!m_editable     ? tr("Stop the job to change this.")
                             : !m_overridden ? tr("This layer follows the job's default.")
-                            : mixture       ? tr("Set for this layer: %1 components.").arg(m_components->value())
-                                            : tr("Set for this layer: full precision."));
+                            : mixture ? tr("Set for this layer: %1 components.").arg(m_components->value())
+                                      : tr("Set for this layer: full precision."));
 }
 
 }  // namespace bitloom::widgets

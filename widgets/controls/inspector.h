@@ -18,8 +18,8 @@ class QTableView;
 
 namespace bitloom::widgets {
 
-/// Bytes that a layer's packed form takes: indices of ceil(log2 K) bits, rounded up to a byte, and one float a centroid;
-/// 4 bytes a weight without mixtures.
+/// Bytes that a layer's packed form takes: indices of ceil(log2 K) bits, rounded up to a byte, and one float
+/// a centroid; 4 bytes a weight without mixtures.
 [[nodiscard]] std::int64_t packedBytes(std::int64_t weights, const std::vector<report::Mixture>& mixtures);
 
 class Inspector : public QWidget {
@@ -43,7 +43,8 @@ class Inspector : public QWidget {
     /// Whether the overrides can be changed (a job is being prepared, not running).
     void setEditable(bool editable);
 
-    /// Shows the override in force ("dgms" or "none", components 2 to 256); nothing when the job's default holds.
+    /// Shows the override in force ("dgms" or "none", components 2 to 256); nothing when the job's default
+    /// holds.
     void setOverride(std::optional<std::pair<QString, int>> method);
 
     [[nodiscard]] QSize sizeHint() const override { return {330, 680}; }

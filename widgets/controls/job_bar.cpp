@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/controls/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/theme.h"
 
@@ -38,12 +39,18 @@ QFrame* makeRule(QWidget* parent) {
 
 QString stateText(JobBar::State state) {
     switch (state) {
-        case JobBar::State::Idle: return JobBar::tr("No job");
-        case JobBar::State::Running: return JobBar::tr("Running");
-        case JobBar::State::Paused: return JobBar::tr("Paused");
-        case JobBar::State::Stopping: return JobBar::tr("Stopping");
-        case JobBar::State::Finished: return JobBar::tr("Finished");
-        case JobBar::State::Failed: return JobBar::tr("Failed");
+        case JobBar::State::Idle:
+            return JobBar::tr("No job");
+        case JobBar::State::Running:
+            return JobBar::tr("Running");
+        case JobBar::State::Paused:
+            return JobBar::tr("Paused");
+        case JobBar::State::Stopping:
+            return JobBar::tr("Stopping");
+        case JobBar::State::Finished:
+            return JobBar::tr("Finished");
+        case JobBar::State::Failed:
+            return JobBar::tr("Failed");
     }
     return {};
 }
@@ -78,11 +85,10 @@ QLayout* JobBar::makeProgress() {
     m_phase = new QLabel(this);
     m_phase->setObjectName(QStringLiteral("phase"));
     m_phase->setToolTip(tr("What the job is doing"));
-    m_rate = new QLabel(this);
+    m_rate = new ElidedLabel(this);
     m_rate->setObjectName(QStringLiteral("rate"));
     m_rate->setToolTip(tr("Steps done, rate, and time left at this rate"));
     m_rate->setProperty("role", QStringLiteral("muted"));
-    m_rate->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_rate->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     m_bar = new QProgressBar(this);
     m_bar->setObjectName(QStringLiteral("progress"));
@@ -158,7 +164,7 @@ void JobBar::showProgress() {
     m_bar->setRange(0, busy ? 0 : 1000);
     m_bar->setValue(static_cast<int>(m_state == State::Finished ? 1000 : m_state == State::Idle ? 0 : share));
     QStringList rate;
-    if (total > 0 && m_state != State::Idle) rate += tr("%1 / %2 steps").arg(formatCount(step), formatCount(total));
+    if (total > 0 && m_state != State::Idle) rate += tr("%1 / %2").arg(formatCount(step), formatCount(total));
     if (active && m_progress.stepsPerSecond > 0) {
         rate += tr("%1 steps/s").arg(formatNumber(m_progress.stepsPerSecond, 3));
     }
@@ -175,10 +181,10 @@ void JobBar::setSummary(const report::RunSummary& summary) {
     m_figures[Bits]->setText(formatBits(summary.bits));
     m_figures[FileSize]->setText(summary.fileBytes > 0 ? formatBytes(summary.fileBytes) : noValueText());
     const QString hint = QString::fromUtf8(kFigures[FileSize].toolTip);
-    m_figures[FileSize]->setToolTip(
-        summary.fileBytes > 0 ? tr("%1: %2 bytes, %3 times smaller than FP32")
-                                    .arg(hint, formatCount(summary.fileBytes), formatFixed(summary.fileCompression, 2))
-                              : hint);
+    m_figures[FileSize]->setToolTip(summary.fileBytes > 0 ? tr("%1: %2 bytes, %3 times smaller than FP32")
+                                                                .arg(hint, formatCount(summary.fileBytes),
+                                                                     formatFixed(summary.fileCompression, 2))
+                                                          : hint);
 }
 
 }  // namespace bitloom::widgets

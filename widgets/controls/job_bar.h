@@ -1,4 +1,5 @@
-// The job at a glance: start, pause and stop, progress with phase, rate and time left, and the headline figures.
+// The job at a glance: start, pause and stop, progress with phase, rate and time left, and the headline
+// figures.
 #pragma once
 
 #include <QString>

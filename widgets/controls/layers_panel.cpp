@@ -22,8 +22,8 @@ namespace {
 
 constexpr quint32 kStateVersion = 1;
 
-/// Filters layers by name or operation; a block stays while one of its layers does. Rows without data sort last in
-/// either direction.
+/// Filters layers by name or operation; a block stays while one of its layers does. Rows without data sort
+/// last in either direction.
 class LayerProxy : public QSortFilterProxyModel {
   public:
     using QSortFilterProxyModel::QSortFilterProxyModel;
@@ -37,7 +37,7 @@ class LayerProxy : public QSortFilterProxyModel {
     [[nodiscard]] bool filterAcceptsRow(int row, const QModelIndex& parent) const override {
         if (m_needle.isEmpty()) return true;
         const QModelIndex name = sourceModel()->index(row, LayerModel::Name, parent);
-        if (sourceModel()->hasChildren(name)) return false;   // recursive filtering keeps it for its layers
+        if (sourceModel()->hasChildren(name)) return false;  // recursive filtering keeps it for its layers
         const QModelIndex op = name.siblingAtColumn(LayerModel::Op);
         return name.data(LayerModel::LayerNameRole).toString().contains(m_needle, Qt::CaseInsensitive) ||
                op.data().toString().contains(m_needle, Qt::CaseInsensitive);
@@ -49,7 +49,8 @@ class LayerProxy : public QSortFilterProxyModel {
         if (!LayerModel::isNumeric(left.column())) return a.toString() < b.toString();
         const bool missingA = std::isnan(a.toDouble());
         const bool missingB = std::isnan(b.toDouble());
-        if (missingA || missingB) return missingA != missingB && (sortOrder() == Qt::AscendingOrder) == missingB;
+        if (missingA || missingB)
+            return missingA != missingB && (sortOrder() == Qt::AscendingOrder) == missingB;
         return a.toDouble() < b.toDouble();
     }
 
@@ -72,7 +73,8 @@ LayersPanel::LayersPanel(QWidget* parent) : QWidget(parent) {
     m_filter->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
     m_heat = new QComboBox(this);
     m_heat->setObjectName(QStringLiteral("heatColumn"));
-    m_heat->setToolTip(tr("Colour one column by magnitude, dark blue for the least and yellow for the greatest"));
+    m_heat->setToolTip(
+        tr("Colour one column by magnitude, dark blue for the least and yellow for the greatest"));
     m_heat->addItem(tr("No colours"), -1);
     for (int column = 0; column < LayerModel::ColumnCount; ++column) {
         if (!LayerModel::isNumeric(column)) continue;
@@ -119,23 +121,25 @@ void LayersPanel::makeTree() {
     header->setStretchLastSection(false);
     header->setContextMenuPolicy(Qt::CustomContextMenu);
     connect(header, &QWidget::customContextMenuRequested, this, &LayersPanel::showColumnMenu);
-    connect(m_tree->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& index) {
-        const QString name = index.data(LayerModel::LayerNameRole).toString();
-        if (!name.isEmpty()) Q_EMIT layerSelected(name);
-    });
+    connect(m_tree->selectionModel(), &QItemSelectionModel::currentChanged, this,
+            [this](const QModelIndex& index) {
+                const QString name = index.data(LayerModel::LayerNameRole).toString();
+                if (!name.isEmpty()) Q_EMIT layerSelected(name);
+            });
 }
 
 void LayersPanel::setNetwork(const report::NetworkInfo& network) {
     const QString before = currentLayer();
     m_model.setNetwork(network);
     m_tree->expandAll();
-    fitColumns();
+    if (!m_columnsSet && m_model.layerCount() > 0) fitColumns();
     updateCount();
     selectLayer(before);
 }
 
 /// Figures come later and must fit without widening: room for the longest kind there is.
 void LayersPanel::fitColumns() {
+    m_columnsSet = true;
     const int figure = m_tree->fontMetrics().horizontalAdvance(formatScientific(1.23e-10)) + 16;
     for (int column = 0; column < LayerModel::ColumnCount; ++column) {
         m_tree->resizeColumnToContents(column);
@@ -175,14 +179,17 @@ void LayersPanel::setFilter(const QString& text) {
 
 void LayersPanel::updateCount() {
     const int all = m_model.layerCount();
-    m_count->setText(all == 0 ? tr("No network loaded")
-                              : tr("%1 of %2 layers recorded").arg(formatCount(m_model.recordedCount()), formatCount(all)));
+    m_count->setText(
+        all == 0
+            ? tr("No network loaded")
+            : tr("%1 of %2 layers recorded").arg(formatCount(m_model.recordedCount()), formatCount(all)));
 }
 
 void LayersPanel::showColumnMenu(const QPoint& position) {
     QMenu menu(this);
     for (int column = LayerModel::Op; column < LayerModel::ColumnCount; ++column) {
-        QAction* action = menu.addAction(m_model.headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
+        QAction* action =
+            menu.addAction(m_model.headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
         action->setCheckable(true);
         action->setChecked(!m_tree->isColumnHidden(column));
         connect(action, &QAction::toggled, m_tree,
@@ -206,7 +213,8 @@ bool LayersPanel::restoreViewState(const QByteArray& state) {
     stream >> version >> header >> heat;
     if (stream.status() != QDataStream::Ok || version != kStateVersion) return false;
     m_heat->setCurrentIndex(std::max(0, m_heat->findData(heat)));
-    return m_tree->header()->restoreState(header);
+    m_columnsSet = m_tree->header()->restoreState(header);
+    return m_columnsSet;
 }
 
 }  // namespace bitloom::widgets

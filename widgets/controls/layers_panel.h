@@ -1,4 +1,5 @@
-// The left dock: a filter line, the tree of layers, a chooser for the heat overlay and how many layers are recorded.
+// The left dock: a filter line, the tree of layers, a chooser for the heat overlay and how many layers are
+// recorded.
 #pragma once
 
 #include <QByteArray>
@@ -33,8 +34,8 @@ class LayersPanel : public QWidget {
     /// Empty when no layer (or only a block) is selected.
     [[nodiscard]] QString currentLayer() const;
 
-    /// Selects and scrolls to a layer, clearing a filter that hides it. Emits layerSelected when the selection
-    /// changes. Unknown names are ignored.
+    /// Selects and scrolls to a layer, clearing a filter that hides it. Emits layerSelected when the
+    /// selection changes. Unknown names are ignored.
     void selectLayer(const QString& name);
 
     /// Columns, their widths and order, sorting and the heat column, for the settings.
@@ -59,6 +60,7 @@ class LayersPanel : public QWidget {
     QTreeView* m_tree = nullptr;
     QComboBox* m_heat;
     QLabel* m_count;
+    bool m_columnsSet = false;  ///< widths were fitted or restored and are the person's from then on
 };
 
 }  // namespace bitloom::widgets

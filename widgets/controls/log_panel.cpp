@@ -52,12 +52,17 @@ LogPanel::LogPanel(QWidget* parent) : QWidget(parent) {
     column->addWidget(m_text, 1);
     column->addWidget(m_commandRow);
     m_commandRow->hide();
-    connect(copy, &QToolButton::clicked, this, [this] { QGuiApplication::clipboard()->setText(m_command->text()); });
+    connect(copy, &QToolButton::clicked, this,
+            [this] { QGuiApplication::clipboard()->setText(m_command->text()); });
 }
 
-void LogPanel::appendLine(const QString& line) { m_text->appendPlainText(line); }
+void LogPanel::appendLine(const QString& line) {
+    m_text->appendPlainText(line);
+}
 
-void LogPanel::clear() { m_text->clear(); }
+void LogPanel::clear() {
+    m_text->clear();
+}
 
 void LogPanel::setCommand(const QString& command) {
     m_command->setText(command);
@@ -65,6 +70,8 @@ void LogPanel::setCommand(const QString& command) {
     m_commandRow->setVisible(!command.isEmpty());
 }
 
-QString LogPanel::text() const { return m_text->toPlainText(); }
+QString LogPanel::text() const {
+    return m_text->toPlainText();
+}
 
 }  // namespace bitloom::widgets

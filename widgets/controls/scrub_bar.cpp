@@ -1,5 +1,5 @@
-// See scrub_bar.h. Marks above the track are people's concerns (checkpoints, warnings, pauses), ticks below it are the
-// rhythm of training (epochs long, evaluations short).
+// See scrub_bar.h. Marks above the track are people's concerns (checkpoints, warnings, pauses), ticks below
+// it are the rhythm of training (epochs long, evaluations short).
 #include "widgets/controls/scrub_bar.h"
 
 #include <QHelpEvent>
@@ -16,7 +16,7 @@
 namespace bitloom::widgets {
 namespace {
 
-constexpr int kMargin = 9;        // half the handle and a little
+constexpr int kMargin = 9;  // half the handle and a little
 constexpr int kTrackHeight = 4;
 constexpr int kHandle = 6;        // radius
 constexpr int kNear = 5;          // pixels within which a tool tip names an event
@@ -30,10 +30,14 @@ bool isTick(report::EventKind kind) {
 QColor markColor(report::EventKind kind) {
     const ThemeColors& c = colors();
     switch (kind) {
-        case report::EventKind::Warning: return c.warning;
-        case report::EventKind::Checkpoint: return c.category(3);
-        case report::EventKind::Finished: return c.success;
-        default: return c.mutedText;
+        case report::EventKind::Warning:
+            return c.warning;
+        case report::EventKind::Checkpoint:
+            return c.category(3);
+        case report::EventKind::Finished:
+            return c.success;
+        default:
+            return c.mutedText;
     }
 }
 
@@ -81,11 +85,17 @@ void ScrubBar::setValue(qint64 step) {
     update();
 }
 
-int ScrubBar::left() const { return kMargin; }
+int ScrubBar::left() const {
+    return kMargin;
+}
 
-int ScrubBar::trackWidth() const { return std::max(1, width() - 2 * kMargin); }
+int ScrubBar::trackWidth() const {
+    return std::max(1, width() - 2 * kMargin);
+}
 
-int ScrubBar::pixelOf(qint64 step) const { return pixelOfStep(step, m_first, m_last, left(), trackWidth()); }
+int ScrubBar::pixelOf(qint64 step) const {
+    return pixelOfStep(step, m_first, m_last, left(), trackWidth());
+}
 
 void ScrubBar::paintEvents(QPainter& painter, int middle) const {
     const ThemeColors& c = colors();

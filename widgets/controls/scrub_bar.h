@@ -1,4 +1,5 @@
-// The painted slider of the timeline: a track over steps, what is recorded, marks at events, a handle. Private.
+// The painted slider of the timeline: a track over steps, what is recorded, marks at events, a handle.
+// Private.
 #pragma once
 
 #include <QWidget>

@@ -1,5 +1,5 @@
-// See timeline.h. Playback counts in recorded steps: each beat adds the time that passed times the speed, so that a
-// slow view skips steps and keeps the pace.
+// See timeline.h. Playback counts in recorded steps: each beat adds the time that passed times the speed, so
+// that a slow view skips steps and keeps the pace.
 #include "widgets/controls/timeline.h"
 
 #include <QComboBox>
@@ -21,7 +21,8 @@ namespace {
 constexpr std::array<double, 7> kSpeeds = {0.25, 0.5, 1, 2, 4, 8, 16};
 constexpr int kBeatMs = 33;
 
-/// Epochs are as long as the gap between the first two epoch events, or as the first one's step when there is one.
+/// Epochs are as long as the gap between the first two epoch events, or as the first one's step when there is
+/// one.
 qint64 stepsPerEpochOf(const std::vector<report::RunEvent>& events) {
     std::vector<std::int64_t> ends;
     for (const report::RunEvent& event : events) {
@@ -65,13 +66,15 @@ void Timeline::assemble() {
     m_follow->setToolTip(tr("Follow the newest step"));
     m_speed->setObjectName(QStringLiteral("speed"));
     m_speed->setToolTip(tr("Playback speed; 1× shows %1 recorded steps a second").arg(kStepsPerSecond));
-    for (const double speed : kSpeeds) m_speed->addItem(QStringLiteral("%1×").arg(speed), speed);
+    for (const double speed : kSpeeds)
+        m_speed->addItem(QStringLiteral("%1×").arg(speed), speed);
     m_speed->setCurrentIndex(2);
     m_label->setObjectName(QStringLiteral("stepLabel"));
     m_label->setToolTip(tr("The step that is shown, and the last one"));
     m_label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     // Room for a long run, so that the bar does not change its width while steps count up.
-    m_label->setMinimumWidth(m_label->fontMetrics().horizontalAdvance(QStringLiteral("step 00 000 / 00 000  ·  epoch 00.00")));
+    m_label->setMinimumWidth(
+        m_label->fontMetrics().horizontalAdvance(QStringLiteral("step 00 000 / 00 000  ·  epoch 00.00")));
     for (QWidget* child : {static_cast<QWidget*>(m_play), static_cast<QWidget*>(m_follow)}) {
         child->setFocusPolicy(Qt::TabFocus);
     }
@@ -114,7 +117,9 @@ void Timeline::setCurrentStep(qint64 step) {
     updateLabel();
 }
 
-qint64 Timeline::currentStep() const { return m_bar->value(); }
+qint64 Timeline::currentStep() const {
+    return m_bar->value();
+}
 
 void Timeline::setFollowing(bool following) {
     if (following == m_following) return;
@@ -147,7 +152,9 @@ void Timeline::setSpeed(double speed) {
     m_speed->setCurrentIndex(static_cast<int>(at - kSpeeds.begin()));
 }
 
-double Timeline::speed() const { return m_speed->currentData().toDouble(); }
+double Timeline::speed() const {
+    return m_speed->currentData().toDouble();
+}
 
 void Timeline::request(qint64 step) {
     if (m_steps.empty()) return;
@@ -181,7 +188,8 @@ void Timeline::updateLabel() {
     QString text = tr("step %1 / %2").arg(formatCount(m_bar->value()), formatCount(m_bar->last()));
     const qint64 epoch = m_stepsPerEpoch > 0 ? m_stepsPerEpoch : m_epochFromEvents;
     if (epoch > 0) {
-        text += tr("  ·  epoch %1").arg(formatFixed(static_cast<double>(m_bar->value()) / static_cast<double>(epoch), 2));
+        text += tr("  ·  epoch %1")
+                    .arg(formatFixed(static_cast<double>(m_bar->value()) / static_cast<double>(epoch), 2));
     }
     m_label->setText(text);
 }
@@ -195,12 +203,24 @@ void Timeline::updateButtons() {
 
 void Timeline::keyPressEvent(QKeyEvent* event) {
     switch (event->key()) {
-        case Qt::Key_Space: setPlaying(!playing()); break;
-        case Qt::Key_Left: move(-1); break;
-        case Qt::Key_Right: move(1); break;
-        case Qt::Key_Home: move(-static_cast<int>(m_steps.size())); break;
-        case Qt::Key_End: move(static_cast<int>(m_steps.size())); break;
-        default: QWidget::keyPressEvent(event); return;
+        case Qt::Key_Space:
+            setPlaying(!playing());
+            break;
+        case Qt::Key_Left:
+            move(-1);
+            break;
+        case Qt::Key_Right:
+            move(1);
+            break;
+        case Qt::Key_Home:
+            move(-static_cast<int>(m_steps.size()));
+            break;
+        case Qt::Key_End:
+            move(static_cast<int>(m_steps.size()));
+            break;
+        default:
+            QWidget::keyPressEvent(event);
+            return;
     }
     event->accept();
 }

@@ -1,5 +1,6 @@
-// Playback of a run: play, speed, a scrub bar with marks at epochs, evaluations and other events, and a switch that
-// follows the newest step. Steps are training steps. Scrubbing snaps to recorded steps. GUI thread only.
+// Playback of a run: play, speed, a scrub bar with marks at epochs, evaluations and other events, and a
+// switch that follows the newest step. Steps are training steps. Scrubbing snaps to recorded steps. GUI
+// thread only.
 #pragma once
 
 #include <QElapsedTimer>
@@ -30,7 +31,8 @@ class Timeline : public QWidget {
     /// The steps the bar spans; recorded steps may end earlier while training goes on.
     void setRange(qint64 first, qint64 last);
 
-    /// Steps that have data, ascending. While following, the cursor moves to the newest of them without stepRequested.
+    /// Steps that have data, ascending. While following, the cursor moves to the newest of them without
+    /// stepRequested.
     void setSteps(const std::vector<std::int64_t>& steps);
 
     /// For the epoch beside the step; 0 derives it from the epoch events.
@@ -66,7 +68,7 @@ class Timeline : public QWidget {
     void assemble();
     void request(qint64 step);  ///< by hand: ends following
     void move(int recordedSteps);
-    void advance();             ///< one beat of playback
+    void advance();  ///< one beat of playback
     void updateLabel();
     void updateButtons();
 
@@ -76,7 +78,7 @@ class Timeline : public QWidget {
     bool m_following = false;
     QTimer m_clock;
     QElapsedTimer m_sinceBeat;
-    double m_owedSteps = 0;     ///< recorded steps that playback has earned and not yet shown
+    double m_owedSteps = 0;  ///< recorded steps that playback has earned and not yet shown
     QToolButton* m_play;
     QToolButton* m_follow;
     QComboBox* m_speed;

@@ -50,7 +50,9 @@ int CodebookModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(m_mixture.components.size());
 }
 
-int CodebookModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : int{ColumnCount}; }
+int CodebookModel::columnCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : int{ColumnCount};
+}
 
 QVariant CodebookModel::data(const QModelIndex& index, int role) const {
     if (!index.isValid()) return {};
@@ -64,12 +66,18 @@ QVariant CodebookModel::data(const QModelIndex& index, int role) const {
     const bool plain = role == SortRole;
     if (role != Qt::DisplayRole && !plain) return {};
     switch (index.column()) {
-        case Index: return plain ? QVariant(index.row()) : QString::number(index.row());
-        case Mu: return plain ? QVariant(component.mu) : formatFixed(component.mu, 4);
-        case Pi: return plain ? QVariant(component.pi) : formatFixed(component.pi, 4);
-        case Sigma: return plain ? QVariant(component.sigma) : formatFixed(component.sigma, 4);
-        case Count: return plain ? QVariant(static_cast<qlonglong>(component.count)) : formatCount(component.count);
-        default: return {};
+        case Index:
+            return plain ? QVariant(index.row()) : QString::number(index.row());
+        case Mu:
+            return plain ? QVariant(component.mu) : formatFixed(component.mu, 4);
+        case Pi:
+            return plain ? QVariant(component.pi) : formatFixed(component.pi, 4);
+        case Sigma:
+            return plain ? QVariant(component.sigma) : formatFixed(component.sigma, 4);
+        case Count:
+            return plain ? QVariant(static_cast<qlonglong>(component.count)) : formatCount(component.count);
+        default:
+            return {};
     }
 }
 
@@ -77,10 +85,14 @@ QVariant CodebookModel::headerData(int section, Qt::Orientation orientation, int
     if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
     const ColumnText& column = kColumns[static_cast<std::size_t>(section)];
     switch (role) {
-        case Qt::DisplayRole: return QString::fromUtf8(column.title);
-        case Qt::ToolTipRole: return QString::fromUtf8(column.toolTip);
-        case Qt::TextAlignmentRole: return int{Qt::AlignRight | Qt::AlignVCenter};
-        default: return {};
+        case Qt::DisplayRole:
+            return QString::fromUtf8(column.title);
+        case Qt::ToolTipRole:
+            return QString::fromUtf8(column.toolTip);
+        case Qt::TextAlignmentRole:
+            return int{Qt::AlignRight | Qt::AlignVCenter};
+        default:
+            return {};
     }
 }
 

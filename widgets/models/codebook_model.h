@@ -1,4 +1,5 @@
-// The components of one mixture as a table: index, centroid, weight, width, number of weights. GUI thread only.
+// The components of one mixture as a table: index, centroid, weight, width, number of weights. GUI thread
+// only.
 #pragma once
 
 #include <QAbstractTableModel>
@@ -16,8 +17,8 @@ class CodebookModel : public QAbstractTableModel {
 
     explicit CodebookModel(QObject* parent = nullptr);
 
-    /// Empty components clear the table. With an unchanged number of components one dataChanged is emitted, and none
-    /// when nothing changed.
+    /// Empty components clear the table. With an unchanged number of components one dataChanged is emitted,
+    /// and none when nothing changed.
     void setMixture(const report::Mixture& mixture);
     [[nodiscard]] const report::Mixture& mixture() const { return m_mixture; }
 

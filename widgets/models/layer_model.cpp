@@ -31,24 +31,32 @@ constexpr std::array<ColumnText, LayerModel::ColumnCount> kColumns = {{
 
 QString shapeText(const std::vector<std::int64_t>& shape) {
     QStringList parts;
-    for (const std::int64_t extent : shape) parts += QString::number(extent);
+    for (const std::int64_t extent : shape)
+        parts += QString::number(extent);
     return parts.join(QChar(0x00D7));
 }
 
 QString valueText(double value, int column) {
     switch (column) {
-        case LayerModel::Weights: return formatCount(static_cast<std::int64_t>(value));
-        case LayerModel::Bits: return formatBits(value);
-        case LayerModel::Sparsity: return formatFixed(value, 1);
-        case LayerModel::QuantizationMse: return formatScientific(value);
-        case LayerModel::SoftHardGap: return formatFixed(value, 3);
-        default: return {};
+        case LayerModel::Weights:
+            return formatCount(static_cast<std::int64_t>(value));
+        case LayerModel::Bits:
+            return formatBits(value);
+        case LayerModel::Sparsity:
+            return formatFixed(value, 1);
+        case LayerModel::QuantizationMse:
+            return formatScientific(value);
+        case LayerModel::SoftHardGap:
+            return formatFixed(value, 3);
+        default:
+            return {};
     }
 }
 
 /// Figures stand right, so that their digits line up.
 int alignmentOf(int column) {
-    return static_cast<int>(Qt::AlignVCenter | (LayerModel::isNumeric(column) ? Qt::AlignRight : Qt::AlignLeft));
+    return static_cast<int>(Qt::AlignVCenter |
+                            (LayerModel::isNumeric(column) ? Qt::AlignRight : Qt::AlignLeft));
 }
 
 /// Weights and errors differ by orders of magnitude from layer to layer; their heat goes by the logarithm.
@@ -106,11 +114,14 @@ void LayerModel::setSnapshots(const std::vector<report::LayerSnapshotPtr>& snaps
     const Range before = m_heatRange;
     updateHeatRange();
     // Another range recolours every row of the heat column, not just those that brought new figures.
-    const bool rangeMoved = before.low != m_heatRange.low || before.high != m_heatRange.high;
+    const bool rangeMoved =
+        m_heatColumn >= 0 && !(before.low == m_heatRange.low && before.high == m_heatRange.high);
     emitChanged(rangeMoved ? std::vector<bool>(m_rows.size(), true) : touched);
 }
 
-void LayerModel::setSnapshot(const report::LayerSnapshotPtr& snapshot) { setSnapshots({snapshot}); }
+void LayerModel::setSnapshot(const report::LayerSnapshotPtr& snapshot) {
+    setSnapshots({snapshot});
+}
 
 void LayerModel::clearSnapshots() {
     if (m_recorded == 0) return;
@@ -128,7 +139,8 @@ void LayerModel::setHeatColumn(int column) {
     emitChanged(std::vector<bool>(m_rows.size(), true));
 }
 
-/// One signal for the top level and one for the children of each touched block: a range of rows has one parent.
+/// One signal for the top level and one for the children of each touched block: a range of rows has one
+/// parent.
 void LayerModel::emitChanged(const std::vector<bool>& topRows) {
     const auto first = std::find(topRows.begin(), topRows.end(), true);
     if (first == topRows.end()) return;
@@ -146,7 +158,8 @@ void LayerModel::emitChanged(const std::vector<bool>& topRows) {
 
 const report::LayerInfo* LayerModel::layer(const QString& name) const {
     const auto found = m_layerByName.find(name.toStdString());
-    return found == m_layerByName.end() ? nullptr : &m_network.layers[static_cast<std::size_t>(found->second)];
+    return found == m_layerByName.end() ? nullptr
+                                        : &m_network.layers[static_cast<std::size_t>(found->second)];
 }
 
 report::LayerSnapshotPtr LayerModel::snapshot(const QString& name) const {
@@ -221,7 +234,8 @@ double LayerModel::blockValue(const TopRow& row, int column) const {
 
 double LayerModel::value(const QModelIndex& index, int column) const {
     const int layer = layerAt(index);
-    return layer >= 0 ? layerValue(layer, column) : blockValue(m_rows[static_cast<std::size_t>(index.row())], column);
+    return layer >= 0 ? layerValue(layer, column)
+                      : blockValue(m_rows[static_cast<std::size_t>(index.row())], column);
 }
 
 void LayerModel::updateHeatRange() {
@@ -265,7 +279,8 @@ QVariant LayerModel::data(const QModelIndex& index, int role) const {
     const int column = index.column();
     const int layer = layerAt(index);
     switch (role) {
-        case Qt::DisplayRole: return display(index);
+        case Qt::DisplayRole:
+            return display(index);
         case Qt::TextAlignmentRole:
             return alignmentOf(column);
         case Qt::ForegroundRole: {
@@ -278,12 +293,17 @@ QVariant LayerModel::data(const QModelIndex& index, int role) const {
             const QColor color = heat(index);
             return color.isValid() ? QVariant(QBrush(color)) : QVariant();
         }
-        case Qt::ToolTipRole: return toolTip(index);
-        case SortRole: return isNumeric(column) ? QVariant(value(index, column)) : display(index).toString().toLower();
+        case Qt::ToolTipRole:
+            return toolTip(index);
+        case SortRole:
+            return isNumeric(column) ? QVariant(value(index, column)) : display(index).toString().toLower();
         case LayerNameRole:
-            return layer < 0 ? QString() : QString::fromStdString(m_network.layers[static_cast<std::size_t>(layer)].name);
-        case OrderRole: return layer < 0 ? m_rows[static_cast<std::size_t>(index.row())].layers.front() : layer;
-        default: return {};
+            return layer < 0 ? QString()
+                             : QString::fromStdString(m_network.layers[static_cast<std::size_t>(layer)].name);
+        case OrderRole:
+            return layer < 0 ? m_rows[static_cast<std::size_t>(index.row())].layers.front() : layer;
+        default:
+            return {};
     }
 }
 
@@ -297,7 +317,8 @@ QString LayerModel::toolTip(const QModelIndex& index) const {
     const QString text = tr("%1: %2, %3 weights, %4 multiply-accumulates an image")
                              .arg(QString::fromStdString(info.name), QString::fromStdString(info.op),
                                   formatCount(info.weights), formatCount(info.macs));
-    if (!m_snapshots[static_cast<std::size_t>(layer)]) return text + QLatin1Char('\n') + tr("No data recorded yet");
+    if (!m_snapshots[static_cast<std::size_t>(layer)])
+        return text + QLatin1Char('\n') + tr("No data recorded yet");
     return info.quantized ? text : text + QLatin1Char('\n') + tr("Full precision");
 }
 
@@ -305,11 +326,14 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
     if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
     const ColumnText& column = kColumns[static_cast<std::size_t>(section)];
     switch (role) {
-        case Qt::DisplayRole: return QString::fromUtf8(column.title);
-        case Qt::ToolTipRole: return QString::fromUtf8(column.toolTip);
+        case Qt::DisplayRole:
+            return QString::fromUtf8(column.title);
+        case Qt::ToolTipRole:
+            return QString::fromUtf8(column.toolTip);
         case Qt::TextAlignmentRole:
             return alignmentOf(section);
-        default: return {};
+        default:
+            return {};
     }
 }
 

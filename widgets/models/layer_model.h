@@ -1,5 +1,5 @@
-// The layers of a network as a tree grouped by block, with the figures of each layer's newest snapshot. A block's row
-// shows sums and weighted means of its layers. Grey where there is no data. GUI thread only.
+// The layers of a network as a tree grouped by block, with the figures of each layer's newest snapshot. A
+// block's row shows sums and weighted means of its layers. Grey where there is no data. GUI thread only.
 #pragma once
 
 #include <QAbstractItemModel>
@@ -30,9 +30,8 @@ class LayerModel : public QAbstractItemModel {
     void setNetwork(const report::NetworkInfo& network);
     [[nodiscard]] const report::NetworkInfo& network() const { return m_network; }
 
-    /// Takes over newer figures: one dataChanged for the top level and one for each block touched, whatever the number
-    /// of snapshots.
-    /// Null pointers and layers that the network does not have are ignored.
+    /// Takes over newer figures: one dataChanged for the top level and one for each block touched, whatever
+    /// the number of snapshots. Null pointers and layers that the network does not have are ignored.
     void setSnapshots(const std::vector<report::LayerSnapshotPtr>& snapshots);
     void setSnapshot(const report::LayerSnapshotPtr& snapshot);
 
@@ -82,8 +81,8 @@ class LayerModel : public QAbstractItemModel {
 
     report::NetworkInfo m_network;
     std::vector<TopRow> m_rows;
-    std::vector<int> m_topRowOf;                         ///< by layer
-    std::vector<report::LayerSnapshotPtr> m_snapshots;   ///< by layer; null when none came
+    std::vector<int> m_topRowOf;                        ///< by layer
+    std::vector<report::LayerSnapshotPtr> m_snapshots;  ///< by layer; null when none came
     std::unordered_map<std::string, int> m_layerByName;
     int m_recorded = 0;
     int m_heatColumn = -1;

@@ -11,8 +11,9 @@ namespace {
 
 using report::MetricSample;
 
-constexpr std::size_t kMarkersUpTo = 60;   // more evaluations than this are drawn as a line without dots
-constexpr int kMostEpochLines = 60;        // more epochs than this in view would grey the panel
+constexpr std::size_t kMarkersUpTo = 60;  // more evaluations than this are drawn as a line without dots
+constexpr double kLeastSteps = 10;        // one row alone still needs a width
+constexpr int kMostEpochLines = 60;       // more epochs than this in view would grey the panel
 
 struct CurveText {
     int panel;
@@ -31,7 +32,7 @@ constexpr std::array<CurveText, 5> kCurves = {{
 struct PanelText {
     const char* title;
     const char* unit;
-    double leastSpan;   ///< the value axis shows at least this much, so that noise does not fill the panel
+    double leastSpan;  ///< the value axis shows at least this much, so that noise does not fill the panel
 };
 
 /// In the order of CurvesFigure::PanelName.
@@ -52,9 +53,10 @@ void EventLines::draw(QCPPainter* painter) {
     const auto inView = [this](const report::RunEvent& event) {
         return m_key->range().contains(static_cast<double>(event.step));
     };
-    const auto epochs = std::count_if(m_events.begin(), m_events.end(), [&inView](const report::RunEvent& event) {
-        return event.kind == report::EventKind::Epoch && inView(event);
-    });
+    const auto epochs =
+        std::count_if(m_events.begin(), m_events.end(), [&inView](const report::RunEvent& event) {
+            return event.kind == report::EventKind::Epoch && inView(event);
+        });
     for (const report::RunEvent& event : m_events) {
         if (!inView(event)) continue;
         switch (event.kind) {
@@ -62,21 +64,30 @@ void EventLines::draw(QCPPainter* painter) {
                 if (epochs > kMostEpochLines) continue;
                 painter->setPen(QPen(colors().grid, 1));
                 break;
-            case report::EventKind::Warning: painter->setPen(QPen(colors().warning, 1, Qt::DashLine)); break;
+            case report::EventKind::Warning:
+                painter->setPen(QPen(colors().warning, 1, Qt::DashLine));
+                break;
             case report::EventKind::Paused:
-            case report::EventKind::Resumed: painter->setPen(QPen(colors().axis, 1, Qt::DotLine)); break;
-            default: continue;
+            case report::EventKind::Resumed:
+                painter->setPen(QPen(colors().axis, 1, Qt::DotLine));
+                break;
+            default:
+                continue;
         }
         const double x = std::round(m_key->coordToPixel(static_cast<double>(event.step)));
         painter->drawLine(QLineF(x, area.top(), x, area.bottom()));
     }
 }
 
-CurvesFigure::CurvesFigure(QWidget* parent, const CurvesState& state) : m_state(state), m_plot(makeFigure(parent)) {
-    for (std::size_t i = 0; i < m_panels.size(); ++i) assemblePanel(i);
+CurvesFigure::CurvesFigure(QWidget* parent, const CurvesState& state)
+    : m_state(state), m_plot(makeFigure(parent)) {
+    for (std::size_t i = 0; i < m_panels.size(); ++i)
+        assemblePanel(i);
     auto* margins = new QCPMarginGroup(m_plot);
-    for (const Panel& panel : m_panels) panel.rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
-    for (std::size_t i = 0; i < kCurves.size(); ++i) m_curves[i] = addCurve(static_cast<PanelName>(kCurves[i].panel));
+    for (const Panel& panel : m_panels)
+        panel.rect->setMarginGroup(QCP::msLeft | QCP::msRight, margins);
+    for (std::size_t i = 0; i < kCurves.size(); ++i)
+        m_curves[i] = addCurve(static_cast<PanelName>(kCurves[i].panel));
     m_fp32 = addCurve(Top1);
     m_plot->setInteraction(QCP::iRangeZoom);
     restyle();
@@ -125,20 +136,23 @@ QCPGraph* CurvesFigure::addCurve(PanelName panel) {
 
 void CurvesFigure::setStepRange(const QCPRange& range) {
     // setRange of an unchanged range emits nothing, which ends the exchange between the panels.
-    for (const Panel& panel : m_panels) panel.rect->axis(QCPAxis::atBottom)->setRange(range);
+    for (const Panel& panel : m_panels)
+        panel.rect->axis(QCPAxis::atBottom)->setRange(range);
 }
 
 QCPRange CurvesFigure::fullRange() const {
     if (m_state.rows.empty()) return {0, 100};
     const auto first = static_cast<double>(m_state.rows.front().step);
     const auto last = static_cast<double>(m_state.rows.back().step);
-    // Starts at zero when the run does; one row alone still needs a width.
-    return {std::min(first, last - 10), last};
+    const double width = std::max(last - first, kLeastSteps);
+    // A little air on the right, where the newest dots are.
+    return {last - width, last + 0.01 * width};
 }
 
 void CurvesFigure::update() {
     std::vector<double> keep;
-    for (const report::RunEvent& event : m_state.events) keep.push_back(static_cast<double>(event.step));
+    for (const report::RunEvent& event : m_state.events)
+        keep.push_back(static_cast<double>(event.step));
     std::sort(keep.begin(), keep.end());
     for (std::size_t i = 0; i < kCurves.size(); ++i) {
         const Series whole = column(m_state.rows, kCurves[i].field);
@@ -178,8 +192,9 @@ void CurvesFigure::fitValues() {
         const double missing = std::max(0.0, kPanels[p].leastSpan - values.size());
         const double margin = 0.08 * values.size() + 0.5 * missing;
         const bool touchesZero = values.lower >= 0 && values.lower < 0.25 * values.upper;
-        m_panels[p].rect->axis(QCPAxis::atLeft)->setRange(touchesZero ? 0 : values.lower - margin,
-                                                          values.upper + margin);
+        m_panels[p]
+            .rect->axis(QCPAxis::atLeft)
+            ->setRange(touchesZero ? 0 : values.lower - margin, values.upper + margin);
     }
 }
 
@@ -235,7 +250,8 @@ void CurvesFigure::restyle() {
     m_curves[HardCurve]->setPen(QPen(c.hard, 1.8));
     m_curves[MseCurve]->setPen(QPen(c.category(2), 1.6));
     m_fp32->setPen(QPen(c.mutedText, 1.2, Qt::DashLine));
-    for (const Panel& panel : m_panels) panel.cursor->setPen(QPen(c.accent, 1));
+    for (const Panel& panel : m_panels)
+        panel.cursor->setPen(QPen(c.accent, 1));
     updateHeaders();
 }
 

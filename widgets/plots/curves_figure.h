@@ -1,4 +1,5 @@
-// The figure inside CurvesPlot: four panels over one range of steps, filled from one state. Private to widgets/plots.
+// The figure inside CurvesPlot: four panels over one range of steps, filled from one state. Private to
+// widgets/plots.
 #pragma once
 
 #include <array>
@@ -15,9 +16,9 @@ namespace bitloom::widgets {
 struct CurvesState {
     std::vector<report::MetricSample> rows;
     std::vector<report::RunEvent> events;
-    double fp32 = report::kNoValue;        ///< per cent
-    std::optional<std::int64_t> step;      ///< of the cursor; none shows the newest values
-    bool zoomed = false;                   ///< the person chose the range of steps
+    double fp32 = report::kNoValue;    ///< per cent
+    std::optional<std::int64_t> step;  ///< of the cursor; none shows the newest values
+    bool zoomed = false;               ///< the person chose the range of steps
 };
 
 /// Vertical lines at events through one panel.
@@ -54,7 +55,9 @@ class CurvesFigure {
     /// The step at a position inside a panel.
     [[nodiscard]] std::optional<double> stepAt(const QPointF& position) const;
 
-    [[nodiscard]] QCPRange stepRange() const { return m_panels.front().rect->axis(QCPAxis::atBottom)->range(); }
+    [[nodiscard]] QCPRange stepRange() const {
+        return m_panels.front().rect->axis(QCPAxis::atBottom)->range();
+    }
     void setStepRange(const QCPRange& range);
 
     /// Everything there is to see.

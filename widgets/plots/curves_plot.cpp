@@ -1,5 +1,5 @@
-// The view around CurvesFigure: alarm, read-out, mouse. New rows only mark the figure stale; it is computed in
-// QCustomPlot's beforeReplot, so that a burst of rows costs one replot and a hidden plot none.
+// The view around CurvesFigure: alarm, read-out, mouse. New rows only mark the figure stale; it is computed
+// in QCustomPlot's beforeReplot, so that a burst of rows costs one replot and a hidden plot none.
 #include "widgets/plots/curves_plot.h"
 
 #include <QFrame>
@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 
+#include "widgets/controls/elided_label.h"
 #include "widgets/plots/curves_figure.h"
 #include "widgets/plots/export_button.h"
 #include "widgets/theme.h"
@@ -18,7 +19,7 @@
 namespace bitloom::widgets {
 namespace {
 
-constexpr std::size_t kNamedLayers = 3;   // the alarm names so many layers
+constexpr std::size_t kNamedLayers = 3;  // the alarm names so many layers
 
 }  // namespace
 
@@ -39,7 +40,7 @@ struct CurvesPlot::Parts {
     [[nodiscard]] QString worstLayers() const;
 
     CurvesPlot& view;
-    CurvesState state;      // before the figure, which reads it
+    CurvesState state;  // before the figure, which reads it
     CurvesFigure figure;
     std::vector<std::pair<QString, double>> gaps;
     bool stale = true;
@@ -54,8 +55,6 @@ struct CurvesPlot::Parts {
 
 void CurvesPlot::Parts::assemble() {
     view.setObjectName(QStringLiteral("curvesPlot"));
-    view.setBackgroundRole(QPalette::Base);
-    view.setAutoFillBackground(true);
     empty = new QLabel(tr("No steps yet.\nCurves appear with the first training step."), &view);
     empty->setObjectName(QStringLiteral("emptyHint"));
     empty->setAlignment(Qt::AlignCenter);
@@ -65,24 +64,28 @@ void CurvesPlot::Parts::assemble() {
     column->setSpacing(0);
     tools = makeTools();
     column->addWidget(tools);
-    column->addWidget(makeBanner());
+    auto* banners = new QHBoxLayout;
+    banners->setContentsMargins(8, 0, 8, 2);
+    banners->addWidget(makeBanner());
+    column->addLayout(banners);
     column->addWidget(&figure.plot(), 1);
     column->addWidget(empty, 1);
     connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] { refresh(); });
     connectMouse();
     leave();
     rowsChanged();
+    view.setBackgroundRole(QPalette::Base);  // announces a palette change, for which all parts must be there
+    view.setAutoFillBackground(true);
 }
 
 QWidget* CurvesPlot::Parts::makeTools() {
     auto* bar = new QWidget(&view);
     auto* row = new QHBoxLayout(bar);
     row->setContentsMargins(8, 4, 6, 4);
-    readOut = new QLabel(bar);
+    readOut = new ElidedLabel(bar);
     readOut->setObjectName(QStringLiteral("readOut"));
     readOut->setProperty("role", QStringLiteral("muted"));
     readOut->setToolTip(tr("Values of the row under the mouse"));
-    readOut->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
     connect(exporter, &ExportButton::failed, &view, &CurvesPlot::failed);
     row->addWidget(readOut, 1);
@@ -94,8 +97,9 @@ QWidget* CurvesPlot::Parts::makeBanner() {
     banner = new QFrame(&view);
     banner->setObjectName(QStringLiteral("alarm"));
     banner->setProperty("role", QStringLiteral("warning"));
-    banner->setToolTip(tr("The hard weights are what is deployed. Lower the temperature or the learning rate of the "
-                          "mixtures when they part from the soft weights."));
+    banner->setToolTip(
+        tr("The hard weights are what is deployed. Lower the temperature or the learning rate of the "
+           "mixtures when they part from the soft weights."));
     bannerIcon = new QLabel(banner);
     bannerText = new QLabel(banner);
     bannerText->setObjectName(QStringLiteral("alarmText"));
@@ -182,7 +186,8 @@ QString CurvesPlot::Parts::worstLayers() const {
     for (const auto& gap : gaps) {
         if (std::isfinite(gap.second)) worst.push_back(gap);
     }
-    std::stable_sort(worst.begin(), worst.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::stable_sort(worst.begin(), worst.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
     QStringList names;
     for (std::size_t i = 0; i < std::min(kNamedLayers, worst.size()); ++i) {
         names += QStringLiteral("%1 (%2)").arg(worst[i].first, formatFixed(worst[i].second, 3));
@@ -195,7 +200,7 @@ void CurvesPlot::Parts::updateAlarm() {
     const auto at = lastWithValue(state.rows, kNewest, &report::MetricSample::top1Hard);
     const double soft = at ? state.rows[*at].top1Soft : report::kNoValue;
     const double hard = at ? state.rows[*at].top1Hard : report::kNoValue;
-    alarm = std::abs(soft - hard) > kAlarmPoints;   // false when either is missing
+    alarm = std::abs(soft - hard) > kAlarmPoints;  // false when either is missing
     banner->setVisible(alarm);
     if (!alarm) return;
     QString text = tr("Soft and hard weights part by %1 points at step %2: top-1 is %3 % soft and %4 % hard.")
@@ -260,14 +265,16 @@ void CurvesPlot::setLayerGaps(const std::vector<std::pair<QString, double>>& gap
     if (m_parts->alarm) m_parts->updateAlarm();
 }
 
-bool CurvesPlot::alarm() const { return m_parts->alarm; }
+bool CurvesPlot::alarm() const {
+    return m_parts->alarm;
+}
 
 QByteArray CurvesPlot::csv() const {
     QByteArray text = "step,epoch,loss,learning_rate,top1_soft,top1_hard,top5_hard,quant_mse,step_seconds\n";
     for (const report::MetricSample& row : m_parts->state.rows) {
         text += QByteArray::number(static_cast<qlonglong>(row.step));
-        for (const double value : {row.epoch, row.loss, row.learningRate, row.top1Soft, row.top1Hard, row.top5Hard,
-                                   row.quantMse, row.stepSeconds}) {
+        for (const double value : {row.epoch, row.loss, row.learningRate, row.top1Soft, row.top1Hard,
+                                   row.top5Hard, row.quantMse, row.stepSeconds}) {
             text += ',' + csvNumber(value);
         }
         text += '\n';

@@ -1,6 +1,6 @@
-// The run as four stacked panels over training steps: loss (nats), learning rate, top-1 accuracy soft and hard (per
-// cent), quantization MSE (weight units squared). Keeps every row it was given, draws about 1,000 points a curve
-// (extremes, first, last and event steps always among them). Nothing is computed while hidden.
+// The run as four stacked panels over training steps: loss (nats), learning rate, top-1 accuracy soft and
+// hard (per cent), quantization MSE (weight units squared). Keeps every row it was given, draws about 1,000
+// points a curve (extremes, first, last and event steps always among them). Nothing is computed while hidden.
 #pragma once
 
 #include <QByteArray>
@@ -25,8 +25,8 @@ class CurvesPlot : public QWidget {
     /// Forgets rows, events, the FP32 line, gaps and the current step.
     void clear();
 
-    /// Rows in order of step. setMetrics replaces all rows; appendMetric replaces the last row when it has the same
-    /// step and drops rows that lie after a step that goes back (a resumed run).
+    /// Rows in order of step. setMetrics replaces all rows; appendMetric replaces the last row when it has
+    /// the same step and drops rows that lie after a step that goes back (a resumed run).
     void setMetrics(const std::vector<report::MetricSample>& rows);
     void appendMetric(const report::MetricSample& row);
 

@@ -51,8 +51,10 @@ void ExportButton::saveValues() {
     if (path.isEmpty()) return;
     QSaveFile file(path);
     const QByteArray values = m_csv();
-    const bool written = file.open(QIODevice::WriteOnly) && file.write(values) == values.size() && file.commit();
-    if (!written) Q_EMIT failed(tr("Cannot write %1: %2. Choose another folder.").arg(path, file.errorString()));
+    const bool written =
+        file.open(QIODevice::WriteOnly) && file.write(values) == values.size() && file.commit();
+    if (!written)
+        Q_EMIT failed(tr("Cannot write %1: %2. Choose another folder.").arg(path, file.errorString()));
 }
 
 }  // namespace bitloom::widgets

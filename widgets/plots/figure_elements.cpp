@@ -10,9 +10,9 @@ namespace bitloom::widgets {
 namespace {
 
 constexpr int kSwatchWidth = 14;
-constexpr int kGap = 5;         // between swatch, text and value
+constexpr int kGap = 5;  // between swatch, text and value
 constexpr int kKeySpacing = 16;
-constexpr std::size_t kMostNumbered = 32;   // larger codebooks number the selected stem alone
+constexpr std::size_t kMostNumbered = 32;  // larger codebooks number the selected stem alone
 
 void drawSwatch(QCPPainter* painter, KeyStrip::Swatch swatch, const QColor& color, const QRect& place) {
     const QPoint left(place.left(), place.center().y());
@@ -20,8 +20,11 @@ void drawSwatch(QCPPainter* painter, KeyStrip::Swatch swatch, const QColor& colo
     const QRect box(place.left() + 1, place.center().y() - 4, place.width() - 3, 9);
     painter->setBrush(Qt::NoBrush);
     switch (swatch) {
-        case KeyStrip::Swatch::None: break;
-        case KeyStrip::Swatch::Box: painter->fillRect(box, color); break;
+        case KeyStrip::Swatch::None:
+            break;
+        case KeyStrip::Swatch::Box:
+            painter->fillRect(box, color);
+            break;
         case KeyStrip::Swatch::Outline:
             painter->fillRect(box, faded(color, 0.25));
             painter->setPen(QPen(color, 1));
@@ -37,7 +40,8 @@ void drawSwatch(QCPPainter* painter, KeyStrip::Swatch swatch, const QColor& colo
             break;
         case KeyStrip::Swatch::Stem:
             painter->setPen(QPen(color, 1.5));
-            painter->drawLine(QPoint(place.center().x(), box.bottom()), QPoint(place.center().x(), box.top() + 2));
+            painter->drawLine(QPoint(place.center().x(), box.bottom()),
+                              QPoint(place.center().x(), box.top() + 2));
             painter->setBrush(color);
             painter->drawEllipse(QPoint(place.center().x(), box.top() + 1), 2, 2);
             break;
@@ -56,11 +60,17 @@ KeyStrip::KeyStrip(QCustomPlot* figure) : QCPLayoutElement(figure) {
     setMargins({});
 }
 
-int KeyStrip::height() const { return QFontMetrics(mParentPlot->font()).height() + 6; }
+int KeyStrip::height() const {
+    return QFontMetrics(mParentPlot->font()).height() + 6;
+}
 
-QSize KeyStrip::minimumOuterSizeHint() const { return {40, height()}; }
+QSize KeyStrip::minimumOuterSizeHint() const {
+    return {40, height()};
+}
 
-QSize KeyStrip::maximumOuterSizeHint() const { return {QWIDGETSIZE_MAX, height()}; }
+QSize KeyStrip::maximumOuterSizeHint() const {
+    return {QWIDGETSIZE_MAX, height()};
+}
 
 void KeyStrip::draw(QCPPainter* painter) {
     const QFont plain = mParentPlot->font();
@@ -73,19 +83,21 @@ void KeyStrip::draw(QCPPainter* painter) {
         const int value = key.value.isEmpty() ? 0 : kGap + metrics.horizontalAdvance(key.value);
         const int room = rect().right() - x - swatch - value;
         if (room < std::min(text, 60)) return;
-        if (swatch > 0) drawSwatch(painter, key.swatch, key.color, {x, rect().top(), kSwatchWidth, rect().height()});
+        if (swatch > 0)
+            drawSwatch(painter, key.swatch, key.color, {x, rect().top(), kSwatchWidth, rect().height()});
         x += swatch;
         painter->setFont(font);
         const bool tinted = swatch == 0 && key.color.isValid();
         const bool muted = !tinted && !key.bold;
         painter->setPen(tinted ? key.color : muted ? colors().mutedText : colors().text);
         const QString shown = text > room ? metrics.elidedText(key.text, Qt::ElideRight, room) : key.text;
-        painter->drawText(QRect(x, rect().top(), room, rect().height()), Qt::AlignLeft | Qt::AlignVCenter, shown);
+        painter->drawText(QRect(x, rect().top(), room, rect().height()), Qt::AlignLeft | Qt::AlignVCenter,
+                          shown);
         x += std::min(text, room);
         if (value > 0) {
             painter->setPen(colors().text);
-            painter->drawText(QRect(x + kGap, rect().top(), value, rect().height()), Qt::AlignLeft | Qt::AlignVCenter,
-                              key.value);
+            painter->drawText(QRect(x + kGap, rect().top(), value, rect().height()),
+                              Qt::AlignLeft | Qt::AlignVCenter, key.value);
         }
         x += value + kKeySpacing;
     }
@@ -112,18 +124,26 @@ void ComponentLegend::setSelected(int component) {
     if (rows > 0 && component >= m_first + rows) m_first = component - rows + 1;
 }
 
-void ComponentLegend::scroll(int rows) { m_first = std::max(0, firstRow() + rows); }
+void ComponentLegend::scroll(int rows) {
+    m_first = std::max(0, firstRow() + rows);
+}
 
-int ComponentLegend::rowHeight() const { return QFontMetrics(mParentPlot->font()).height() + 2; }
+int ComponentLegend::rowHeight() const {
+    return QFontMetrics(mParentPlot->font()).height() + 2;
+}
 
 int ComponentLegend::width() const {
     const QFontMetrics metrics(mParentPlot->font());
     return metrics.horizontalAdvance(QStringLiteral("0000−0.00000.00000.0000")) + 3 * 12 + 32;
 }
 
-QSize ComponentLegend::minimumOuterSizeHint() const { return {m_shown ? width() : 0, 40}; }
+QSize ComponentLegend::minimumOuterSizeHint() const {
+    return {m_shown ? width() : 0, 40};
+}
 
-QSize ComponentLegend::maximumOuterSizeHint() const { return {m_shown ? width() : 0, QWIDGETSIZE_MAX}; }
+QSize ComponentLegend::maximumOuterSizeHint() const {
+    return {m_shown ? width() : 0, QWIDGETSIZE_MAX};
+}
 
 /// One row is the header, one the temperature; one more says how many rows are hidden.
 int ComponentLegend::visibleRows() const {
@@ -165,7 +185,8 @@ void ComponentLegend::drawHeader(QCPPainter* painter) const {
     painter->setPen(colors().mutedText);
     const std::array<QString, 4> titles = {QStringLiteral("k"), QStringLiteral("π"), QStringLiteral("μ"),
                                            QStringLiteral("σ")};
-    for (std::size_t i = 0; i < titles.size(); ++i) drawCell(painter, edges[i], rect().top(), height, titles[i]);
+    for (std::size_t i = 0; i < titles.size(); ++i)
+        drawCell(painter, edges[i], rect().top(), height, titles[i]);
     painter->setPen(QPen(colors().border, 1));
     const int line = rect().top() + height - 1;
     painter->drawLine(QPointF(rect().left() + 4, line), QPointF(rect().right() - 4, line));
@@ -201,7 +222,8 @@ void ComponentLegend::draw(QCPPainter* painter) {
     drawHeader(painter);
     const int first = firstRow();
     const int rows = visibleRows();
-    for (int i = 0; i < rows; ++i) drawRow(painter, first + i, rect().top() + (i + 1) * height);
+    for (int i = 0; i < rows; ++i)
+        drawRow(painter, first + i, rect().top() + (i + 1) * height);
     QString note = QStringLiteral("τ = %1").arg(formatNumber(m_mixture.temperature, 3));
     if (rows < count) note += QStringLiteral("  ·  %1–%2 of %3").arg(first).arg(first + rows - 1).arg(count);
     painter->setPen(colors().mutedText);
@@ -211,9 +233,13 @@ void ComponentLegend::draw(QCPPainter* painter) {
 CentroidMarks::CentroidMarks(QCPAxis* key, QCPAxis* value)
     : QCPLayerable(key->parentPlot(), QStringLiteral("legend")), m_key(key), m_value(value) {}
 
-QRect CentroidMarks::clipRect() const { return m_key->axisRect()->rect(); }
+QRect CentroidMarks::clipRect() const {
+    return m_key->axisRect()->rect();
+}
 
-void CentroidMarks::applyDefaultAntialiasingHint(QCPPainter* painter) const { painter->setAntialiasing(true); }
+void CentroidMarks::applyDefaultAntialiasingHint(QCPPainter* painter) const {
+    painter->setAntialiasing(true);
+}
 
 void CentroidMarks::draw(QCPPainter* painter) {
     const QRect area = clipRect();

@@ -1,5 +1,6 @@
-// Pieces of a figure that QCustomPlot does not have: a strip of coloured keys, a legend table beside the plot, stems
-// with numbered heads. They paint into the figure, so that pictures and vector files contain them. Private.
+// Pieces of a figure that QCustomPlot does not have: a strip of coloured keys, a legend table beside the
+// plot, stems with numbered heads. They paint into the figure, so that pictures and vector files contain
+// them. Private.
 #pragma once
 
 #include <optional>
@@ -16,10 +17,10 @@ class KeyStrip : public QCPLayoutElement {
     enum class Swatch { None, Box, Outline, Line, Dashes, Stem };
     struct Key {
         QString text;
-        QColor color = {};           ///< of the swatch; of the text when there is none and it is valid
+        QColor color = {};  ///< of the swatch; of the text when there is none and it is valid
         Swatch swatch = Swatch::None;
         bool bold = false;
-        QString value = {};          ///< after the text, in the plain text colour
+        QString value = {};  ///< after the text, in the plain text colour
     };
 
     explicit KeyStrip(QCustomPlot* figure);
@@ -76,8 +77,8 @@ class ComponentLegend : public QCPLayoutElement {
     bool m_shown = true;
 };
 
-/// The hard weights: one stem at each centroid, its height a count on `value`, its number above the head where there
-/// is room.
+/// The hard weights: one stem at each centroid, its height a count on `value`, its number above the head
+/// where there is room.
 class CentroidMarks : public QCPLayerable {
   public:
     CentroidMarks(QCPAxis* key, QCPAxis* value);

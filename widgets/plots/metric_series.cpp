@@ -9,7 +9,9 @@ namespace {
 
 using report::MetricSample;
 
-bool earlier(const MetricSample& row, std::int64_t step) { return row.step < step; }
+bool earlier(const MetricSample& row, std::int64_t step) {
+    return row.step < step;
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ Series decimate(const Series& series, std::size_t points, const std::vector<doub
     }
     for (const double step : keep) {
         const auto at = std::lower_bound(series.x.begin(), series.x.end(), step);
-        if (at != series.x.end() && *at == step) chosen.push_back(static_cast<std::size_t>(at - series.x.begin()));
+        if (at != series.x.end() && *at == step)
+            chosen.push_back(static_cast<std::size_t>(at - series.x.begin()));
     }
     std::sort(chosen.begin(), chosen.end());
     chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());

@@ -14,25 +14,30 @@ inline constexpr std::size_t kCurvePoints = 1'000;
 
 /// One column of the metrics without its gaps.
 struct Series {
-    std::vector<double> x;   ///< step
+    std::vector<double> x;  ///< step
     std::vector<double> y;
 };
 
 /// The rows where `field` has a value.
-[[nodiscard]] Series column(const std::vector<report::MetricSample>& rows, double report::MetricSample::*field);
+[[nodiscard]] Series column(const std::vector<report::MetricSample>& rows,
+                            double report::MetricSample::*field);
 
-/// At most about `points` points: the least and the greatest value of each bucket, always the first, the last and those
-/// at `keep` (ascending steps). Values are taken over, never averaged. A short series comes back as it is.
+/// At most about `points` points: the least and the greatest value of each bucket, always the first, the last
+/// and those at `keep` (ascending steps). Values are taken over, never averaged. A short series comes back as
+/// it is.
 [[nodiscard]] Series decimate(const Series& series, std::size_t points, const std::vector<double>& keep = {});
 
 /// Index of the row whose step is nearest; nothing without rows. Rows ascend by step.
-[[nodiscard]] std::optional<std::size_t> nearestRow(const std::vector<report::MetricSample>& rows, std::int64_t step);
+[[nodiscard]] std::optional<std::size_t> nearestRow(const std::vector<report::MetricSample>& rows,
+                                                    std::int64_t step);
 
 /// The newest row at or before `step` where `field` has a value; nothing when there is none.
-[[nodiscard]] std::optional<std::size_t> lastWithValue(const std::vector<report::MetricSample>& rows, std::int64_t step,
+[[nodiscard]] std::optional<std::size_t> lastWithValue(const std::vector<report::MetricSample>& rows,
+                                                       std::int64_t step,
                                                        double report::MetricSample::*field);
 
-/// Appends a row; a row of the same step is replaced, rows of later steps are dropped (a resumed run goes back).
+/// Appends a row; a row of the same step is replaced, rows of later steps are dropped (a resumed run goes
+/// back).
 void appendRow(std::vector<report::MetricSample>& rows, const report::MetricSample& row);
 
 }  // namespace bitloom::widgets

@@ -1,5 +1,5 @@
-// See mixture_curves.h. One sweep over the range evaluates density, Phi and Psi together: the log scores that all three
-// need are computed once a point and live in two scratch rows.
+// See mixture_curves.h. One sweep over the range evaluates density, Phi and Psi together: the log scores that
+// all three need are computed once a point and live in two scratch rows.
 #include "widgets/plots/mixture_curves.h"
 
 #include <algorithm>
@@ -11,7 +11,8 @@ namespace bitloom::widgets {
 namespace {
 
 constexpr double kNever = -std::numeric_limits<double>::infinity();
-constexpr double kNegligible = 40;   // exp(-40) is below the last digit; most components are that far from a weight
+constexpr double kNegligible =
+    40;  // exp(-40) is below the last digit; most components are that far from a weight
 
 struct Terms {
     double mu = 0;
@@ -20,7 +21,7 @@ struct Terms {
 };
 
 struct Point {
-    double density = 0;         ///< weights per unit of w, before scaling by N
+    double density = 0;  ///< weights per unit of w, before scaling by N
     double soft = 0;
     std::size_t hard = 0;
 };
@@ -59,9 +60,11 @@ class Sweep {
         const double best = m_scores[point.hard];
         if (best == kNever) return point;
         double sum = 0;
-        for (double& score : m_scores) sum += score = score < best - kNegligible ? 0 : std::exp(score - best);
+        for (double& score : m_scores)
+            sum += score = score < best - kNegligible ? 0 : std::exp(score - best);
         point.density = sum * std::exp(best) / std::sqrt(2 * std::numbers::pi);
-        // The second softmax, over responsibilities; the largest is 1 / sum. All that are nil share one value.
+        // The second softmax, over responsibilities; the largest is 1 / sum. All that are nil share one
+        // value.
         const double scale = 1 / (sum * m_temperature);
         const double nil = scale < kNegligible ? std::exp(-scale) : 0;
         double shares = 0;
@@ -80,14 +83,17 @@ class Sweep {
     std::vector<double> m_scores;
 };
 
-double largest(const std::vector<double>& values) { return *std::max_element(values.begin(), values.end()); }
+double largest(const std::vector<double>& values) {
+    return *std::max_element(values.begin(), values.end());
+}
 
 /// Where the sweep is evaluated: even steps, and the flanks of components too narrow for them.
 std::vector<double> sweepPoints(const report::Mixture& mixture, double low, double high) {
     const double step = (high - low) / (kPointsPerSweep - 1);
     std::vector<double> points;
     points.reserve(kPointsPerSweep + 9 * mixture.components.size());
-    for (int i = 0; i < kPointsPerSweep; ++i) points.push_back(low + i * step);
+    for (int i = 0; i < kPointsPerSweep; ++i)
+        points.push_back(low + i * step);
     for (const report::MixtureComponent& component : mixture.components) {
         if (!(component.sigma > 0) || component.sigma > 2 * step) continue;
         for (int i = -4; i <= 4; ++i) {
@@ -127,7 +133,8 @@ void makeMixtureCurves(const report::Mixture& mixture, const report::Histogram& 
     Sweep sweep(mixture);
     const bool possible = !sweep.empty() && !bins.counts.empty() && bins.high > bins.low;
     curves.components.resize(possible ? mixture.components.size() : 0);
-    for (Curve* curve : {&curves.sum, &curves.soft, &curves.hard}) curve->clear();
+    for (Curve* curve : {&curves.sum, &curves.soft, &curves.hard})
+        curve->clear();
     if (!possible) return;
     const double scale = weights * bins.binWidth();
     for (std::size_t k = 0; k < mixture.components.size(); ++k) {
@@ -161,7 +168,7 @@ void makeMixtureCurves(const report::Mixture& mixture, const report::Histogram& 
 void simplify(Curve& curve, double absolute, double relative) {
     const std::size_t count = curve.x.size();
     if (count < 3) return;
-    std::size_t kept = 0;   // the anchor: points [0, kept] are final
+    std::size_t kept = 0;  // the anchor: points [0, kept] are final
     double least = kNever;
     double most = -kNever;
     for (std::size_t i = 1; i < count; ++i) {
@@ -191,18 +198,21 @@ void simplify(Curve& curve, double absolute, double relative) {
 
 double total(const report::Histogram& histogram) {
     double sum = static_cast<double>(histogram.below) + static_cast<double>(histogram.above);
-    for (const std::uint32_t count : histogram.counts) sum += count;
+    for (const std::uint32_t count : histogram.counts)
+        sum += count;
     return sum;
 }
 
 double total(const report::Mixture& mixture) {
     double sum = 0;
-    for (const report::MixtureComponent& component : mixture.components) sum += static_cast<double>(component.count);
+    for (const report::MixtureComponent& component : mixture.components)
+        sum += static_cast<double>(component.count);
     return sum;
 }
 
 std::optional<std::size_t> binAt(const report::Histogram& histogram, double weight) {
-    if (histogram.counts.empty() || !(weight >= histogram.low) || !(weight < histogram.high)) return std::nullopt;
+    if (histogram.counts.empty() || !(weight >= histogram.low) || !(weight < histogram.high))
+        return std::nullopt;
     const auto bin = static_cast<std::size_t>((weight - histogram.low) / histogram.binWidth());
     return std::min(bin, histogram.counts.size() - 1);
 }

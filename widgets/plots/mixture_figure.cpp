@@ -1,5 +1,6 @@
-// See mixture_figure.h. Full-precision weights and densities are read on the left axis, quantized weights on the right:
-// a centroid gathers hundreds of bins' worth of weights and would flatten everything else on one axis.
+// See mixture_figure.h. Full-precision weights and densities are read on the left axis, quantized weights on
+// the right: a centroid gathers hundreds of bins' worth of weights and would flatten everything else on one
+// axis.
 #include "widgets/plots/mixture_figure.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ constexpr double kLogFloor = 0.7;
 /// Beyond this many the curves are a texture, and smoothing them would take most of a frame.
 constexpr std::size_t kMostSmoothCurves = 64;
 
-constexpr int kLeastWidthWithLegend = 560;   // pixels
+constexpr int kLeastWidthWithLegend = 560;  // pixels
 
 double peak(const report::Histogram& histogram) {
     const auto largest = std::max_element(histogram.counts.begin(), histogram.counts.end());
@@ -46,7 +47,8 @@ double largest(const std::vector<double>& values) {
 const report::Mixture* MixtureState::mixture() const {
     if (!snapshot || snapshot->mixtures.empty()) return nullptr;
     const auto last = static_cast<int>(snapshot->mixtures.size()) - 1;
-    const report::Mixture& mixture = snapshot->mixtures[static_cast<std::size_t>(std::clamp(channel, 0, last))];
+    const report::Mixture& mixture =
+        snapshot->mixtures[static_cast<std::size_t>(std::clamp(channel, 0, last))];
     return mixture.components.empty() ? nullptr : &mixture;
 }
 
@@ -148,7 +150,7 @@ void MixtureFigure::update(const MixtureState& state) {
     // One channel is drawn on the scale of the whole layer's histogram; the title says by how much.
     const double weights = total(snapshot.weights);
     const double own = mixture ? total(*mixture) : 0;
-    const double scale = own > 0 ? weights / own : 1;
+    const double scale = snapshot.mixtures.size() > 1 && own > 0 ? weights / own : 1;
     m_quantized = mixture != nullptr;
     if (mixture) {
         makeMixtureCurves(*mixture, snapshot.weights, weights, m_curves);
@@ -165,7 +167,8 @@ void MixtureFigure::update(const MixtureState& state) {
     QCPAxis* left = m_counts->axis(QCPAxis::atLeft);
     QCPAxis* right = m_counts->axis(QCPAxis::atRight);
     if ((left->scaleType() == QCPAxis::stLogarithmic) != state.logCounts) {
-        for (QCPAxis* axis : {left, right}) setLogarithmic(*axis, state.logCounts);
+        for (QCPAxis* axis : {left, right})
+            setLogarithmic(*axis, state.logCounts);
         if (state.axesLocked) resetRanges(state);
     }
     if (!state.axesLocked) resetRanges(state);
@@ -187,7 +190,8 @@ void MixtureFigure::updateComponents(const MixtureState& state, double scale) {
     const report::Mixture* mixture = state.mixture();
     const std::size_t count = m_curves.components.size();
     while (m_components.size() < count) {
-        m_components.push_back(m_plot->addGraph(m_counts->axis(QCPAxis::atBottom), m_counts->axis(QCPAxis::atLeft)));
+        m_components.push_back(
+            m_plot->addGraph(m_counts->axis(QCPAxis::atBottom), m_counts->axis(QCPAxis::atLeft)));
     }
     for (std::size_t k = 0; k < m_components.size(); ++k) {
         m_components[k]->setVisible(k < count);
@@ -220,7 +224,8 @@ void MixtureFigure::updateTitle(const MixtureState& state, double scale) {
     QString text = QStringLiteral("step %1  ·  ").arg(formatCount(snapshot.step));
     text += snapshot.mixtures.empty() ? QStringLiteral("full precision")
                                       : QStringLiteral("%1 bits").arg(formatBits(snapshot.bits));
-    text += QStringLiteral("  ·  %1 weights").arg(formatCount(static_cast<std::int64_t>(total(snapshot.weights))));
+    text += QStringLiteral("  ·  %1 weights")
+                .arg(formatCount(static_cast<std::int64_t>(total(snapshot.weights))));
     if (snapshot.mixtures.size() > 1) {
         text += QStringLiteral("  ·  channel %1 of %2, counts ×%3")
                     .arg(state.channel)
@@ -275,7 +280,9 @@ void MixtureFigure::resetRanges(const MixtureState& state) {
     m_map->axis(QCPAxis::atLeft)->setRange(low - margin, high + margin);
 }
 
-void MixtureFigure::fitLegend() { m_legend->setShown(m_plot->width() >= kLeastWidthWithLegend); }
+void MixtureFigure::fitLegend() {
+    m_legend->setShown(m_plot->width() >= kLeastWidthWithLegend);
+}
 
 void MixtureFigure::restyle() {
     const ThemeColors& c = colors();
@@ -288,7 +295,8 @@ void MixtureFigure::restyle() {
     m_identity->setPen(QPen(c.axis, 1, Qt::DashLine));
     m_softMap->setPen(QPen(c.soft, 1.6));
     m_hardMap->setPen(QPen(faded(c.hard, 0.7), 4, Qt::SolidLine, Qt::FlatCap, Qt::MiterJoin));
-    for (QCPItemStraightLine* line : m_cursor) line->setPen(QPen(faded(c.text, 0.5), 1));
+    for (QCPItemStraightLine* line : m_cursor)
+        line->setPen(QPen(faded(c.text, 0.5), 1));
     styleComponents();
     updateKeys();
 }
@@ -297,7 +305,8 @@ void MixtureFigure::styleComponents() {
     for (std::size_t k = 0; k < m_curves.components.size() && k < m_components.size(); ++k) {
         const bool selected = static_cast<int>(k) == m_selected;
         const QColor& color = colors().category(k);
-        m_components[k]->setPen(QPen(faded(color, m_selected < 0 || selected ? 1 : 0.35), selected ? 2.4 : 1.2));
+        m_components[k]->setPen(
+            QPen(faded(color, m_selected < 0 || selected ? 1 : 0.35), selected ? 2.4 : 1));
         m_components[k]->setBrush(selected ? QBrush(faded(color, 0.3)) : QBrush(Qt::NoBrush));
     }
 }

@@ -1,4 +1,5 @@
-// The figure inside MixturePlot: its axis rects, graphs and legend, filled from one state. Private to widgets/plots.
+// The figure inside MixturePlot: its axis rects, graphs and legend, filled from one state. Private to
+// widgets/plots.
 #pragma once
 
 #include <optional>
@@ -11,7 +12,7 @@
 namespace bitloom::widgets {
 
 struct MixtureState {
-    report::LayerSnapshotPtr snapshot;   ///< never null when drawn
+    report::LayerSnapshotPtr snapshot;  ///< never null when drawn
     int channel = 0;
     bool logCounts = false;
     bool axesLocked = false;
@@ -68,7 +69,7 @@ class MixtureFigure {
     QCPGraph* m_soft = nullptr;
     QCPGraph* m_sum = nullptr;
     CentroidMarks* m_marks = nullptr;
-    std::vector<QCPGraph*> m_components;    ///< grows to the largest codebook seen
+    std::vector<QCPGraph*> m_components;  ///< grows to the largest codebook seen
     QCPGraph* m_identity = nullptr;
     QCPGraph* m_softMap = nullptr;
     QCPGraph* m_hardMap = nullptr;
@@ -79,7 +80,7 @@ class MixtureFigure {
     int m_selected = -1;
     bool m_quantized = false;
     double m_histogramPeak = 0;
-    double m_quantizedPeak = 0;   ///< of soft bins and hard stems, the right axis
+    double m_quantizedPeak = 0;  ///< of soft bins and hard stems, the right axis
 };
 
 }  // namespace bitloom::widgets

@@ -1,5 +1,6 @@
-// The view around MixtureFigure: switches, read-out, mouse. New data only marks the figure stale; it is computed in
-// QCustomPlot's beforeReplot, so that a burst of snapshots costs one replot and a hidden plot none.
+// The view around MixtureFigure: switches, read-out, mouse. New data only marks the figure stale; it is
+// computed in QCustomPlot's beforeReplot, so that a burst of snapshots costs one replot and a hidden plot
+// none.
 #include "widgets/plots/mixture_plot.h"
 
 #include <QAction>
@@ -8,6 +9,7 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 
+#include "widgets/controls/elided_label.h"
 #include "widgets/plots/export_button.h"
 #include "widgets/plots/mixture_figure.h"
 #include "widgets/theme.h"
@@ -31,9 +33,11 @@ struct MixturePlot::Parts {
     explicit Parts(MixturePlot& owner) : view(owner), figure(&owner) {}
 
     void assemble();
-    QAction* addSwitch(const QString& name, const QString& text, const QString& toolTip, const QKeySequence& key);
+    QAction* addSwitch(const QString& name, const QString& text, const QString& toolTip,
+                       const QKeySequence& key);
     QWidget* makeTools();
     void connectMouse();
+    void lockByZoom();
     void invalidate();
     void refresh();
     void click(const QPointF& position);
@@ -46,6 +50,7 @@ struct MixturePlot::Parts {
     MixtureFigure figure;
     MixtureState state;
     bool stale = false;
+    bool lockedByZoom = false;  ///< a lock that zooming brought ends with the layer; one from the switch stays
     QPoint pressed;
     QWidget* tools = nullptr;
     QLabel* empty = nullptr;
@@ -58,12 +63,11 @@ struct MixturePlot::Parts {
 
 void MixturePlot::Parts::assemble() {
     view.setObjectName(QStringLiteral("mixturePlot"));
-    view.setBackgroundRole(QPalette::Base);
-    view.setAutoFillBackground(true);
-    logSwitch = addSwitch(QStringLiteral("log_scale"), tr("Log counts"), tr("Logarithmic counts (L)"), Qt::Key_L);
-    lockSwitch = addSwitch(QStringLiteral("lock"), tr("Lock axes"),
-                           tr("Keep the ranges when new data comes (K); double-click the plot to see all again"),
-                           Qt::Key_K);
+    logSwitch =
+        addSwitch(QStringLiteral("log_scale"), tr("Log counts"), tr("Logarithmic counts (L)"), Qt::Key_L);
+    lockSwitch = addSwitch(
+        QStringLiteral("lock"), tr("Lock axes"),
+        tr("Keep the ranges when new data comes (K); double-click the plot to see all again"), Qt::Key_K);
     empty = new QLabel(tr("Nothing to show yet.\nOpen a run or start a job, then choose a layer."), &view);
     empty->setObjectName(QStringLiteral("emptyHint"));
     empty->setAlignment(Qt::AlignCenter);
@@ -86,6 +90,8 @@ void MixturePlot::Parts::assemble() {
     });
     connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] { refresh(); });
     connectMouse();
+    view.setBackgroundRole(QPalette::Base);  // announces a palette change, for which all parts must be there
+    view.setAutoFillBackground(true);
 }
 
 QAction* MixturePlot::Parts::addSwitch(const QString& name, const QString& text, const QString& toolTip,
@@ -105,11 +111,10 @@ QWidget* MixturePlot::Parts::makeTools() {
     auto* row = new QHBoxLayout(bar);
     row->setContentsMargins(8, 4, 6, 4);
     row->setSpacing(4);
-    readOutLabel = new QLabel(bar);
+    readOutLabel = new ElidedLabel(bar);
     readOutLabel->setObjectName(QStringLiteral("readOut"));
     readOutLabel->setToolTip(tr("Values under the mouse"));
     readOutLabel->setProperty("role", QStringLiteral("muted"));
-    readOutLabel->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     channelLabel = new QLabel(tr("Channel"), bar);
     channel = new QSpinBox(bar);
     channel->setObjectName(QStringLiteral("channel"));
@@ -138,7 +143,7 @@ void MixturePlot::Parts::connectMouse() {
     });
     connect(plot, &QCustomPlot::mouseMove, &view, [this](QMouseEvent* event) {
         const bool dragged = (event->pos() - pressed).manhattanLength() > kClickSlack;
-        if (event->buttons() & Qt::LeftButton && dragged) view.setAxesLocked(true);
+        if (event->buttons() & Qt::LeftButton && dragged) lockByZoom();
         hover(event->position());
     });
     connect(plot, &QCustomPlot::mouseWheel, &view, [this](QWheelEvent* event) {
@@ -146,13 +151,19 @@ void MixturePlot::Parts::connectMouse() {
             figure.legend().scroll(event->angleDelta().y() > 0 ? -3 : 3);
             figure.plot().replot(QCustomPlot::rpQueuedReplot);
         } else if (weightAt(event->position())) {
-            view.setAxesLocked(true);
+            lockByZoom();
         }
     });
     connect(plot, &QCustomPlot::mouseDoubleClick, &view, [this] {
         view.setAxesLocked(false);
         invalidate();
     });
+}
+
+void MixturePlot::Parts::lockByZoom() {
+    if (state.axesLocked) return;
+    view.setAxesLocked(true);
+    lockedByZoom = true;
 }
 
 void MixturePlot::Parts::invalidate() {
@@ -234,7 +245,7 @@ void MixturePlot::setSnapshot(report::LayerSnapshotPtr snapshot) {
     const bool any = p.state.snapshot != nullptr;
     if (otherLayer) {
         p.state.selected = -1;
-        setAxesLocked(false);
+        if (p.lockedByZoom) setAxesLocked(false);
     }
     const int channels = any ? static_cast<int>(p.state.snapshot->mixtures.size()) : 0;
     p.state.channel = std::clamp(p.state.channel, 0, std::max(0, channels - 1));
@@ -249,7 +260,9 @@ void MixturePlot::setSnapshot(report::LayerSnapshotPtr snapshot) {
     if (any) p.invalidate();
 }
 
-const report::LayerSnapshotPtr& MixturePlot::snapshot() const { return m_parts->state.snapshot; }
+const report::LayerSnapshotPtr& MixturePlot::snapshot() const {
+    return m_parts->state.snapshot;
+}
 
 void MixturePlot::setLogCounts(bool on) {
     m_parts->logSwitch->setChecked(on);
@@ -258,7 +271,9 @@ void MixturePlot::setLogCounts(bool on) {
     m_parts->invalidate();
 }
 
-bool MixturePlot::logCounts() const { return m_parts->state.logCounts; }
+bool MixturePlot::logCounts() const {
+    return m_parts->state.logCounts;
+}
 
 void MixturePlot::setChannel(int channel) {
     Parts& p = *m_parts;
@@ -271,16 +286,21 @@ void MixturePlot::setChannel(int channel) {
     p.invalidate();
 }
 
-int MixturePlot::channel() const { return m_parts->state.channel; }
+int MixturePlot::channel() const {
+    return m_parts->state.channel;
+}
 
 void MixturePlot::setAxesLocked(bool locked) {
     m_parts->lockSwitch->setChecked(locked);
     if (m_parts->state.axesLocked == locked) return;
     m_parts->state.axesLocked = locked;
+    m_parts->lockedByZoom = false;
     if (!locked) m_parts->invalidate();
 }
 
-bool MixturePlot::axesLocked() const { return m_parts->state.axesLocked; }
+bool MixturePlot::axesLocked() const {
+    return m_parts->state.axesLocked;
+}
 
 void MixturePlot::selectComponent(int component) {
     const report::Mixture* mixture = m_parts->state.mixture();
@@ -291,7 +311,9 @@ void MixturePlot::selectComponent(int component) {
     m_parts->invalidate();
 }
 
-int MixturePlot::selectedComponent() const { return m_parts->state.selected; }
+int MixturePlot::selectedComponent() const {
+    return m_parts->state.selected;
+}
 
 QByteArray MixturePlot::csv() const {
     const MixtureState& state = m_parts->state;
@@ -310,8 +332,8 @@ QByteArray MixturePlot::csv() const {
     for (std::size_t k = 0; mixture && k < mixture->components.size(); ++k) {
         const report::MixtureComponent& c = mixture->components[k];
         text += "component," + QByteArray::number(static_cast<qulonglong>(k)) + ",,," +
-                QByteArray::number(static_cast<qlonglong>(c.count)) + ",," + csvNumber(c.mu) + ',' + csvNumber(c.pi) +
-                ',' + csvNumber(c.sigma) + '\n';
+                QByteArray::number(static_cast<qlonglong>(c.count)) + ",," + csvNumber(c.mu) + ',' +
+                csvNumber(c.pi) + ',' + csvNumber(c.sigma) + '\n';
     }
     return text;
 }

@@ -1,6 +1,7 @@
-// One layer at one step: histograms of full-precision and soft weights, hard weights as stems at the centroids, the
-// Gaussian components with their sum, a side legend with pi, mu and sigma, and below the maps w -> Phi(w), Psi(w).
-// Weight units on x, counts on y. setSnapshot() is cheap while hidden: nothing is computed before the plot shows.
+// One layer at one step: histograms of full-precision and soft weights, hard weights as stems at the
+// centroids, the Gaussian components with their sum, a side legend with pi, mu and sigma, and below the maps
+// w -> Phi(w), Psi(w). Weight units on x, counts on y. setSnapshot() is cheap while hidden: nothing is
+// computed before the plot shows.
 #pragma once
 
 #include <QByteArray>
@@ -30,7 +31,8 @@ class MixturePlot : public QWidget {
     void setChannel(int channel);
     [[nodiscard]] int channel() const;
 
-    /// Keeps the ranges as they are when a new snapshot comes. Zooming and dragging by hand lock them too.
+    /// Keeps the ranges as they are when a new snapshot comes. Zooming and dragging by hand lock them too, until another
+    /// layer is shown.
     void setAxesLocked(bool locked);
     [[nodiscard]] bool axesLocked() const;
 

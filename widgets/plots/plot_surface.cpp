@@ -37,7 +37,8 @@ QCPAxisRect* makeAxisRect(QCustomPlot& figure) {
         axis->setTickLabelPadding(3);
     }
     rect->setMinimumMargins({12, 4, 14, 4});
-    for (QCPAxis* axis : rect->axes(QCPAxis::atTop | QCPAxis::atRight)) axis->setVisible(false);
+    for (QCPAxis* axis : rect->axes(QCPAxis::atTop | QCPAxis::atRight))
+        axis->setVisible(false);
     return rect;
 }
 
@@ -74,7 +75,8 @@ void applyThemeTo(QCustomPlot& figure) {
 
 void setGraphData(QCPGraph& graph, const std::vector<double>& x, const std::vector<double>& y) {
     QVector<QCPGraphData> data(static_cast<qsizetype>(x.size()));
-    for (std::size_t i = 0; i < x.size(); ++i) data[static_cast<qsizetype>(i)] = {x[i], y[i]};
+    for (std::size_t i = 0; i < x.size(); ++i)
+        data[static_cast<qsizetype>(i)] = {x[i], y[i]};
     graph.data()->set(data, true);
 }
 

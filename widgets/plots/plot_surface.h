@@ -1,5 +1,5 @@
-// The one header through which QCustomPlot enters; private to widgets/plots. Also what every figure shares: style,
-// ticks with our number format, deferred replots.
+// The one header through which QCustomPlot enters; private to widgets/plots. Also what every figure shares:
+// style, ticks with our number format, deferred replots.
 #pragma once
 
 #include <qcustomplot.h>
@@ -18,7 +18,8 @@ class FormattedTicker : public Base {
 using LinearTicker = FormattedTicker<QCPAxisTicker>;
 using LogTicker = FormattedTicker<QCPAxisTickerLog>;
 
-/// An empty figure that fills `parent`'s layout later: no axis rects, named "figure" so that renderToFile finds it.
+/// An empty figure that fills `parent`'s layout later: no axis rects, named "figure" so that renderToFile
+/// finds it.
 [[nodiscard]] QCustomPlot* makeFigure(QWidget* parent);
 
 /// The figure that is a direct child of `view`; null when there is none.

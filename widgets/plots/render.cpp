@@ -15,7 +15,7 @@ namespace bitloom::widgets {
 namespace {
 
 constexpr int kPixelRatio = 2;
-constexpr int kPdfDotsPerInch = 96;   // one widget pixel is one dot
+constexpr int kPdfDotsPerInch = 96;  // one widget pixel is one dot
 
 /// Draws the figure, or the widget, in vector form at its own size.
 void paint(QWidget& view, QCustomPlot* figure, QCPPainter& painter) {
@@ -97,7 +97,8 @@ bool renderToFile(QWidget& view, const QString& path, QString* error) {
     const QByteArray bytes = format(view, figure);
     QSaveFile file(path);
     if (!file.open(QIODevice::WriteOnly) || file.write(bytes) != bytes.size() || !file.commit()) {
-        return fail(QStringLiteral("Cannot write %1: %2. Choose another folder.").arg(path, file.errorString()));
+        return fail(
+            QStringLiteral("Cannot write %1: %2. Choose another folder.").arg(path, file.errorString()));
     }
     return true;
 }

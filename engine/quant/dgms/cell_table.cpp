@@ -31,7 +31,7 @@ Indices allOf(const Components& components) {
 }
 
 /// Whether r of the top component leads by kappa all over the cell: rho <= (1 - kappa) / (1 + kappa),
-/// algorithms 2.4.
+/// dgms/README.md section 4.
 bool isSaturated(const Components& components, const CellBounds& bounds, double kappa) {
     if (kappa >= 1) return false;
     constexpr double kNegligible = -40;

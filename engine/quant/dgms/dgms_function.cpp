@@ -1,8 +1,8 @@
 #include "engine/quant/dgms/dgms_function.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <tuple>
 
 #include <ATen/Parallel.h>
 
@@ -156,7 +156,7 @@ std::vector<std::vector<double>> runBackward(const std::vector<MixtureTable>& ta
     return totals;
 }
 
-/// Gradients of one group's parameters from its sums, algorithms 2.3. Pointers to the group's rows.
+/// Gradients of one group's parameters from its sums, dgms/README.md section 3. Pointers to the group's rows.
 void finishGroup(const MixtureTable& table, std::vector<double> sums, double* mu, double* logSigma,
                  double* logPi, double& tau) {
     const SumLayout at(table);

@@ -1,4 +1,4 @@
-// Soft quantization of DGMS as one autograd function: Phi(w) forward (algorithms 2.2), exact gradients
+// Soft quantization of DGMS as one autograd function: Phi(w) forward (dgms/README.md section 2), exact gradients
 // backward (2.3). Runs on CPU; weights on another device are copied there and back.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Where a mixture starts (algorithms 2.1): 1-D k-means, the centre nearest zero replaced by the fixed zero,
+// Where a mixture starts (dgms/README.md section 1): 1-D k-means, the centre nearest zero replaced by the fixed zero,
 // sigma from the members or 0.01, pi from cluster shares. No libtorch; any thread.
 #pragma once
 
@@ -21,7 +21,7 @@ struct InitialMixture {
 
 /// log pi of a component that no weight ever takes: exp of it is 0, and unlike -infinity it survives weight
 /// decay.
-inline constexpr double kUnusedLogPi = -1e4;
+inline constexpr double kUnusedLogPi = -1e30;
 
 /// Appends unused components (mu 0, sigma 1, pi 0) until there are `components`.
 void pad(InitialMixture& mixture, int components);

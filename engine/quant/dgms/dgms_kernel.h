@@ -1,4 +1,4 @@
-// Vectorised soft quantization of one block of weights and its exact gradients (algorithms 2.2 to 2.4). Works
+// Vectorised soft quantization of one block of weights and its exact gradients (dgms/README.md sections 2 to 4). Works
 // weight by weight with the few components of its segment; nothing of size K x N exists. No libtorch; any
 // thread.
 //
@@ -23,7 +23,7 @@ struct MixtureTable {
     CellTable cells;
 };
 
-/// Sums over weights that the parameter gradients are made of (algorithms 2.3, G = dL/dPhi): a row holds, for
+/// Sums over weights that the parameter gradients are made of (dgms/README.md section 3, G = dL/dPhi): a row holds, for
 /// K components and S segments, F[K], A0[K], A1[K], A2[K], C, far[S]. far_s is to be added to F of every far
 /// component of segment s.
 struct SumLayout {

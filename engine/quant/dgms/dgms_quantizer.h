@@ -1,5 +1,5 @@
-// Differentiable Gaussian Mixture weight Sharing (DGMS, Dong et al., IJCV 2022) of one layer; algorithms.md
-// section 2.
+// Differentiable Gaussian Mixture weight Sharing (DGMS, Dong et al., IJCV 2022) of one layer. The mathematics:
+// dgms/README.md.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 #include "engine/quant/dgms/hard_assignment.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/quant/dgms/cell_table.h"

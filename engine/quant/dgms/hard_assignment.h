@@ -1,4 +1,4 @@
-// Hard assignment (algorithms 2.2 step 4) of many weights: cells that only one component can win are looked
+// Hard assignment (dgms/README.md section 2 step 4) of many weights: cells that only one component can win are looked
 // up, the others compare the few that can. Gives exactly Components::hardIndex. No libtorch; any thread.
 #pragma once
 

@@ -85,7 +85,8 @@ def write_torch():
 
 def write_hdf5():
     with h5py.File("h5py.h5", "w") as file:
-        file.attrs["framework"] = "h5py"
+        file.attrs["framework"] = np.bytes_("h5py")
+        file.attrs["variable"] = "passed over"
         file.attrs["epoch"] = 7
         file.attrs["best"] = 91.5
         layer = file.create_group("layer1/conv")
