@@ -2,14 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdlib>
+#include <bit>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <optional>
-
-#include <unistd.h>
 
 namespace bitloom::exporting {
 namespace {
@@ -52,8 +47,9 @@ std::optional<TypePair> typeOf(hid_t stored) {
     return std::nullopt;
 }
 
-H5Handle fileAccess() {
+H5Handle memoryAccess() {
     H5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+    H5Pset_fapl_core(access.get(), 1 << 16, 0);
     // New-style groups and headers are several times smaller; every HDF5 since 1.8 reads them.
     H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18);
     return access;
@@ -91,6 +87,47 @@ bool keepsDataElsewhere(hid_t dataset) {
     return H5Pget_layout(properties.get()) == H5D_VIRTUAL || H5Pget_external_count(properties.get()) != 0;
 }
 
+/// Jenkins' lookup3 hash of `count` > 3 little-endian words, count not a multiple of 3: HDF5's metadata
+/// checksum (http://burtleburtle.net/bob/c/lookup3.c, public domain).
+std::uint32_t metadataChecksum(const std::uint32_t* words, std::size_t count) {
+    std::uint32_t a = 0xdeadbeef + static_cast<std::uint32_t>(4 * count);
+    std::uint32_t b = a;
+    std::uint32_t c = a;
+    for (; count > 3; count -= 3, words += 3) {
+        a += words[0];
+        b += words[1];
+        c += words[2];
+        a -= c, a ^= std::rotl(c, 4), c += b;
+        b -= a, b ^= std::rotl(a, 6), a += c;
+        c -= b, c ^= std::rotl(b, 8), b += a;
+        a -= c, a ^= std::rotl(c, 16), c += b;
+        b -= a, b ^= std::rotl(a, 19), a += c;
+        c -= b, c ^= std::rotl(b, 4), b += a;
+    }
+    a += words[0];
+    if (count > 1) b += words[1];
+    c = (c ^ b) - std::rotl(b, 14);
+    a = (a ^ c) - std::rotl(c, 11);
+    b = (b ^ a) - std::rotl(a, 25);
+    c = (c ^ b) - std::rotl(b, 16);
+    a = (a ^ c) - std::rotl(c, 4);
+    b = (b ^ a) - std::rotl(a, 14);
+    c = (c ^ b) - std::rotl(b, 24);
+    return c;
+}
+
+/// H5Fget_file_image of HDF5 1.10 clears the superblock's flags without renewing the checksum over its first
+/// 44 bytes; the file could not be opened again.
+void renewSuperblockChecksum(std::vector<std::byte>& file) {
+    constexpr std::size_t kWords = 11;
+    constexpr std::size_t kVersionAt = 8;
+    if (file.size() < 4 * (kWords + 1) || file[kVersionAt] < std::byte{2}) return;
+    std::array<std::uint32_t, kWords> words{};
+    std::memcpy(words.data(), file.data(), sizeof words);
+    const std::uint32_t checksum = metadataChecksum(words.data(), kWords);
+    std::memcpy(file.data() + sizeof words, &checksum, sizeof checksum);
+}
+
 }  // namespace
 
 H5Silence::H5Silence() {
@@ -112,35 +149,15 @@ Error h5Error(const std::string& action) {
     return fail("cannot {}: {}", action, reason);
 }
 
-Result<ScratchFile> ScratchFile::create() {
-    std::error_code code;
-    const std::filesystem::path folder = std::filesystem::temp_directory_path(code);
-    std::string path = (folder / "bitloom-export-XXXXXX").string();
-    const int descriptor = code ? -1 : ::mkstemp(path.data());
-    if (descriptor < 0) {
-        return fail("{}: cannot make a scratch file: {}; set TMPDIR to a folder you can write to", path,
-                    std::strerror(errno));
-    }
-    ::close(descriptor);
-    return ScratchFile(std::move(path));
-}
-
-ScratchFile::~ScratchFile() {
-    if (!m_path.empty()) ::unlink(m_path.c_str());
-}
-
 Result<H5Builder> H5Builder::create(std::size_t largestAttribute) {
-    BITLOOM_ASSIGN_OR_RETURN(ScratchFile scratch, ScratchFile::create());
-    const H5Handle access = fileAccess();
-    // Metadata are not set aside in blocks: the file holds what it needs and no more.
-    H5Pset_meta_block_size(access.get(), 0);
-    H5Pset_small_data_block_size(access.get(), 0);
+    const H5Handle access = memoryAccess();
     const H5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
     H5Pset_obj_track_times(creation.get(), false);
     if (largestAttribute > kHeaderAttributeBytes) H5Pset_attr_phase_change(creation.get(), 0, 0);
-    H5Handle file(H5Fcreate(scratch.path().c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
-    if (!file.valid()) return h5Error("start an HDF5 file");
-    return H5Builder(std::move(scratch), std::move(file));
+    // The name only has to differ from other files that are open; nothing is created under it.
+    H5Handle file(H5Fcreate("bitloom-export", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
+    if (!file.valid()) return h5Error("start an HDF5 file in memory");
+    return H5Builder(std::move(file));
 }
 
 Result<H5Handle> H5Builder::addGroup(hid_t parent, const std::string& name) const {
@@ -172,15 +189,13 @@ Status H5Builder::addTensor(hid_t parent, const std::string& name, const graph::
     return {};
 }
 
-Result<std::vector<std::byte>> H5Builder::finish() && {
+Result<std::vector<std::byte>> H5Builder::finish() const {
     if (H5Fflush(m_file.get(), H5F_SCOPE_LOCAL) < 0) return h5Error("finish the HDF5 file");
-    { const H5Handle closed = std::move(m_file); }
-    std::ifstream stream(m_scratch.path(), std::ios::binary | std::ios::ate);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(std::max<std::streamoff>(stream.tellg(), 0)));
-    stream.seekg(0);
-    if (!stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()))) {
-        return fail("{}: cannot read the scratch file back; is the disk full?", m_scratch.path());
-    }
+    const ssize_t size = H5Fget_file_image(m_file.get(), nullptr, 0);
+    if (size < 0) return h5Error("measure the HDF5 file");
+    std::vector<std::byte> bytes(static_cast<std::size_t>(size));
+    if (H5Fget_file_image(m_file.get(), bytes.data(), bytes.size()) < 0) return h5Error("copy the HDF5 file");
+    renewSuperblockChecksum(bytes);
     return bytes;
 }
 
@@ -208,10 +223,9 @@ Status writeIntegers(hid_t object, const char* name, const std::vector<std::int6
 }
 
 Result<H5Image> H5Image::open(std::span<const std::byte> bytes) {
-    const H5Handle access = fileAccess();
-    H5Pset_fapl_core(access.get(), 1 << 16, 0);
-    // The name only has to differ from other files that are open. HDF5 copies the image; the parameter is not
-    // const because callbacks could be installed that take it over.
+    const H5Handle access = memoryAccess();
+    // HDF5 copies the image; the parameter is not const because callbacks could be installed that take it
+    // over.
     if (H5Pset_file_image(access.get(), const_cast<std::byte*>(bytes.data()), bytes.size()) < 0) {
         return h5Error("hand the file to HDF5");
     }

@@ -1,5 +1,5 @@
-// HDF5 files as byte strings, built in a scratch file and read in memory, so that the file itself is written
-// and read by plain system calls. A full disk, a lock or a read-only folder then gives the system's
+// HDF5 files as byte strings: built and read in memory (HDF5's core driver), so that the file itself is
+// written and read by plain system calls. A full disk, a lock or a read-only folder then gives the system's
 // message, and HDF5 never holds a file that it cannot flush. Private to this folder; one thread at a time
 // inside HDF5.
 #pragma once
@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <hdf5.h>
@@ -24,7 +23,7 @@ class H5Handle {
     ~H5Handle() {
         if (m_id >= 0) m_close(m_id);
     }
-    H5Handle(H5Handle&& other) noexcept : m_id(std::exchange(other.m_id, -1)), m_close(other.m_close) {}
+    H5Handle(H5Handle&& other) noexcept : m_id(other.m_id), m_close(other.m_close) { other.m_id = -1; }
     H5Handle& operator=(H5Handle&&) = delete;
     [[nodiscard]] hid_t get() const { return m_id; }
     [[nodiscard]] bool valid() const { return m_id >= 0; }
@@ -50,21 +49,6 @@ class H5Silence {
 /// "cannot <action>: <the innermost reason HDF5 gives>".
 [[nodiscard]] Error h5Error(const std::string& action);
 
-/// A file in the system's temporary folder, removed with this object. HDF5's own in-memory driver is not used
-/// for writing: H5Fget_file_image of HDF5 1.10 clears a flag in the superblock without renewing its checksum.
-class ScratchFile {
-  public:
-    [[nodiscard]] static Result<ScratchFile> create();
-    ~ScratchFile();
-    ScratchFile(ScratchFile&& other) noexcept : m_path(std::exchange(other.m_path, {})) {}
-    ScratchFile& operator=(ScratchFile&&) = delete;
-    [[nodiscard]] const std::string& path() const { return m_path; }
-
-  private:
-    explicit ScratchFile(std::string path) : m_path(std::move(path)) {}
-    std::string m_path;  ///< empty when moved from
-};
-
 /// An HDF5 file under construction. Equal calls give equal bytes: no times are stored.
 class H5Builder {
   public:
@@ -73,12 +57,10 @@ class H5Builder {
     [[nodiscard]] hid_t root() const { return m_file.get(); }
     [[nodiscard]] Result<H5Handle> addGroup(hid_t parent, const std::string& name) const;
     [[nodiscard]] Status addTensor(hid_t parent, const std::string& name, const graph::Tensor& tensor) const;
-    /// Closes the file and returns its bytes; the builder is used up.
-    [[nodiscard]] Result<std::vector<std::byte>> finish() &&;
+    [[nodiscard]] Result<std::vector<std::byte>> finish() const;
 
   private:
-    H5Builder(ScratchFile scratch, H5Handle file) : m_scratch(std::move(scratch)), m_file(std::move(file)) {}
-    ScratchFile m_scratch;
+    explicit H5Builder(H5Handle file) : m_file(std::move(file)) {}
     H5Handle m_file;
 };
 

@@ -26,7 +26,7 @@ Status addLayer(const H5Builder& builder, hid_t parent, const std::string& node,
 Result<std::vector<std::byte>> build(const QuantizedModel& model) {
     BITLOOM_RETURN_IF_ERROR(checkModel(model));
     const std::string graph = graph::toJson(model.graph);
-    BITLOOM_ASSIGN_OR_RETURN(H5Builder builder, H5Builder::create(graph.size()));
+    BITLOOM_ASSIGN_OR_RETURN(const H5Builder builder, H5Builder::create(graph.size()));
     BITLOOM_RETURN_IF_ERROR(writeText(builder.root(), "format", kFormatName));
     BITLOOM_RETURN_IF_ERROR(writeIntegers(builder.root(), "version", {kFormatVersion}));
     BITLOOM_RETURN_IF_ERROR(writeText(builder.root(), "graph", graph));
@@ -40,7 +40,7 @@ Result<std::vector<std::byte>> build(const QuantizedModel& model) {
             BITLOOM_RETURN_IF_ERROR(builder.addTensor(rest.get(), name, tensor));
         }
     }
-    return std::move(builder).finish();
+    return builder.finish();
 }
 
 Result<QuantizedTensor> readLayer(H5Image& image, hid_t layers, const std::string& node) {
