@@ -113,5 +113,6 @@ program=''
 if [ -s errors ]; then fail 'the program wrote to its error output'; fi
 
 "$bitloom" report runs/tiny.h5 >report.txt || fail 'bitloom report does not read the run'
-"$bitloom" report runs/tiny.h5 --json | grep -q '"top1_hard"' || fail 'the report has no hard top-1'
+"$bitloom" report runs/tiny.h5 --json >report.json || fail 'bitloom report --json fails'
+grep -q '"top1_hard"' report.json || fail 'the report has no hard top-1'
 echo 'passed'
