@@ -1,17 +1,17 @@
-// Names, columns and version of the run file, in one place; free of HDF5. Version history and migrations:
-// schema.cpp.
+// Names, columns and version of the run file, in one place; free of HDF5. Version history: schema.cpp.
 //
 //   /                attribute schema_version (int64)
-//   /job             attributes: toml command version host started (text), seed total_steps steps_per_epoch
-//   (int64);
-//                    datasets status (text[1]), summary (float64[16]), hash (text[1]), overwritten in place
+//   /job             attributes: toml command version host started (text), seed total_steps
+//                    steps_per_epoch (int64); datasets overwritten in place: status (text[1]),
+//                    summary (float64[16]), hash (text[1])
 //   /graph           attributes json, network (JSON of report::NetworkInfo)
-//   /metrics/<name>  one row a recorded step: step epoch loss lr top1_soft top1_hard top5_hard quant_mse
-//   step_seconds /events/<name>   step kind text /layers/<node>/  step bits sparsity mse soft_hard_gap
-//   grad_weight grad_mu grad_sigma grad_pi grad_tau;
+//   /metrics/<name>  one row a recorded step: step epoch loss lr top1_soft top1_hard top5_hard
+//                    quant_mse step_seconds
+//   /events/<name>   step kind text
+//   /layers/<node>/  step bits sparsity mse soft_hard_gap grad_weight grad_mu grad_sigma grad_pi grad_tau;
 //                    edges [2] (low, high), outside [4] (below and above of histogram, then of
-//                    histogram_soft), histogram [bins]; when quantized also histogram_soft [bins], pi mu
-//                    sigma count [mixtures, components], tau [mixtures]
+//                    histogram_soft), histogram [bins]; when quantized also histogram_soft [bins],
+//                    pi mu sigma count [mixtures, components], tau [mixtures]
 //
 // Every dataset of a table has the row as first dimension. A row exists once its `step` does: steps are
 // written after everything else of the row has reached the file, so whatever `step` counts is whole. Unknown
