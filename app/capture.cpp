@@ -48,8 +48,7 @@ Status captureViews(MainWindow& window, const fs::path& folder) {
 
 Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, bool withJob)
     : QObject(&window), m_window(window), m_folder(std::move(folder)) {
-    // Queued: what caused the signal has reached every widget, and they have painted, before the picture is
-    // taken.
+    // Queued: what caused the signal has reached every widget before the picture is taken.
     const auto shootSoon = [this] {
         if (!std::exchange(m_done, true))
             QMetaObject::invokeMethod(this, &Capture::shoot, Qt::QueuedConnection);
@@ -58,18 +57,29 @@ Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, bo
     connect(&window.jobs(), &JobController::failed, this, &Capture::fail);
     if (!withJob) {
         connect(&window.session(), &Session::layersShown, this, shootSoon);
+        // A run without steps never shows a layer. Queued: its steps are known only after opened().
+        const auto shootEmpty = [&window, shootSoon] {
+            if (window.session().steps().empty()) shootSoon();
+        };
+        connect(&window.session(), &Session::opened, this, shootEmpty, Qt::QueuedConnection);
         return;
     }
     connect(&window.session(), &Session::stepChanged, this, [this, untilStep, shootSoon](qint64 step) {
         if (m_window.session().live() && untilStep >= 0 && step >= untilStep) shootSoon();
     });
-    connect(&window.jobs(), &JobController::ended, this, [this, shootSoon](bool, const QString& message) {
-        if (m_done) {
-            end();
-        } else if (!message.isEmpty()) {  // otherwise failed() follows
-            shootSoon();
-        }
-    });
+    connect(&window.jobs(), &JobController::ended, this,
+            [this, shootSoon](bool stopped, const QString& message) {
+                if (!m_done && stopped) {
+                    m_done = true;
+                    m_exitCode = static_cast<int>(ErrorKind::Cancelled);
+                    std::fprintf(stderr, "bitloom: %s\n", qPrintable(message));
+                }
+                if (m_done) {
+                    end();
+                } else if (!message.isEmpty()) {  // otherwise failed() follows
+                    shootSoon();
+                }
+            });
 }
 
 void Capture::shoot() {

@@ -27,6 +27,9 @@ class Capture : public QObject {
     /// shown.
     Capture(MainWindow& window, std::filesystem::path folder, std::int64_t untilStep, bool withJob);
 
+    /// Of the process: 0, 1 when something failed, 3 when the job was stopped from outside.
+    [[nodiscard]] int exitCode() const { return m_exitCode; }
+
   private:
     void shoot();
     void fail(const QString& message);

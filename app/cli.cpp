@@ -8,6 +8,7 @@
 
 #include "app/cli_output.h"
 #include "app/cli_verbs.h"
+#include "app/shell_word.h"
 #include "engine/base/text.h"
 #include "engine/jobs/version.h"
 
@@ -25,20 +26,10 @@ const char* const kExamples =
     "  bitloom export run.h5 --to safetensors --out q.safetensors\n"
     "\n'bitloom VERB --help' tells more. Exit codes: 0 done, 1 failed, 2 usage, 3 cancelled, 4 no device.\n";
 
-/// `word` so that a shell reads it back as it is.
-std::string shellQuoted(const std::string& word) {
-    const std::string safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
-    if (!word.empty() && word.find_first_not_of(safe) == std::string::npos) return word;
-    std::string quoted = "'";
-    for (const char c : word)
-        quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
-}
-
 std::string commandOf(int argc, char** argv) {
     std::string command = "bitloom";
     for (int i = 1; i < argc; ++i)
-        command += " " + shellQuoted(argv[i]);
+        command += " " + shellWord(argv[i]);
     return command;
 }
 

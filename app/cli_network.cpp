@@ -1,8 +1,8 @@
 // `bitloom inspect` and `bitloom evaluate`: weight files.
 #include "app/cli_output.h"
 #include "app/cli_progress.h"
-#include "app/cli_signals.h"
 #include "app/cli_verbs.h"
+#include "app/stop_signals.h"
 #include "engine/jobs/evaluate_job.h"
 #include "engine/jobs/inspect_job.h"
 
@@ -89,7 +89,7 @@ struct EvaluateOptions {
 
 int runEvaluate(const EvaluateOptions& options) {
     JobControl control;
-    const StopOnSignal signals(control);
+    const StopOnSignal signals([&control] { control.stop(); });
     TerminalSink sink;
     const auto result = jobs::runEvaluateJob(options.request, sink, control);
     if (!result) return reportError(result.error());
@@ -135,12 +135,12 @@ void addEvaluateVerb(VerbContext context) {
         "  bitloom evaluate --weights net.safetensors --data generated --json\n",
         options, runEvaluate);
     verb->add_option("--weights", request.weights, "Weight file, export or run file")->required();
-    verb->add_option("--data", request.data, "cifar10:FOLDER, folder:FOLDER or generated[:SEED,TRAIN,TEST]")
-        ->required();
+    verb->add_option("--data", request.data,
+                     "cifar10:FOLDER, folder:FOLDER or generated[:SEED,TRAIN,TEST]; not needed for a run");
     verb->add_option("--arch", request.arch, "Network; guessed from the weights when not given");
-    verb->add_option("--normalize", request.normalize, "cifar10, imagenet, half or none")
-        ->capture_default_str();
-    verb->add_option("--batch", request.batch, "Images a batch")
+    verb->add_option("--normalize", request.normalize,
+                     "cifar10, imagenet, half or none; that of the run, cifar10 for weights");
+    verb->add_option("--batch", request.batch, "Images per batch")
         ->check(CLI::Range(1, 65536))
         ->capture_default_str();
     verb->add_option("--images", request.images, "Score only the first so many; 0: all")

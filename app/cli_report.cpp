@@ -2,8 +2,8 @@
 #include "app/cli_report.h"
 
 #include "app/cli_progress.h"
-#include "app/cli_signals.h"
 #include "app/cli_verbs.h"
+#include "app/stop_signals.h"
 #include "engine/jobs/export_job.h"
 
 namespace bitloom::app {
@@ -67,7 +67,7 @@ void print(const jobs::ExportResult& result) {
 
 int runExport(const ExportOptions& options) {
     JobControl control;
-    const StopOnSignal signals(control);
+    const StopOnSignal signals([&control] { control.stop(); });
     TerminalSink sink;
     jobs::ExportRequest request = options.request;
     request.validate = !options.skipValidation;
@@ -100,11 +100,14 @@ Json toJson(const jobs::RunReport& report) {
                  {"top1_fp32", summary.top1Fp32},
                  {"top1_soft", summary.top1Soft},
                  {"top1_hard", summary.top1Hard},
+                 {"top5_soft", summary.top5Soft},
                  {"top5_hard", summary.top5Hard},
                  {"bits", summary.bits},
                  {"sparsity", summary.sparsity},
                  {"nonzero_params", summary.nonzeroParameters},
                  {"compression_rate", summary.compressionRate},
+                 {"wcr", summary.weightCompression},
+                 {"bitops", summary.bitOps},
                  {"file_bytes", summary.fileBytes},
                  {"file_compression", summary.fileCompression},
                  {"mse", summary.mse},
@@ -130,11 +133,14 @@ std::string toText(const jobs::RunReport& report) {
                     {"Top-1 full precision", percentText(summary.top1Fp32)},
                     {"Top-1 soft", percentText(summary.top1Soft)},
                     {"Top-1 hard", percentText(summary.top1Hard)},
+                    {"Top-5 soft", percentText(summary.top5Soft)},
                     {"Top-5 hard", percentText(summary.top5Hard)},
                     {"Bits", numberText(summary.bits)},
                     {"Sparsity", fmt::format("{:.4f}", summary.sparsity)},
                     {"Non-zero parameters", fmt::format("{}", summary.nonzeroParameters)},
                     {"Compression rate", numberText(summary.compressionRate)},
+                    {"Weight compression", numberText(summary.weightCompression)},
+                    {"Bit operations", fmt::format("{:.4g} G per image", summary.bitOps / 1e9)},
                     {"Packed file", bytesText(summary.fileBytes)},
                     {"File compression", numberText(summary.fileCompression)},
                     {"Quantization MSE", numberText(summary.mse)},

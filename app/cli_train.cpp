@@ -1,8 +1,8 @@
 // `bitloom train`: run a job, or continue one.
 #include "app/cli_progress.h"
 #include "app/cli_report.h"
-#include "app/cli_signals.h"
 #include "app/cli_verbs.h"
+#include "app/stop_signals.h"
 #include "engine/jobs/train_job.h"
 
 namespace bitloom::app {
@@ -14,6 +14,7 @@ struct TrainOptions {
     std::string resume;
     std::vector<std::string> overrides;
     std::string command;
+    bool replace = false;
     bool keys = false;
     bool json = false;
 };
@@ -56,7 +57,7 @@ Result<report::RunSummary> runOrResume(const TrainOptions& options, report::Prog
                                        JobControl& control) {
     if (!options.resume.empty()) return jobs::resumeTrainJob(options.resume, sink, control);
     BITLOOM_ASSIGN_OR_RETURN(jobs::JobSpec spec, jobs::readJob(options.job, options.overrides));
-    return jobs::runTrainJob({std::move(spec), options.out, options.command}, sink, control);
+    return jobs::runTrainJob({std::move(spec), options.out, options.command, options.replace}, sink, control);
 }
 
 int runTrain(const TrainOptions& options) {
@@ -64,7 +65,7 @@ int runTrain(const TrainOptions& options) {
     if (const Status valid = checkOptions(options); !valid) return reportError(valid.error());
     {
         JobControl control;
-        const StopOnSignal signals(control);
+        const StopOnSignal signals([&control] { control.stop(); });
         TerminalSink sink;
         const auto summary = runOrResume(options, sink, control);
         if (!summary) return reportError(summary.error());
@@ -95,6 +96,7 @@ void addTrainVerb(VerbContext context) {
     verb->add_option("--set", options->overrides, "KEY=VALUE on top of the job file; may be repeated")
         ->expected(1)
         ->take_all();
+    verb->add_flag("--replace", options->replace, "Also replace an unfinished run that --out names");
     verb->add_flag("--keys", options->keys, "List the keys of a job file and exit");
     verb->add_flag("--json", options->json, "Print the run's report as JSON");
 }

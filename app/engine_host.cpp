@@ -88,7 +88,7 @@ struct EngineHost::Job {
 
 EngineHost::EngineHost(QObject* parent) : QObject(parent) {
     m_timer.setSingleShot(true);
-    m_timer.setInterval(kDeliveryMs);
+    m_timer.setTimerType(Qt::PreciseTimer);
     connect(&m_timer, &QTimer::timeout, this, &EngineHost::deliver);
 }
 
@@ -140,10 +140,14 @@ void EngineHost::stop() {
 }
 
 void EngineHost::announce(std::uint64_t id) {
-    if (m_job && m_job->id == id && !m_timer.isActive()) m_timer.start();
+    if (!m_job || m_job->id != id || m_timer.isActive()) return;
+    // What handling the last delivery took counts, so that a busy window keeps the pace.
+    const qint64 elapsed = m_sinceDelivery.isValid() ? m_sinceDelivery.elapsed() : kDeliveryMs;
+    m_timer.start(static_cast<int>(std::max<qint64>(0, kDeliveryMs - elapsed)));
 }
 
 void EngineHost::deliver() {
+    m_sinceDelivery.start();
     if (m_job) Q_EMIT delivered(m_job->mailbox.take());
 }
 

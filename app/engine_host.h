@@ -3,6 +3,7 @@
 // repaints at its own pace however fast the job reports. All members belong to the GUI thread.
 #pragma once
 
+#include <QElapsedTimer>
 #include <QObject>
 #include <QTimer>
 #include <cstdint>
@@ -76,6 +77,7 @@ class EngineHost : public QObject {
     JobState m_state = JobState::Idle;
     std::uint64_t m_lastId = 0;
     QTimer m_timer;
+    QElapsedTimer m_sinceDelivery;
     std::unique_ptr<Job> m_job;
     std::vector<std::unique_ptr<Job>> m_outdated;
 };

@@ -1,11 +1,11 @@
 #include "app/job_controller.h"
 
-#include <QFileInfo>
 #include <QLocale>
 #include <cmath>
 #include <memory>
 #include <utility>
 
+#include "app/shell_word.h"
 #include "engine/jobs/train_job.h"
 
 namespace bitloom::app {
@@ -16,6 +16,7 @@ JobController::JobController(QObject* parent) : QObject(parent) {
     connect(&m_exports, &EngineHost::delivered, this, [this](const Delivery& delivery) {
         for (const std::string& line : delivery.log)
             Q_EMIT logLine(QString::fromStdString(line));
+        if (delivery.progress) Q_EMIT exportProgress(*delivery.progress);
     });
 }
 
@@ -63,13 +64,14 @@ void JobController::start() {
     }
     m_draft->file = job.file;
     m_draft->out.clear();  // the next start makes another file
-    jobs::TrainRequest request{std::move(job.spec), job.out, std::move(*command)};
+    m_draft->replace = false;
+    const jobs::TrainRequest request{std::move(job.spec), job.out, *command, job.replace};
     run(
-        [request = std::move(request)](report::ProgressSink& sink, JobControl& control) -> Status {
+        [request](report::ProgressSink& sink, JobControl& control) -> Status {
             const auto summary = jobs::runTrainJob(request, sink, control);
             return summary ? Status() : Status(summary.error());
         },
-        job.out);
+        job.out, *command);
 }
 
 void JobController::continueRun(const std::filesystem::path& path) {
@@ -79,17 +81,19 @@ void JobController::continueRun(const std::filesystem::path& path) {
             const auto summary = jobs::resumeTrainJob(path, sink, control);
             return summary ? Status() : Status(summary.error());
         },
-        path);
+        path, "bitloom train --resume " + shellWord(path.string()));
 }
 
-void JobController::run(EngineHost::Work work, const std::filesystem::path& out) {
-    m_running = out;
+void JobController::run(EngineHost::Work work, const std::filesystem::path& out, const std::string& command) {
+    m_runFile = out;
+    m_command = QString::fromStdString(command);
+    Q_EMIT submitted(m_command);
     Q_EMIT started(QString::fromStdString(out.string()));
     m_host.start(std::move(work));
 }
 
 void JobController::trainingEnded(const Status& outcome) {
-    const QString file = QString::fromStdString(m_running.string());
+    const QString file = QString::fromStdString(m_runFile.string());
     if (outcome) {
         Q_EMIT ended(false, tr("Finished. The run is in %1").arg(file));
     } else if (outcome.error().kind == ErrorKind::Cancelled) {
@@ -105,30 +109,54 @@ void JobController::exportRun(const jobs::ExportRequest& request) {
     auto result = std::make_shared<std::optional<jobs::ExportResult>>();
     connect(
         &m_exports, &EngineHost::finished, this,
-        [this, result](const Status& outcome) {
+        [this, result, file = request.out](const Status& outcome) {
             if (outcome) {
-                Q_EMIT exported(**result);
+                exportEnded(**result, file);
             } else {
-                Q_EMIT failed(QString::fromStdString(outcome.error().message));
+                exportEnded(outcome.error(), file);
             }
         },
         Qt::SingleShotConnection);
+    Q_EMIT submitted(QString::fromStdString(fmt::format("bitloom export {} --to {} --out {}",
+                                                        shellWord(request.run.string()), request.to,
+                                                        shellWord(request.out.string()))));
     m_exports.start([request, result](report::ProgressSink& sink, JobControl& control) -> Status {
         BITLOOM_ASSIGN_OR_RETURN(*result, jobs::runExportJob(request, sink, control));
         return {};
     });
 }
 
-QString describe(const jobs::ExportResult& result) {
+void JobController::exportEnded(const Result<jobs::ExportResult>& outcome,
+                                const std::filesystem::path& file) {
+    if (!outcome && outcome.error().kind == ErrorKind::Cancelled) {
+        Q_EMIT logLine(tr("Export cancelled. What may stand in %1 was not checked.")
+                           .arg(QString::fromStdString(file.string())));
+        return;
+    }
+    const auto verdict = outcome ? describe(*outcome) : Result<QString>(outcome.error());
+    if (verdict) {
+        Q_EMIT exported(*verdict);
+    } else {
+        Q_EMIT failed(QString::fromStdString(verdict.error().message));
+    }
+}
+
+Result<QString> describe(const jobs::ExportResult& result) {
+    if (!result.identical) {
+        return fail("{}: read back, it differs from the run. Do not use this file; export the run again.",
+                    result.path);
+    }
     QString text =
-        QObject::tr("%1: %2 bytes on disk, %3 times smaller than float32 (%4 bytes). Read back: %5")
+        QObject::tr(
+            "%1: %2 bytes on disk, %3 times smaller than float32 (%4 bytes). Read back: identical, bit "
+            "for bit")
             .arg(QString::fromStdString(result.path), QLocale::c().toString(qlonglong{result.bytes}),
                  QString::number(result.compression, 'f', 2),
-                 QLocale::c().toString(qlonglong{result.fp32Bytes}),
-                 result.identical ? QObject::tr("identical, bit for bit") : QObject::tr("DIFFERENT"));
+                 QLocale::c().toString(qlonglong{result.fp32Bytes}));
     if (std::isfinite(result.top1File)) {
-        text += QObject::tr("; top-1 %1 %, the run recorded %2 %")
-                    .arg(QString::number(result.top1File, 'f', 2), QString::number(result.top1Run, 'f', 2));
+        text += QObject::tr("; top-1 %1 %").arg(QString::number(result.top1File, 'f', 2));
+        if (std::isfinite(result.top1Run))
+            text += QObject::tr(", the run recorded %1 %").arg(QString::number(result.top1Run, 'f', 2));
     }
     return text;
 }

@@ -38,30 +38,43 @@ class JobController : public QObject {
     void start();
     /// Goes on with a stopped or killed run. No-op while a job runs.
     void continueRun(const std::filesystem::path& run);
+    /// The run file of the job at work, or of the last one; empty before.
+    [[nodiscard]] const std::filesystem::path& runFile() const { return m_runFile; }
+    /// What the command line would have to be told to do the same; empty before the first job.
+    [[nodiscard]] const QString& command() const { return m_command; }
+
+    /// No-op while another export is written.
     void exportRun(const jobs::ExportRequest& request);
+    void cancelExport() { m_exports.stop(); }
     [[nodiscard]] bool exporting() const { return m_exports.busy(); }
 
   Q_SIGNALS:
     void draftChanged();
     void started(const QString& runFile);
     void failed(const QString& message);
-    /// The training job has ended: finished or stopped (then `message` says where it was saved).
+    /// The training job has ended; `message` says where it was saved. Empty: it failed, and failed() follows.
     void ended(bool stopped, const QString& message);
     void logLine(const QString& line);
-    void exported(const bitloom::jobs::ExportResult& result);
+    /// A job was handed in that this command repeats.
+    void submitted(const QString& command);
+    /// The file is written and reads back as it was written.
+    void exported(const QString& verdict);
     void exportingChanged();
+    void exportProgress(const bitloom::report::Progress& progress);
 
   private:
-    void run(EngineHost::Work work, const std::filesystem::path& out);
+    void run(EngineHost::Work work, const std::filesystem::path& out, const std::string& command);
     void trainingEnded(const Status& outcome);
+    void exportEnded(const Result<jobs::ExportResult>& outcome, const std::filesystem::path& file);
 
     std::optional<JobDraft> m_draft;
-    std::filesystem::path m_running;  ///< run file of the job at work
+    std::filesystem::path m_runFile;
+    QString m_command;
     EngineHost m_host;
     EngineHost m_exports;
 };
 
-/// One line with verdict and real bytes, as the log shows it.
-[[nodiscard]] QString describe(const jobs::ExportResult& result);
+/// One line with verdict and real bytes, as the log shows it; an error when the file differs from the run.
+[[nodiscard]] Result<QString> describe(const jobs::ExportResult& result);
 
 }  // namespace bitloom::app

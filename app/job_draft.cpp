@@ -5,6 +5,7 @@
 #include <QStandardPaths>
 #include <cassert>
 
+#include "app/shell_word.h"
 #include "engine/base/atomic_file.h"
 
 namespace bitloom::app {
@@ -13,6 +14,7 @@ namespace fs = std::filesystem;
 
 void applyRecipe(Recipe recipe, jobs::JobSpec& spec) {
     const std::string words[] = {recipe == Recipe::Paper ? "train.recipe=paper" : "train.recipe=short",
+                                 "quantizer.method=" + spec.quantizer.layer.method,
                                  fmt::format("quantizer.components={}", spec.quantizer.layer.components)};
     const auto standard = jobs::parseJob("", "recipe", ".", words);
     assert(standard);
@@ -44,16 +46,23 @@ fs::path defaultRunFolder() {
     return fs::path(documents.toStdString()) / "Bitloom";
 }
 
+fs::path firstFree(const fs::path& path, const std::function<bool(const fs::path&)>& taken) {
+    fs::path free = path;
+    for (int number = 2; taken(free); ++number) {
+        free = path;
+        free.replace_filename(
+            fmt::format("{}-{}{}", path.stem().string(), number, path.extension().string()));
+    }
+    return free;
+}
+
 fs::path freshRunPath(const JobDraft& draft, const fs::path& folder) {
     std::string name = draft.file.stem().string();
     if (name.empty()) {
         const std::string arch = draft.spec.model.arch.empty() ? "run" : draft.spec.model.arch;
         name = fmt::format("{}-{}", arch, draft.spec.quantizer.layer.components);
     }
-    fs::path path = folder / (name + ".h5");
-    for (int number = 2; fs::exists(path); ++number)
-        path = folder / fmt::format("{}-{}.h5", name, number);
-    return path;
+    return firstFree(folder / (name + ".h5"), [](const fs::path& path) { return fs::exists(path); });
 }
 
 Result<std::string> prepare(JobDraft& draft) {
@@ -66,27 +75,18 @@ Result<std::string> prepare(JobDraft& draft) {
             folder.string(), error.message());
     }
     if (draft.file.empty()) {
-        const fs::path file = fs::path(draft.out).replace_extension(".toml");
-        BITLOOM_RETURN_IF_ERROR(writeFileAtomically(file, jobs::toToml(draft.spec)));
+        const std::string text = jobs::toToml(draft.spec);
+        const auto isOthers = [&](const fs::path& file) {
+            if (!fs::exists(file)) return file == draft.out;
+            const auto content = readFile(file);
+            return !content || *content != text;
+        };
+        const fs::path file = firstFree(fs::path(draft.out).replace_extension(".toml"), isOthers);
+        BITLOOM_RETURN_IF_ERROR(writeFileAtomically(file, text));
         draft.file = file;
     }
-    return fmt::format("bitloom train {} --out {}", shellWord(draft.file.string()),
-                       shellWord(draft.out.string()));
-}
-
-std::string shellWord(const std::string& text) {
-    constexpr std::string_view kPlain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-    if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
-    std::string quoted = "'";
-    for (const char c : text) {
-        if (c == '\'') {
-            quoted += "'\\''";
-        } else {
-            quoted += c;
-        }
-    }
-    return quoted + "'";
+    return fmt::format("bitloom train {} --out {}{}", shellWord(draft.file.string()),
+                       shellWord(draft.out.string()), draft.replace ? " --replace" : "");
 }
 
 }  // namespace bitloom::app

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "engine/base/result.h"
@@ -16,6 +17,7 @@ struct JobDraft {
     std::filesystem::path file;  ///< where spec stands as it is; empty: changed, or made in the window
     std::filesystem::path out;   ///< run file to write; empty: freshRunPath() chooses
     bool guessed = false;        ///< defaults that no person has seen yet: Start asks first
+    bool replace = false;        ///< an unfinished run in `out` goes too; the person was told
 };
 
 /// train.recipe of a job file.
@@ -31,15 +33,17 @@ void applyRecipe(Recipe recipe, jobs::JobSpec& spec);
 /// documents when that cannot be written.
 [[nodiscard]] std::filesystem::path defaultRunFolder();
 
+/// `path`, or the first of "<stem>-2", "<stem>-3", ... beside it that is not `taken`. Creates nothing.
+[[nodiscard]] std::filesystem::path firstFree(const std::filesystem::path& path,
+                                              const std::function<bool(const std::filesystem::path&)>& taken);
+
 /// A path in `folder` that does not exist, named after the job file or "<arch>-<components>". Creates
 /// nothing.
 [[nodiscard]] std::filesystem::path freshRunPath(const JobDraft& draft, const std::filesystem::path& folder);
 
-/// Makes sure that a job file says what `draft.spec` says (written beside the run when there is none yet) and
-/// that the folder of the run exists. Returns the command that repeats the job.
+/// Makes sure that a job file says what `draft.spec` says (written beside the run when there is none yet,
+/// never over a file that says something else) and that the folder of the run exists. Returns the command
+/// that repeats the job.
 [[nodiscard]] Result<std::string> prepare(JobDraft& draft);
-
-/// `text` as one word of a POSIX shell.
-[[nodiscard]] std::string shellWord(const std::string& text);
 
 }  // namespace bitloom::app

@@ -7,8 +7,10 @@
 #include <condition_variable>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <thread>
+
+#include "engine/base/annotated_mutex.h"
+#include "engine/base/result.h"
 
 namespace bitloom::app {
 
@@ -17,9 +19,11 @@ class LatestWorker {
     /// What is left to do on the thread of `context` with the result of the work.
     using Completion = std::function<void()>;
     /// Runs on the worker.
-    using Work = std::function<Completion()>;
+    using Work = std::function<Result<Completion>()>;
+    /// Runs on the thread of `context` when the work returns an error or throws.
+    using Failure = std::function<void(const Error&)>;
 
-    /// Completions run, in order, in the event loop of `context`, which outlives the worker.
+    /// Completions and failures run, in order, in the event loop of `context`, which outlives the worker.
     explicit LatestWorker(QObject* context);
     /// Waits for the work in hand. What has not begun is dropped.
     ~LatestWorker();
@@ -27,16 +31,20 @@ class LatestWorker {
     LatestWorker& operator=(const LatestWorker&) = delete;
 
     /// Lanes wait independently of each other; the lowest number goes first.
-    void submit(int lane, Work work);
+    void submit(int lane, Work work, Failure failed);
 
   private:
+    struct Request {
+        Work work;
+        Failure failed;
+    };
     void run(const std::stop_token& stop);
 
     QObject* m_context;
-    std::mutex m_mutex;
+    Mutex m_mutex;
     std::condition_variable_any m_submitted;
-    std::map<int, Work> m_waiting;  ///< guarded by m_mutex
-    std::jthread m_thread;          ///< last member: joins before the others die
+    std::map<int, Request> m_waiting BITLOOM_GUARDED_BY(m_mutex);
+    std::jthread m_thread;  ///< last member: joins before the others die
 };
 
 }  // namespace bitloom::app

@@ -8,14 +8,17 @@
 #include <QDragEnterEvent>
 #include <QDropEvent>
 #include <QFileInfo>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QMenu>
+#include <QMetaObject>
 #include <QMimeData>
 #include <QScreen>
 #include <QScrollArea>
 #include <QStatusBar>
 #include <QStyle>
 #include <QToolBar>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "widgets/controls/error_bar.h"
@@ -48,7 +51,9 @@ MainWindow::MainWindow(Settings& settings, Dialogs dialogs)
       m_inspector(new widgets::Inspector),
       m_timeline(new widgets::Timeline),
       m_log(new widgets::LogPanel),
-      m_networkLabel(new QLabel) {
+      m_networkLabel(new QLabel),
+      m_exportBox(new QWidget),
+      m_exportLabel(new QLabel) {
     setObjectName(QStringLiteral("mainWindow"));
     setAcceptDrops(true);
     setTheme(m_settings.get(settings::kTheme));
@@ -72,7 +77,6 @@ void MainWindow::makeCentre() {
     auto* column = new QVBoxLayout(centre);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
-    m_errors->setObjectName(QStringLiteral("errorBar"));
     column->addWidget(m_errors);
     column->addWidget(m_views, 1);
     setCentralWidget(centre);
@@ -80,11 +84,22 @@ void MainWindow::makeCentre() {
     auto* bar = addToolBar(tr("Job"));
     bar->setObjectName(QStringLiteral("jobToolBar"));
     bar->setMovable(false);
-    m_jobBar->setObjectName(QStringLiteral("jobBar"));
     m_jobBar->setActions(m_actions.start, m_actions.pause, m_actions.stop);
     bar->addWidget(m_jobBar);
     bar->toggleViewAction()->setEnabled(false);
 
+    auto* cancel = new QToolButton;
+    cancel->setDefaultAction(m_actions.cancelExport);
+    auto* exportRow = new QHBoxLayout(m_exportBox);
+    exportRow->setContentsMargins(0, 0, 8, 0);
+    exportRow->addWidget(m_exportLabel);
+    exportRow->addWidget(cancel);
+    m_exportBox->setObjectName(QStringLiteral("exportBox"));
+    m_exportLabel->setObjectName(QStringLiteral("exportLabel"));
+    statusBar()->addPermanentWidget(m_exportBox);
+    m_exportBox->hide();
+
+    m_networkLabel->setObjectName(QStringLiteral("networkLabel"));
     m_networkLabel->setProperty("role", "muted");
     m_networkLabel->setContentsMargins(0, 0, 8, 0);
     statusBar()->addPermanentWidget(m_networkLabel);
@@ -207,19 +222,35 @@ void MainWindow::showEvent(QShowEvent* event) {
     if (!std::exchange(m_arranged, true)) arrangeDocks();  // shares of a size that is known only now
 }
 
+void MainWindow::stopAndClose() {
+    m_closing = true;
+    m_jobs.cancelExport();
+    close();
+}
+
 void MainWindow::closeEvent(QCloseEvent* event) {
-    if (m_jobs.host().busy()) {
-        event->ignore();
-        if (m_closeWhenStopped || m_dialogs.closeWhileTraining(this) == CloseAnswer::KeepTraining) return;
-        // The job may have ended while the question stood.
-        if (m_jobs.host().busy()) {
-            m_closeWhenStopped = true;
-            m_jobs.host().stop();
-            return;
-        }
+    event->ignore();
+    if (m_jobs.host().busy() && !m_closing && m_dialogs.closeWhileTraining(this) == CloseAnswer::KeepTraining)
+        return;
+    m_jobs.host().stop();
+    // The job may have ended while the question stood.
+    m_closing = m_jobs.host().busy() || m_jobs.exporting();
+    if (m_closing) {
+        tell(m_jobs.exporting() ? tr("The window closes when the export is written") : tr("Saving ..."));
+        return;
     }
     saveLayout();
     event->accept();
+}
+
+/// Queued: every other consequence of the end comes first, an error among them.
+void MainWindow::closeWhenIdle() {
+    QMetaObject::invokeMethod(
+        this,
+        [this] {
+            if (m_closing && !m_jobs.host().busy() && !m_jobs.exporting()) close();
+        },
+        Qt::QueuedConnection);
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
@@ -254,16 +285,17 @@ void MainWindow::updateTitle() {
 void MainWindow::updateActions() {
     const bool busy = m_jobs.host().busy();
     const bool stopping = m_jobs.host().state() == JobState::Stopping;
-    const bool paused = m_jobs.host().state() == JobState::Paused;
     const bool isRun = m_session.kind() == Session::Kind::Run && !m_session.path().empty();
     m_actions.start->setEnabled(!busy);
     m_actions.newJob->setEnabled(!busy);
     m_actions.pause->setEnabled(busy && !stopping);
-    m_actions.pause->setText(paused ? tr("&Resume") : tr("&Pause"));
-    m_actions.pause->setIcon(widgets::icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
     m_actions.stop->setEnabled(busy && !stopping);
     m_actions.continueRun->setEnabled(!busy && isRun && m_session.resumable());
+    const bool isElsewhere = !busy && !m_jobs.runFile().empty() && m_session.path() != m_jobs.runFile();
+    m_actions.showRunning->setEnabled(m_session.liveInBackground() || isElsewhere);
     m_actions.exportRun->setEnabled(isRun && !m_session.live() && !m_jobs.exporting());
+    m_actions.cancelExport->setEnabled(m_jobs.exporting());
+    m_exportBox->setVisible(m_jobs.exporting());
     for (QAction* action : {m_actions.play, m_actions.firstStep, m_actions.previousStep, m_actions.nextStep,
                             m_actions.lastStep}) {
         action->setEnabled(!m_session.steps().empty());

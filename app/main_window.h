@@ -1,5 +1,5 @@
-// The window: docks, views, menus, and the wiring between the session, the jobs and the widgets. It holds no
-// state of its own but what is on screen. GUI thread.
+// The window: docks, views, menus, and the wiring between the session, the jobs and the widgets. What is open
+// belongs to the session, what runs to the job controller. GUI thread.
 #pragma once
 
 #include <QList>
@@ -41,6 +41,8 @@ class MainWindow : public QMainWindow {
     void open(const std::filesystem::path& path);
     /// What the Start button does: runs the prepared job, or asks for one.
     void start();
+    /// Closes without asking: a job is stopped and saved first, an export given up.
+    void stopAndClose();
 
     /// "light", "dark" or "system", for this window alone; the menu also keeps the choice.
     void setTheme(const QString& name);
@@ -80,6 +82,8 @@ class MainWindow : public QMainWindow {
     void fillRecentMenu();
     void askForJob();
     void exportRun();
+    void showExport(const report::Progress& progress);
+    void closeWhenIdle();
     void saveView();
 
     void openJob(const std::filesystem::path& path);
@@ -88,6 +92,7 @@ class MainWindow : public QMainWindow {
     void showLayer();
     void showLayers(const std::vector<report::LayerSnapshotPtr>& layers);
     void showSteps();
+    void showGaps();
     void updateActions();
     void updateTitle();
     void tell(const QString& line);
@@ -106,12 +111,15 @@ class MainWindow : public QMainWindow {
     widgets::Timeline* m_timeline;
     widgets::LogPanel* m_log;
     QLabel* m_networkLabel;
+    QWidget* m_exportBox;  ///< visible while an export is written
+    QLabel* m_exportLabel;
     std::vector<QDockWidget*> m_docks;
-    QList<int> m_sideWidths = {0, 0};  ///< of the left and right dock before the views stood side by side
-    bool m_arranged = false;           ///< the docks stand where settings or arrangeDocks() put them
-    bool m_keepDraft = false;          ///< the file being opened belongs to the job at hand
-    bool m_closeWhenStopped = false;
-    int m_percent = 0;  ///< of the running job
+    QList<int>
+        m_sideWidths;  ///< of the left and right dock before the views stood side by side; empty: unknown
+    bool m_arranged = false;   ///< the docks stand where settings or arrangeDocks() put them
+    bool m_keepDraft = false;  ///< the file being opened belongs to the job at hand
+    bool m_closing = false;    ///< as soon as what still runs has ended
+    int m_percent = 0;         ///< of the running job
 };
 
 }  // namespace bitloom::app

@@ -61,6 +61,8 @@ void MainWindow::connectJobActions() {
         m_errors->clear();
         m_jobs.continueRun(m_session.path());
     });
+    connect(m_actions.showRunning, &QAction::triggered, this, [this] { open(m_jobs.runFile()); });
+    connect(m_actions.cancelExport, &QAction::triggered, this, [this] { m_jobs.cancelExport(); });
 }
 
 void MainWindow::connectViewActions() {
@@ -142,7 +144,9 @@ void MainWindow::connectSession() {
         m_jobBar->setSummary(m_session.summary());
         m_views->curves().setFp32Accuracy(m_session.summary().top1Fp32);
         updateTitle();
+        if (!m_session.live()) updateActions();  // whether the run can be continued
     });
+    connect(&m_session, &Session::newestChanged, this, &MainWindow::showGaps);
 }
 
 void MainWindow::connectWidgets() {
@@ -175,37 +179,42 @@ void MainWindow::connectJobs() {
         updateActions();
     });
     connect(&m_jobs, &JobController::failed, this, [this](const QString& message) {
-        m_closeWhenStopped = false;
+        // The message is worth staying for, unless a job is still to be saved.
+        if (!m_jobs.host().busy()) m_closing = false;
         showError(message);
     });
     connect(&m_jobs, &JobController::logLine, m_log, &widgets::LogPanel::appendLine);
-    connect(&m_jobs, &JobController::exported, this,
-            [this](const jobs::ExportResult& result) { tell(describe(result)); });
-    connect(&m_jobs, &JobController::exportingChanged, this, &MainWindow::updateActions);
+    connect(&m_jobs, &JobController::submitted, this, [this](const QString& command) {
+        m_log->appendLine(command);
+        m_log->setCommand(command);
+    });
+    connect(&m_jobs, &JobController::exported, this, &MainWindow::tell);
+    connect(&m_jobs, &JobController::exportProgress, this, &MainWindow::showExport);
+    connect(&m_jobs, &JobController::exportingChanged, this, [this] {
+        showExport({});
+        updateActions();
+        closeWhenIdle();
+    });
     connect(&m_jobs, &JobController::started, this, [this](const QString& file) {
         m_percent = 0;
         m_settings.addRecentFile(file);
         tell(tr("Started; the run is recorded in %1").arg(file));
     });
-    connect(&m_jobs, &JobController::ended, this, [this](bool, const QString& message) {
+    connect(&m_jobs, &JobController::ended, this, [this](bool stopped, const QString& message) {
+        using State = widgets::JobBar::State;
         m_session.endLive();
-        m_jobBar->setState(message.isEmpty() ? widgets::JobBar::State::Failed
-                                             : widgets::JobBar::State::Finished);
+        m_jobBar->setState(message.isEmpty() ? State::Failed : stopped ? State::Stopped : State::Finished);
         if (!message.isEmpty()) tell(message);
         updateActions();
         updateTitle();
-        QMetaObject::invokeMethod(
-            this,
-            [this] {
-                if (m_closeWhenStopped) close();
-            },
-            Qt::QueuedConnection);
+        closeWhenIdle();
     });
     connect(&m_jobs.host(), &EngineHost::stateChanged, this, [this](JobState state) {
         constexpr widgets::JobBar::State kStates[] = {
             widgets::JobBar::State::Idle, widgets::JobBar::State::Running, widgets::JobBar::State::Paused,
             widgets::JobBar::State::Stopping};
         m_jobBar->setState(kStates[static_cast<int>(state)]);
+        m_actions.showPaused(state == JobState::Paused);
         updateActions();
         updateTitle();
     });
@@ -223,11 +232,11 @@ void MainWindow::connectJobs() {
 }
 
 void MainWindow::setSideBySide(bool on) {
-    if (on) m_sideWidths = {m_docks[0]->width(), m_docks[1]->width()};
-    m_views->setSideBySide(on);
-    if (on || m_sideWidths.front() == 0) return;
     // On a narrow screen two views press the docks together; one view gives the room back, once it is laid
     // out.
+    if (on && isVisible()) m_sideWidths = {m_docks[0]->width(), m_docks[1]->width()};
+    m_views->setSideBySide(on);
+    if (on || m_sideWidths.isEmpty()) return;
     const auto giveBack = [this] { resizeDocks({m_docks[0], m_docks[1]}, m_sideWidths, Qt::Horizontal); };
     QMetaObject::invokeMethod(this, giveBack, Qt::QueuedConnection);
 }
@@ -256,7 +265,9 @@ void MainWindow::fillRecentMenu() {
 }
 
 void MainWindow::askForJob() {
-    const std::optional<JobDraft> job = m_dialogs.newJob(this, m_jobs.draft().value_or(JobDraft{}));
+    JobDraft unseen;
+    unseen.guessed = true;
+    const std::optional<JobDraft> job = m_dialogs.newJob(this, m_jobs.draft().value_or(unseen));
     if (!job || m_jobs.host().busy()) return;
     m_jobs.setDraft(job);
     m_jobs.start();
@@ -282,6 +293,16 @@ void MainWindow::exportRun() {
     }
     tell(tr("Exporting to %1 ...").arg(QString::fromStdString(request.out.string())));
     m_jobs.exportRun(request);
+}
+
+void MainWindow::showExport(const report::Progress& progress) {
+    QString text = progress.phase.empty() ? tr("exporting") : QString::fromStdString(progress.phase);
+    text[0] = text[0].toUpper();
+    if (progress.totalSteps > 0) {
+        text += tr("  %1 / %2")
+                    .arg(widgets::formatCount(progress.step), widgets::formatCount(progress.totalSteps));
+    }
+    m_exportLabel->setText(text);
 }
 
 void MainWindow::saveView() {
@@ -329,22 +350,29 @@ void MainWindow::adoptDraft() {
 void MainWindow::showOpened() {
     const report::NetworkInfo& network = m_session.network();
     m_errors->clear();
-    m_layers->setNetwork(network);
+    {
+        const QSignalBlocker quiet(m_layers);  // the session has chosen the layer
+        m_layers->setNetwork(network);
+    }
     m_layers->selectLayer(m_session.layer());
     m_views->curves().clear();
     m_timeline->setPlaying(false);
     m_timeline->setEvents({});
     m_timeline->setStepsPerEpoch(m_session.info().stepsPerEpoch);
     showSteps();
-    m_log->setCommand(QString::fromStdString(m_session.info().command));
+    // A continued run was recorded with the command that began it.
+    m_log->setCommand(m_session.live() ? m_jobs.command() : QString::fromStdString(m_session.info().command));
     m_jobBar->setSummary(m_session.summary());
+    if (!m_jobs.host().busy()) m_jobBar->setState(widgets::JobBar::State::Idle);
+    const bool isKnown = !network.arch.empty();
     m_networkLabel->setText(
         network.layers.empty()
             ? QString()
-            : tr("%1   %2 layers   %3 parameters   %4 MAC an image")
-                  .arg(network.arch.empty() ? tr("unknown network") : QString::fromStdString(network.arch))
+            : tr("%1   %2 layers   %3 parameters   %4 MAC per image")
+                  .arg(isKnown ? QString::fromStdString(network.arch) : tr("unknown network"))
                   .arg(network.layers.size())
-                  .arg(widgets::formatCount(network.parameters), widgets::formatCount(network.macs)));
+                  .arg(widgets::formatCount(network.parameters),
+                       isKnown ? widgets::formatCount(network.macs) : widgets::noValueText()));
     statusBar()->clearMessage();
     if (!m_session.live()) {
         const QString path = QString::fromStdString(m_session.path().string());
@@ -378,13 +406,18 @@ void MainWindow::showLayer() {
 void MainWindow::showLayers(const std::vector<report::LayerSnapshotPtr>& layers) {
     m_layers->setSnapshots(layers);
     const std::string current = m_session.layer().toStdString();
-    std::vector<std::pair<QString, double>> gaps;
     for (const report::LayerSnapshotPtr& layer : layers) {
-        gaps.emplace_back(QString::fromStdString(layer->layer), layer->softHardGap);
         if (layer->layer != current) continue;
         m_views->mixture().setSnapshot(layer);
         m_inspector->setSnapshot(layer);
     }
+}
+
+/// The alarm is about the newest evaluation, whatever step is looked at.
+void MainWindow::showGaps() {
+    std::vector<std::pair<QString, double>> gaps;
+    for (const auto& [name, layer] : m_session.newest())
+        gaps.emplace_back(QString::fromStdString(name), layer->softHardGap);
     m_views->curves().setLayerGaps(gaps);
 }
 

@@ -11,11 +11,16 @@
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSpinBox>
+#include <QStyle>
 #include <QToolButton>
 #include <cmath>
 
+#include "widgets/format.h"
+
 namespace bitloom::app {
 namespace {
+
+namespace fs = std::filesystem;
 
 enum Unit { Epochs, Steps };
 enum RecipeRow { ShortRunRow, PaperRow, UnchangedRow };
@@ -39,69 +44,99 @@ NewJobDialog::NewJobDialog(const JobDraft& proposal, QWidget* parent)
       m_weights(new QLineEdit),
       m_data(new QComboBox),
       m_normalize(new QComboBox),
-      m_bits(new QSpinBox),
-      m_components(new QLabel),
+      m_method(new QComboBox),
+      m_components(new QSpinBox),
+      m_bits(new QLabel),
       m_length(new QDoubleSpinBox),
       m_unit(new QComboBox),
       m_recipe(new QComboBox),
       m_out(new QLineEdit),
-      m_problem(new QLabel) {
+      m_note(new QLabel),
+      m_start(new QPushButton(tr("Start"))) {
     setObjectName(QStringLiteral("newJobDialog"));
-    setWindowTitle(tr("New DGMS job"));
-    auto* form = new QFormLayout(this);
-    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-
-    m_data->setEditable(true);
-    m_data->setObjectName(QStringLiteral("data"));
-    m_data->addItems({QStringLiteral("generated"), QStringLiteral("cifar10:"), QStringLiteral("folder:")});
-    m_data->setToolTip(
-        tr("generated: images the program makes; cifar10:FOLDER: binary batches; folder:FOLDER: a folder a "
-           "class"));
-    m_normalize->addItems({QStringLiteral("half"), QStringLiteral("cifar10"), QStringLiteral("imagenet"),
-                           QStringLiteral("none")});
-    m_normalize->setToolTip(tr("Mean and deviation of the pixels that the network was trained with"));
-    m_bits->setRange(1, 8);
-    m_bits->setObjectName(QStringLiteral("bits"));
-    m_components->setProperty("role", "muted");
-    m_recipe->addItem(tr("Short run: settled in minutes"));
-    m_recipe->addItem(tr("Paper: exact gradients, long runs"));
-    m_recipe->addItem(tr("As in the job"));
-    m_recipe->setToolTip(
-        tr("Learning rate of each parameter group, gradient of the weights, initial widths"));
-    m_problem->setProperty("role", "muted");
-    m_problem->setWordWrap(true);
-
-    form->addRow(tr("&Weights"),
-                 makeFileRow(m_weights, false, tr("Weights to quantize"), QStringLiteral("weights")));
-    form->addRow(tr("&Images"), m_data);
-    form->addRow(tr("&Normalization"), m_normalize);
-    form->addRow(tr("&Bits a weight"), makeRow({m_bits, m_components}));
-    form->addRow(tr("&Length"), makeLengthRow());
-    form->addRow(tr("&Rates"), m_recipe);
-    form->addRow(tr("Run &file"), makeFileRow(m_out, true, tr("Run file to write"), QStringLiteral("out")));
-    form->addRow(m_problem);
-    auto* buttons = new QDialogButtonBox;
-    buttons->addButton(tr("Cancel"), QDialogButtonBox::RejectRole);
-    m_start = buttons->addButton(tr("Start"), QDialogButtonBox::AcceptRole);
-    m_start->setObjectName(QStringLiteral("startJob"));
-    m_start->setDefault(true);
-    form->addRow(buttons);
-    connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
-    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
-
+    setWindowTitle(tr("New job"));
+    addRows();
+    nameControls();
     fill(proposal);
+    m_filled = fields();
     connect(m_weights, &QLineEdit::textChanged, this, &NewJobDialog::check);
     connect(m_out, &QLineEdit::textChanged, this, &NewJobDialog::check);
     connect(m_data, &QComboBox::editTextChanged, this, &NewJobDialog::check);
-    connect(m_bits, &QSpinBox::valueChanged, this, &NewJobDialog::check);
+    connect(m_method, &QComboBox::currentTextChanged, this, &NewJobDialog::check);
+    connect(m_components, &QSpinBox::valueChanged, this, &NewJobDialog::check);
     check();
     resize(620, sizeHint().height());
 }
 
+void NewJobDialog::addRows() {
+    auto* form = new QFormLayout(this);
+    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    form->addRow(tr("&Weights"),
+                 makeFileRow(m_weights, false, tr("Weights to quantize"), QStringLiteral("weights")));
+    m_data->setEditable(true);
+    m_data->addItems({QStringLiteral("generated"), QStringLiteral("cifar10:"), QStringLiteral("folder:")});
+    form->addRow(tr("&Images"), m_data);
+    m_normalize->addItems({QStringLiteral("half"), QStringLiteral("cifar10"), QStringLiteral("imagenet"),
+                           QStringLiteral("none")});
+    form->addRow(tr("&Normalization"), m_normalize);
+    m_method->addItems({QStringLiteral("dgms"), QStringLiteral("none")});
+    form->addRow(tr("&Method"), m_method);
+    m_components->setRange(2, 256);
+    form->addRow(tr("&Components"), makeRow({m_components, m_bits}));
+    m_unit->addItems({tr("epochs"), tr("steps")});
+    m_length->setRange(0.01, 1e7);
+    connect(m_unit, &QComboBox::currentIndexChanged, this, [this](int unit) {
+        m_length->setDecimals(unit == Steps ? 0 : 2);
+        m_length->setMinimum(unit == Steps ? 1 : 0.01);
+    });
+    form->addRow(tr("&Length"), makeRow({m_length, m_unit}));
+    m_recipe->addItem(tr("Short run: settled in minutes"));
+    m_recipe->addItem(tr("Paper: exact gradients, long runs"));
+    m_recipe->addItem(tr("As in the job"));
+    form->addRow(tr("&Rates"), m_recipe);
+    form->addRow(tr("Run &file"), makeFileRow(m_out, true, tr("Run file to write"), QStringLiteral("out")));
+    m_note->setWordWrap(true);
+    form->addRow(m_note);
+    auto* buttons = new QDialogButtonBox;
+    QPushButton* cancel = buttons->addButton(tr("Cancel"), QDialogButtonBox::RejectRole);
+    cancel->setObjectName(QStringLiteral("cancelJob"));
+    cancel->setToolTip(tr("Close without starting anything (Esc)"));
+    buttons->addButton(m_start, QDialogButtonBox::AcceptRole);
+    m_start->setDefault(true);
+    form->addRow(buttons);
+    connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
+    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
+}
+
+void NewJobDialog::nameControls() {
+    const auto name = [](QWidget* control, const char* objectName, const QString& tip) {
+        control->setObjectName(QLatin1String(objectName));
+        control->setToolTip(tip);
+    };
+    name(m_data, "data",
+         tr("generated: images the program makes; cifar10:FOLDER: binary batches; folder:FOLDER: one folder "
+            "per class"));
+    name(m_normalize, "normalize", tr("Mean and deviation of the pixels that the network was trained with"));
+    name(m_method, "method", tr("dgms: a Gaussian mixture for each layer; none: full precision"));
+    name(m_components, "components",
+         tr("Values that a weight may take, zero among them: 4 are 2 bits, 16 are 4 bits"));
+    name(m_bits, "bits", tr("Bits per weight: the base-2 logarithm of the components"));
+    name(m_length, "length", tr("How long to train"));
+    name(m_unit, "unit", tr("Passes over the training images, or training batches"));
+    name(m_recipe, "recipe",
+         tr("Learning rate of each parameter group, gradient of the weights, initial widths"));
+    name(m_note, "note", tr("What stands in the way, or what Start replaces"));
+    name(m_start, "startJob", tr("Train with these choices (Enter)"));
+    m_bits->setProperty("role", "muted");
+}
+
 QWidget* NewJobDialog::makeFileRow(QLineEdit* edit, bool save, const QString& caption, const QString& name) {
     edit->setObjectName(name);
+    edit->setToolTip(caption);
     auto* browse = new QToolButton;
+    browse->setObjectName(name + QStringLiteral("Browse"));
     browse->setText(tr("Browse..."));
+    browse->setToolTip(tr("Choose the file"));
     connect(browse, &QToolButton::clicked, this, [this, edit, save, caption] {
         const QString file =
             save ? QFileDialog::getSaveFileName(this, caption, edit->text(), tr("Runs (*.h5)"))
@@ -111,68 +146,92 @@ QWidget* NewJobDialog::makeFileRow(QLineEdit* edit, bool save, const QString& ca
     return makeRow({edit, browse});
 }
 
-QWidget* NewJobDialog::makeLengthRow() {
-    m_unit->addItems({tr("epochs"), tr("steps")});
-    m_length->setObjectName(QStringLiteral("length"));
-    m_length->setRange(0.01, 1e7);
-    connect(m_unit, &QComboBox::currentIndexChanged, this,
-            [this](int unit) { m_length->setDecimals(unit == Steps ? 0 : 2); });
-    return makeRow({m_length, m_unit});
-}
-
 void NewJobDialog::fill(const JobDraft& proposal) {
     const jobs::JobSpec& spec = proposal.spec;
     m_weights->setText(QString::fromStdString(spec.model.weights));
     m_data->setEditText(QString::fromStdString(spec.data.source));
     m_normalize->setCurrentText(QString::fromStdString(spec.data.normalize));
-    m_bits->setValue(static_cast<int>(std::lround(std::log2(spec.quantizer.layer.components))));
+    m_method->setCurrentText(QString::fromStdString(spec.quantizer.layer.method));
+    m_components->setValue(spec.quantizer.layer.components);
     const bool steps = spec.train.steps > 0;
     m_unit->setCurrentIndex(steps ? Steps : Epochs);
-    m_length->setDecimals(steps ? 0 : 2);
     m_length->setValue(steps ? static_cast<double>(spec.train.steps) : spec.train.epochs);
-    m_recipe->setCurrentIndex(proposal.file.empty() ? ShortRunRow : UnchangedRow);
-    const std::filesystem::path out =
-        proposal.out.empty() ? freshRunPath(proposal, defaultRunFolder()) : proposal.out;
+    // A recipe replaces rates, so only rates that nobody chose may get one unasked.
+    m_recipe->setCurrentIndex(proposal.guessed ? ShortRunRow : UnchangedRow);
+    const bool isFree = !proposal.out.empty() && !fs::exists(proposal.out);
+    const fs::path folder = proposal.out.empty() ? defaultRunFolder() : proposal.out.parent_path();
+    const fs::path out = isFree ? proposal.out : freshRunPath(proposal, folder);
     m_out->setText(QString::fromStdString(out.string()));
 }
 
+NewJobDialog::Fields NewJobDialog::fields() const {
+    return {m_weights->text(),     m_data->currentText(), m_normalize->currentText(), m_method->currentText(),
+            m_components->value(), m_length->value(),     m_unit->currentIndex(),     m_out->text()};
+}
+
 void NewJobDialog::check() {
-    m_components->setText(tr("%1 values, zero among them").arg(1 << m_bits->value()));
+    const Fields now = fields();
+    const bool quantizes = now.method != QLatin1String("none");
+    m_components->setEnabled(quantizes);
+    m_bits->setText(quantizes ? tr("= %1 bits per weight").arg(widgets::formatBits(std::log2(now.components)))
+                              : tr("32 bits per weight"));
+    const bool startsFromNothing = m_filled.weights.isEmpty() && !m_proposal.spec.model.arch.empty();
     QString problem;
-    const QString source = m_data->currentText();
-    if (m_weights->text().isEmpty()) {
+    if (now.weights.isEmpty() && !startsFromNothing) {
         problem = tr("Choose the weights to start from.");
-    } else if (!QFileInfo(m_weights->text()).isFile()) {
+    } else if (!now.weights.isEmpty() && !QFileInfo(now.weights).isFile()) {
         problem = tr("There is no weight file of this name.");
-    } else if (m_out->text().isEmpty()) {
+    } else if (now.data.isEmpty()) {
+        problem = tr("Choose the images to train on.");
+    } else if (now.out.isEmpty()) {
         problem = tr("Choose the run file to write.");
-    } else if (QFileInfo::exists(m_out->text())) {
-        problem = tr("The run file exists; Start replaces it.");
     }
-    const bool fatal = m_weights->text().isEmpty() || !QFileInfo(m_weights->text()).isFile() ||
-                       m_out->text().isEmpty() || source.isEmpty();
-    m_problem->setText(problem);
-    m_start->setEnabled(!fatal);
+    m_start->setEnabled(problem.isEmpty());
+    const fs::path out = now.out.toStdString();
+    if (!problem.isEmpty()) {
+        say(problem, "muted");
+    } else if (fs::exists(out)) {
+        const fs::path free = firstFree(out, [](const fs::path& path) { return fs::exists(path); });
+        say(tr("This run file exists; Start replaces it and its checkpoints. %1 is free.")
+                .arg(QString::fromStdString(free.string())),
+            "warning");
+    } else if (now.weights.isEmpty()) {
+        say(tr("Without weights, training starts from random ones."), "muted");
+    } else {
+        say({}, "muted");
+    }
+}
+
+void NewJobDialog::say(const QString& text, const char* role) {
+    m_note->setText(text);
+    m_note->setProperty("role", role);
+    m_note->style()->unpolish(m_note);
+    m_note->style()->polish(m_note);
 }
 
 JobDraft NewJobDialog::draft() const {
+    const Fields now = fields();
     JobDraft draft = m_proposal;
-    draft.file.clear();
     draft.guessed = false;
     jobs::JobSpec& spec = draft.spec;
-    if (spec.model.weights != m_weights->text().toStdString()) spec.model.arch.clear();
-    spec.model.weights = m_weights->text().toStdString();
-    spec.data.source = m_data->currentText().toStdString();
-    spec.data.normalize = m_normalize->currentText().toStdString();
-    spec.quantizer.layer.components = 1 << m_bits->value();
-    spec.quantizer.layer.method = "dgms";
-    const bool steps = m_unit->currentIndex() == Steps;
-    spec.train.steps = steps ? std::llround(m_length->value()) : 0;
-    if (!steps) spec.train.epochs = m_length->value();
+    if (now.weights != m_filled.weights) {
+        spec.model.arch.clear();
+        spec.model.weights = now.weights.toStdString();
+    }
+    if (now.data != m_filled.data) spec.data.source = now.data.toStdString();
+    if (now.normalize != m_filled.normalize) spec.data.normalize = now.normalize.toStdString();
+    if (now.method != m_filled.method) spec.quantizer.layer.method = now.method.toStdString();
+    if (now.components != m_filled.components) spec.quantizer.layer.components = now.components;
+    if (now.length != m_filled.length || now.unit != m_filled.unit) {
+        spec.train.steps = now.unit == Steps ? std::llround(now.length) : 0;
+        if (now.unit == Epochs) spec.train.epochs = now.length;
+    }
     if (m_recipe->currentIndex() != UnchangedRow) {
         applyRecipe(m_recipe->currentIndex() == PaperRow ? Recipe::Paper : Recipe::ShortRun, spec);
     }
-    draft.out = m_out->text().toStdString();
+    if (!(spec == m_proposal.spec)) draft.file.clear();
+    draft.out = now.out.toStdString();
+    draft.replace = fs::exists(draft.out);  // the note said so
     return draft;
 }
 

@@ -1,5 +1,6 @@
-// The few choices that make a job: weights, images, bits, length, recipe, output file. Everything else keeps
-// what the proposal says; a job file has all of it. GUI thread.
+// The few choices that make a job: weights, images, method, components, length, recipe, output file.
+// Everything else, and what the person leaves alone, keeps what the proposal says; a job file has all of it.
+// GUI thread.
 #pragma once
 
 #include <QDialog>
@@ -21,26 +22,43 @@ class NewJobDialog : public QDialog {
   public:
     explicit NewJobDialog(const JobDraft& proposal, QWidget* parent = nullptr);
 
-    /// What the fields say.
+    /// The proposal with what was changed.
     [[nodiscard]] JobDraft draft() const;
 
   private:
+    /// What the controls say.
+    struct Fields {
+        QString weights;
+        QString data;
+        QString normalize;
+        QString method;
+        int components = 0;
+        double length = 0;
+        int unit = 0;
+        QString out;
+    };
+
     QWidget* makeFileRow(QLineEdit* edit, bool save, const QString& caption, const QString& name);
-    QWidget* makeLengthRow();
+    void addRows();
+    void nameControls();
     void fill(const JobDraft& proposal);
+    [[nodiscard]] Fields fields() const;
     void check();
+    void say(const QString& text, const char* role);
 
     JobDraft m_proposal;
+    Fields m_filled;  ///< as the dialog opened
     QLineEdit* m_weights;
     QComboBox* m_data;
     QComboBox* m_normalize;
-    QSpinBox* m_bits;
-    QLabel* m_components;
+    QComboBox* m_method;
+    QSpinBox* m_components;
+    QLabel* m_bits;
     QDoubleSpinBox* m_length;
     QComboBox* m_unit;
     QComboBox* m_recipe;
     QLineEdit* m_out;
-    QLabel* m_problem;
+    QLabel* m_note;
     QPushButton* m_start;
 };
 

@@ -39,36 +39,28 @@ RunSource::RunSource(std::filesystem::path path, std::unique_ptr<jobs::RunPlayba
 RunSource::~RunSource() = default;
 
 void RunSource::refresh() {
-    m_worker.submit(ContentsLane, [this, reader = m_reader, path = m_path]() -> LatestWorker::Completion {
-        auto contents = [&]() -> Result<RunContents> {
+    m_worker.submit(
+        ContentsLane,
+        [this, reader = m_reader, path = m_path]() -> Result<LatestWorker::Completion> {
             BITLOOM_ASSIGN_OR_RETURN(jobs::RunPlayback * playback, reader->open(path));
-            return readContents(*playback);
-        }();
-        return [this, contents = std::move(contents)] {
-            if (contents) {
-                Q_EMIT contentsRead(*contents);
-            } else {
-                Q_EMIT failed(QString::fromStdString(contents.error().message));
-            }
-        };
-    });
+            BITLOOM_ASSIGN_OR_RETURN(RunContents contents, readContents(*playback));
+            return LatestWorker::Completion(
+                [this, contents = std::move(contents)] { Q_EMIT contentsRead(contents); });
+        },
+        [this](const Error& error) { Q_EMIT refreshFailed(QString::fromStdString(error.message)); });
 }
 
 void RunSource::readStep(std::int64_t step) {
-    m_worker.submit(StepLane, [this, reader = m_reader, path = m_path, step]() -> LatestWorker::Completion {
-        auto layers = [&]() -> Result<std::vector<report::LayerSnapshotPtr>> {
+    m_worker.submit(
+        StepLane,
+        [this, reader = m_reader, path = m_path, step]() -> Result<LatestWorker::Completion> {
             BITLOOM_ASSIGN_OR_RETURN(jobs::RunPlayback * playback, reader->open(path));
             BITLOOM_RETURN_IF_ERROR(playback->refresh());
-            return playback->layers(step);
-        }();
-        return [this, step, layers = std::move(layers)] {
-            if (layers) {
-                Q_EMIT stepRead(step, *layers);
-            } else {
-                Q_EMIT failed(QString::fromStdString(layers.error().message));
-            }
-        };
-    });
+            BITLOOM_ASSIGN_OR_RETURN(std::vector<report::LayerSnapshotPtr> layers, playback->layers(step));
+            return LatestWorker::Completion(
+                [this, step, layers = std::move(layers)] { Q_EMIT stepRead(step, layers); });
+        },
+        [this](const Error& error) { Q_EMIT failed(QString::fromStdString(error.message)); });
 }
 
 }  // namespace bitloom::app

@@ -38,7 +38,7 @@ class RunSource : public QObject {
 
     [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
 
-    /// Reads what the writer added; contentsRead() or failed() follows.
+    /// Reads what the writer added; contentsRead() or refreshFailed() follows.
     void refresh();
     /// Reads every layer at the newest recorded step <= `step`; stepRead() or failed() follows.
     void readStep(std::int64_t step);
@@ -46,13 +46,14 @@ class RunSource : public QObject {
   Q_SIGNALS:
     void contentsRead(const bitloom::app::RunContents& contents);
     void stepRead(qint64 step, const std::vector<bitloom::report::LayerSnapshotPtr>& layers);
+    void refreshFailed(const QString& message);
     void failed(const QString& message);
 
   private:
     struct Reader;
 
     std::filesystem::path m_path;
-    std::shared_ptr<Reader> m_reader;  ///< used on the worker only
+    std::shared_ptr<Reader> m_reader;  ///< what it holds is used on the worker until that has ended
     LatestWorker m_worker;             ///< last member: its thread ends before the reader
 };
 

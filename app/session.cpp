@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <iterator>
 #include <limits>
-#include <optional>
 #include <utility>
 
 namespace bitloom::app {
@@ -51,6 +49,26 @@ double meanBits(const report::NetworkInfo& network) {
     return weights == 0 ? 32 : bits / static_cast<double>(weights);
 }
 
+/// The first quantized layer. Where none is, as in a weight file, the first that a job would quantize: a
+/// convolution, but not the first one.
+QString firstLayer(const report::NetworkInfo& network) {
+    const auto& layers = network.layers;
+    if (layers.empty()) return {};
+    auto chosen = std::ranges::find_if(layers, &report::LayerInfo::quantized);
+    if (chosen == layers.end()) {
+        const auto isConvolution = [](const report::LayerInfo& layer) {
+            return layer.op.starts_with("conv");
+        };
+        chosen = std::ranges::find_if(layers, isConvolution);
+        if (chosen != layers.end()) chosen = std::find_if(chosen + 1, layers.end(), isConvolution);
+    }
+    return QString::fromStdString((chosen == layers.end() ? layers.front() : *chosen).name);
+}
+
+bool same(const report::RunEvent& a, const report::RunEvent& b) {
+    return a.step == b.step && a.kind == b.kind && a.text == b.text;
+}
+
 }  // namespace
 
 struct Session::Opened {
@@ -82,6 +100,45 @@ struct Session::Opened {
     }
 };
 
+void Session::State::add(const Delivery& delivery) {
+    metrics.insert(metrics.end(), delivery.metrics.begin(), delivery.metrics.end());
+    events.insert(events.end(), delivery.events.begin(), delivery.events.end());
+    for (const report::LayerSnapshotPtr& layer : delivery.layers)
+        newest[layer->layer] = layer;
+    addSteps(delivery.recordedSteps);
+    for (const report::MetricSample& row : delivery.metrics) {
+        if (std::isfinite(row.top1Soft)) summary.top1Soft = row.top1Soft;
+        if (std::isfinite(row.top1Hard)) summary.top1Hard = row.top1Hard;
+        if (std::isfinite(row.top5Soft)) summary.top5Soft = row.top5Soft;
+        if (std::isfinite(row.top5Hard)) summary.top5Hard = row.top5Hard;
+    }
+    if (delivery.summary) summary = *delivery.summary;
+}
+
+void Session::State::addSteps(const std::vector<std::int64_t>& more) {
+    if (more.empty()) return;
+    const auto middle = static_cast<std::ptrdiff_t>(steps.size());
+    const bool appended = steps.empty() || steps.back() < more.front();
+    steps.insert(steps.end(), more.begin(), more.end());
+    if (appended) return;
+    std::inplace_merge(steps.begin(), steps.begin() + middle, steps.end());
+    steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+}
+
+void Session::State::addEarlier(const RunContents& recorded) {
+    const std::int64_t firstRow =
+        metrics.empty() ? std::numeric_limits<std::int64_t>::max() : metrics.front().step;
+    const auto row = std::ranges::find_if(recorded.metrics,
+                                          [=](const report::MetricSample& r) { return r.step >= firstRow; });
+    // By step alone, marks at the step where the run was continued would come twice.
+    const auto event = std::ranges::find_if(recorded.events, [&](const report::RunEvent& e) {
+        return events.empty() ? e.step >= firstRow : e.step > events.front().step || same(e, events.front());
+    });
+    metrics.insert(metrics.begin(), recorded.metrics.begin(), row);
+    events.insert(events.begin(), recorded.events.begin(), event);
+    addSteps(recorded.steps);
+}
+
 Session::Session(QObject* parent) : QObject(parent), m_opener(this) {
     m_followTimer.setSingleShot(true);
     m_followTimer.setInterval(kFollowMs);
@@ -91,255 +148,253 @@ Session::Session(QObject* parent) : QObject(parent), m_opener(this) {
 Session::~Session() = default;
 
 void Session::open(const std::filesystem::path& path) {
+    const std::uint64_t id = ++m_openId;
+    if (isLiveRun(path)) {
+        m_opening = false;
+        if (!m_background) return;
+        showLive(*std::exchange(m_background, std::nullopt));
+        // The file has what a continued run recorded before.
+        if (m_source && !m_state.metrics.empty()) m_source->refresh();
+        return;
+    }
     m_opening = true;
     Q_EMIT openingStarted(QString::fromStdString(path.string()));
-    m_opener.submit(0, [this, id = ++m_openId, path]() -> LatestWorker::Completion {
-        auto opened = Opened::read(path);
-        return [this, id, opened = std::move(opened)] {
+    m_opener.submit(
+        0,
+        [this, id, path]() -> Result<LatestWorker::Completion> {
+            BITLOOM_ASSIGN_OR_RETURN(const std::shared_ptr<Opened> file, Opened::read(path));
+            return LatestWorker::Completion([this, id, file] {
+                if (id == m_openId) showOpened(*file);
+            });
+        },
+        [this, id](const Error& error) {
             if (id != m_openId) return;
             m_opening = false;
-            if (opened) {
-                showOpened(**opened);
-            } else {
-                Q_EMIT failed(QString::fromStdString(opened.error().message));
-            }
-        };
-    });
+            Q_EMIT failed(QString::fromStdString(error.message));
+        });
 }
 
 void Session::showOpened(Opened& file) {
+    State next;
+    next.kind = file.weights ? Kind::Weights : Kind::Run;
+    next.path = file.path;
+    replace(std::move(next));
     if (file.weights) {
-        reset(Kind::Weights, file.path);
         showWeights(*file.weights);
         return;
     }
-    reset(Kind::Run, file.path);
     openSource(std::move(file.playback));
     m_following = file.contents.summary.status == report::RunStatus::Running;
-    m_info = file.contents.info;
+    m_state.info = file.contents.info;
     selectFirstLayer();
     Q_EMIT opened();
     Q_EMIT followingChanged(m_following);
     takeContents(file.contents);
-    if (!m_steps.empty() && m_step < 0) moveTo(m_steps.back());
+    if (!m_state.steps.empty() && m_step < 0) moveTo(m_state.steps.back());
 }
 
 void Session::showWeights(jobs::InspectResult& weights) {
-    m_weights = std::move(weights);
-    m_info.network = m_weights.network.layers.empty() ? networkOfTensors(m_weights) : m_weights.network;
-    m_info.network.arch = m_weights.arch;
+    report::NetworkInfo& network = m_state.info.network;
+    network = weights.network.layers.empty() ? networkOfTensors(weights) : weights.network;
+    network.arch = weights.arch;
+    m_state.weights = std::move(weights);
     selectFirstLayer();
     Q_EMIT opened();
-    showLayers(m_weights.snapshots);
+    showLayers(m_state.weights.snapshots);
     Q_EMIT summaryChanged();
 }
 
-void Session::reset(Kind kind, const std::filesystem::path& path) {
+/// A live run that is shown goes on in the background.
+void Session::replace(State next) {
     ++m_openId;
     m_opening = false;
     m_followTimer.stop();
+    m_failedPolls = 0;
     m_source.reset();
-    m_kind = kind;
-    m_path = path;
-    m_live = false;
+    if (m_state.live) m_background = std::move(m_state);
+    m_state = std::move(next);
     m_following = false;
-    m_info = {};
-    m_summary = {};
-    m_weights = {};
-    m_metrics.clear();
-    m_events.clear();
-    m_steps.clear();
     m_step = -1;
     m_shown.clear();
-    m_newest.clear();
 }
 
 void Session::openSource(std::unique_ptr<jobs::RunPlayback> playback) {
-    m_source = std::make_unique<RunSource>(m_path, std::move(playback));
+    m_source = std::make_unique<RunSource>(m_state.path, std::move(playback));
     connect(m_source.get(), &RunSource::contentsRead, this, &Session::takeContents);
+    connect(m_source.get(), &RunSource::refreshFailed, this, &Session::pollFailed);
     connect(m_source.get(), &RunSource::failed, this, &Session::failed);
     connect(m_source.get(), &RunSource::stepRead, this,
             [this](qint64, const std::vector<report::LayerSnapshotPtr>& layers) {
-                if (!(m_live && m_following)) showLayers(layers);
+                if (m_stepFromFile) showLayers(layers);
             });
 }
 
 void Session::takeContents(const RunContents& contents) {
-    if (m_live) {  // the part of a continued run that was recorded before
-        const std::int64_t firstLive =
-            m_metrics.empty() ? std::numeric_limits<std::int64_t>::max() : m_metrics.front().step;
-        const auto isEarlier = [firstLive](const auto& row) { return row.step < firstLive; };
-        std::vector<report::MetricSample> metrics = m_metrics;
-        std::vector<report::RunEvent> events = m_events;
-        m_metrics.clear();
-        m_events.clear();
-        std::ranges::copy_if(contents.metrics, std::back_inserter(m_metrics), isEarlier);
-        std::ranges::copy_if(contents.events, std::back_inserter(m_events), isEarlier);
-        std::ranges::copy(metrics, std::back_inserter(m_metrics));
-        std::ranges::copy(events, std::back_inserter(m_events));
+    m_failedPolls = 0;
+    if (m_state.live) {
+        m_state.addEarlier(contents);
     } else {
-        m_info = contents.info;
-        m_summary = contents.summary;
-        m_metrics = contents.metrics;
-        m_events = contents.events;
-        m_steps.clear();
+        m_state.info = contents.info;
+        m_state.summary = contents.summary;
+        m_state.metrics = contents.metrics;
+        m_state.events = contents.events;
+        m_state.steps = contents.steps;
     }
-    addSteps(contents.steps);
+    const auto& steps = m_state.steps;
+    if (!steps.empty()) Q_EMIT stepsChanged();
     Q_EMIT metricsReplaced();
     Q_EMIT eventsChanged();
     Q_EMIT summaryChanged();
-    if (m_live) return;
-    if (m_summary.status == report::RunStatus::Running) m_followTimer.start();
-    if (m_following && !m_steps.empty() && m_step != m_steps.back()) moveTo(m_steps.back());
+    if (m_state.live) return;
+    if (growing()) m_followTimer.start();
+    if (m_following && !steps.empty() && m_step != steps.back()) moveTo(steps.back());
     if (!growing() && std::exchange(m_following, false)) Q_EMIT followingChanged(false);
+}
+
+/// A run that someone else writes is followed on: the file may be there again a moment later.
+void Session::pollFailed(const QString& message) {
+    const bool polling = !m_state.live && growing();
+    if (!polling || ++m_failedPolls == kFailuresReported) Q_EMIT failed(message);
+    if (polling) m_followTimer.start();
 }
 
 void Session::take(const Delivery& delivery) {
     if (delivery.started) beginLive(*delivery.started);
-    if (!m_live) return;
-    if (!delivery.metrics.empty()) takeMetrics(delivery.metrics);
-    if (!delivery.events.empty()) {
-        m_events.insert(m_events.end(), delivery.events.begin(), delivery.events.end());
-        Q_EMIT eventsChanged();
+    if (m_background) {
+        m_background->add(delivery);
+        return;
     }
+    if (!m_state.live) return;
+    const auto& rows = delivery.metrics;
+    const bool continued = m_state.metrics.empty() && !rows.empty() && rows.front().step > 0;
+    m_state.add(delivery);
+    if (!rows.empty()) Q_EMIT metricsAppended(rows);
+    if (continued && m_source) m_source->refresh();
+    if (!delivery.events.empty()) Q_EMIT eventsChanged();
     if (!delivery.layers.empty()) takeLayers(delivery);
-    if (delivery.summary) {
-        m_summary = *delivery.summary;
-        Q_EMIT summaryChanged();
-    }
+    if (delivery.summary || !rows.empty()) Q_EMIT summaryChanged();
 }
 
 void Session::beginLive(const report::RunInfo& info) {
-    if (m_live) {  // the same run, known better
-        m_info = info;
-        m_summary.top1Fp32 = info.top1Fp32;
-        Q_EMIT summaryChanged();
-        return;
-    }
-    reset(Kind::Run, info.path);
-    m_live = true;
+    m_background.reset();
+    m_state.live = false;  // a job before this one is outdated
+    State live;
+    live.kind = Kind::Run;
+    live.live = true;
+    live.path = info.path;
+    live.info = info;
+    live.summary.top1Fp32 = info.top1Fp32;
+    live.summary.bits = meanBits(info.network);
+    showLive(std::move(live));
+}
+
+void Session::showLive(State live) {
+    replace(std::move(live));
     m_following = true;
-    m_info = info;
-    m_summary.top1Fp32 = info.top1Fp32;
-    m_summary.bits = meanBits(info.network);
-    if (!m_path.empty()) openSource(nullptr);
+    if (!m_state.path.empty()) openSource(nullptr);
     selectFirstLayer();
     Q_EMIT opened();
     Q_EMIT followingChanged(true);
+    Q_EMIT metricsReplaced();
+    Q_EMIT eventsChanged();
     Q_EMIT summaryChanged();
+    Q_EMIT newestChanged();
+    if (!m_state.steps.empty()) moveTo(m_state.steps.back());
 }
 
 void Session::endLive() {
-    if (!std::exchange(m_live, false)) return;
+    m_background.reset();  // from now on its file is all there is to know
+    if (!std::exchange(m_state.live, false)) return;
     if (m_source) m_source->refresh();
     Q_EMIT summaryChanged();
 }
 
-void Session::takeMetrics(const std::vector<report::MetricSample>& rows) {
-    const bool continued = m_metrics.empty() && rows.front().step > 1;
-    m_metrics.insert(m_metrics.end(), rows.begin(), rows.end());
-    Q_EMIT metricsAppended(rows);
-    if (continued && m_source) m_source->refresh();
-    for (const report::MetricSample& row : rows) {
-        if (std::isfinite(row.top1Soft)) m_summary.top1Soft = row.top1Soft;
-        if (std::isfinite(row.top1Hard)) m_summary.top1Hard = row.top1Hard;
-        if (std::isfinite(row.top5Hard)) m_summary.top5Hard = row.top5Hard;
-    }
-    Q_EMIT summaryChanged();
+bool Session::isLiveRun(const std::filesystem::path& path) const {
+    const State* live = m_background ? &*m_background : m_state.live ? &m_state : nullptr;
+    std::error_code ignored;
+    return live && (live->path == path || std::filesystem::equivalent(live->path, path, ignored));
 }
 
 void Session::takeLayers(const Delivery& delivery) {
-    for (const report::LayerSnapshotPtr& layer : delivery.layers)
-        m_newest[layer->layer] = layer;
-    addSteps(delivery.recordedSteps);
-    if (!m_following) return;
-    showLayers(delivery.layers);
-    if (m_step != m_steps.back()) {
-        m_step = m_steps.back();
-        Q_EMIT stepChanged(m_step);
-    }
-}
-
-void Session::addSteps(const std::vector<std::int64_t>& steps) {
-    if (steps.empty()) return;
-    const auto middle = static_cast<std::ptrdiff_t>(m_steps.size());
-    const bool appended = m_steps.empty() || m_steps.back() < steps.front();
-    m_steps.insert(m_steps.end(), steps.begin(), steps.end());
-    if (!appended) {
-        std::inplace_merge(m_steps.begin(), m_steps.begin() + middle, m_steps.end());
-        m_steps.erase(std::unique(m_steps.begin(), m_steps.end()), m_steps.end());
-    }
+    Q_EMIT newestChanged();
     Q_EMIT stepsChanged();
+    if (!m_following) return;
+    m_stepFromFile = false;
+    showLayers(delivery.layers);
+    if (m_step == m_state.steps.back()) return;
+    m_step = m_state.steps.back();
+    Q_EMIT stepChanged(m_step);
 }
 
 void Session::showLayers(const std::vector<report::LayerSnapshotPtr>& layers) {
-    for (const report::LayerSnapshotPtr& layer : layers)
+    bool newer = false;
+    for (const report::LayerSnapshotPtr& layer : layers) {
         m_shown[layer->layer] = layer;
+        report::LayerSnapshotPtr& newest = m_state.newest[layer->layer];
+        if (newest && newest->step >= layer->step) continue;
+        newest = layer;
+        newer = true;
+    }
+    if (newer) Q_EMIT newestChanged();
     Q_EMIT layersShown(layers);
 }
 
 void Session::selectLayer(const QString& name) {
     if (name == m_layer || !layerInfo(name)) return;
+    m_layerChosen = true;
     m_layer = name;
     Q_EMIT layerChanged(name);
 }
 
 void Session::selectFirstLayer() {
-    if (layerInfo(m_layer)) return;
-    const auto& layers = m_info.network.layers;
-    const auto quantized =
-        std::find_if(layers.begin(), layers.end(), [](const report::LayerInfo& l) { return l.quantized; });
-    if (quantized != layers.end()) {
-        m_layer = QString::fromStdString(quantized->name);
-    } else {
-        m_layer = layers.empty() ? QString() : QString::fromStdString(layers.front().name);
-    }
+    if (m_layerChosen && layerInfo(m_layer)) return;
+    m_layerChosen = false;
+    m_layer = firstLayer(m_state.info.network);
 }
 
 void Session::showStep(std::int64_t step) {
-    if (m_kind != Kind::Run || !m_source) return;
+    if (!m_source || m_state.steps.empty()) return;
+    if (m_following && step == m_step && step == m_state.steps.back()) return;
     if (std::exchange(m_following, false)) Q_EMIT followingChanged(false);
     if (step != m_step) moveTo(step);
 }
 
+/// There are steps. The file of a live run lags behind, so its newest step is shown as it came.
 void Session::moveTo(std::int64_t step) {
     m_step = step;
     Q_EMIT stepChanged(step);
-    m_source->readStep(step);
+    m_stepFromFile = m_source && (!m_state.live || step < m_state.steps.back());
+    if (m_stepFromFile) {
+        m_source->readStep(step);
+        return;
+    }
+    std::vector<report::LayerSnapshotPtr> newest;
+    for (const auto& [name, layer] : m_state.newest)
+        newest.push_back(layer);
+    showLayers(newest);
 }
 
 void Session::setFollowing(bool following) {
-    if (m_kind != Kind::Run) return;
+    if (m_state.kind != Kind::Run) return;
+    const auto& steps = m_state.steps;
     if (following && !growing()) {  // nothing to follow: the last step is the newest there will be
-        if (!m_steps.empty() && m_step != m_steps.back()) moveTo(m_steps.back());
+        if (!steps.empty() && m_step != steps.back()) moveTo(steps.back());
         Q_EMIT followingChanged(false);
         return;
     }
     if (following == std::exchange(m_following, following)) return;
     Q_EMIT followingChanged(following);
-    if (following && !m_steps.empty()) showNewest();
-}
-
-void Session::showNewest() {
-    if (!m_live) {
-        moveTo(m_steps.back());
-        return;
-    }
-    std::vector<report::LayerSnapshotPtr> newest;
-    for (const auto& [name, layer] : m_newest)
-        newest.push_back(layer);
-    showLayers(newest);
-    m_step = m_steps.back();
-    Q_EMIT stepChanged(m_step);
+    if (following && !steps.empty()) moveTo(steps.back());
 }
 
 bool Session::growing() const {
-    return m_kind == Kind::Run && (m_live || m_summary.status == report::RunStatus::Running);
+    return m_state.kind == Kind::Run &&
+           (m_state.live || m_state.summary.status == report::RunStatus::Running);
 }
 
 bool Session::resumable() const {
-    if (m_kind != Kind::Run || m_live || m_path.empty()) return false;
-    switch (m_summary.status) {
+    if (m_state.kind != Kind::Run || m_state.live || m_state.path.empty()) return false;
+    switch (m_state.summary.status) {
         case report::RunStatus::Stopped:
         case report::RunStatus::Failed:
             return true;
@@ -348,13 +403,13 @@ bool Session::resumable() const {
         case report::RunStatus::Running:
             break;
     }
-    const QDateTime changed = QFileInfo(QString::fromStdString(m_path.string())).lastModified();
+    const QDateTime changed = QFileInfo(QString::fromStdString(m_state.path.string())).lastModified();
     return changed.secsTo(QDateTime::currentDateTime()) > kAbandonedSeconds;
 }
 
 const report::LayerInfo* Session::layerInfo(const QString& name) const {
     const std::string wanted = name.toStdString();
-    for (const report::LayerInfo& layer : m_info.network.layers) {
+    for (const report::LayerInfo& layer : m_state.info.network.layers) {
         if (layer.name == wanted) return &layer;
     }
     return nullptr;

@@ -27,21 +27,25 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
     openJob = add(
         {"openJob", tr("Open &job..."), "Ctrl+J", tr("Open a job file (TOML), to be started with Start")});
     clearRecent = add(
-        {"clearRecent", tr("&Forget recent files"), "Ctrl+Alt+Del", tr("Empty this list; the files stay")});
+        {"clearRecent", tr("&Forget recent files"), "Ctrl+Shift+Del", tr("Empty this list; the files stay")});
     exportRun = add({"exportRun", tr("&Export..."), "Ctrl+E",
                      tr("Write the quantized network of this run, read it back and compare"), "export"});
+    cancelExport = add({"cancelExport", tr("Cancel e&xport"), "Ctrl+Shift+E",
+                        tr("Give up checking the file that is being exported")});
     saveView = add({"saveView", tr("&Save view as..."), "Ctrl+S",
                     tr("Save the current view as SVG, PDF, PNG or CSV"), "save"});
     quit = add({"quit", tr("&Quit"), "Ctrl+Q", tr("Close Bitloom; a running job is asked about first")});
 
-    newJob = add({"newJob", tr("&New DGMS job..."), "Ctrl+N",
-                  tr("Choose images, bits, length and recipe of a job for these weights")});
+    newJob = add({"newJob", tr("&New job..."), "Ctrl+N",
+                  tr("Choose weights, images, components, length and rates of a job")});
     start = add({"start", tr("&Start"), "Ctrl+R", tr("Start the job"), "play"});
     pause = add({"pause", tr("&Pause"), "Ctrl+P", tr("Pause the job after this step"), "pause"});
     stop = add({"stop", tr("S&top"), "Ctrl+.",
                 tr("Stop the job after this step; it is saved and can be continued"), "stop"});
     continueRun = add({"continueRun", tr("&Continue run"), "Ctrl+Shift+R",
                        tr("Go on with this stopped run from its last checkpoint")});
+    showRunning = add({"showRunning", tr("Show running &job"), "Ctrl+Shift+J",
+                       tr("Show the run of the job that this window started last")});
 
     showMixture = add({"showMixture", tr("&Mixture"), "Ctrl+1",
                        tr("Show weights and mixture of the selected layer"), "mixture"});
@@ -59,7 +63,7 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
     for (QAction* theme : {themeLight, themeDark, themeSystem})
         themes->addAction(theme);
     resetLayout = add({"resetLayout", tr("&Reset layout"), "Ctrl+0",
-                       tr("Put docks, views and columns back where they were at first")});
+                       tr("Put docks and views back where they were at first")});
 
     play = add({"play", tr("&Play"), "Ctrl+Space", tr("Play the run from here, or pause playing")});
     firstStep =
@@ -80,12 +84,22 @@ QAction* WindowActions::add(const Face& face) {
     auto* action = new QAction(face.text, &m_window);
     action->setObjectName(QLatin1String(face.name));
     action->setShortcut(QKeySequence(QLatin1String(face.shortcut)));
-    action->setToolTip(tr("%1 (%2)").arg(face.tip, action->shortcut().toString(QKeySequence::NativeText)));
-    action->setStatusTip(face.tip);
+    explain(action, face.tip);
     if (face.icon) action->setIcon(widgets::icon(QLatin1String(face.icon)));
     m_window.addAction(action);
     m_all.push_back(action);
     return action;
+}
+
+void WindowActions::explain(QAction* action, const QString& tip) {
+    action->setToolTip(tr("%1 (%2)").arg(tip, action->shortcut().toString(QKeySequence::NativeText)));
+    action->setStatusTip(tip);
+}
+
+void WindowActions::showPaused(bool paused) {
+    pause->setText(paused ? tr("&Resume") : tr("&Pause"));
+    pause->setIcon(widgets::icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
+    explain(pause, paused ? tr("Go on with the paused job") : tr("Pause the job after this step"));
 }
 
 QAction* WindowActions::addToggle(const Face& face) {
@@ -110,9 +124,9 @@ void WindowActions::makeMenus(const std::vector<QAction*>& docks) {
     fill(file, {openWeights, openRun, openJob});
     recentMenu = file->addMenu(tr("Recent &files"));
     recentMenu->setToolTipsVisible(true);
-    fill(file, {nullptr, exportRun, saveView, nullptr, quit});
+    fill(file, {nullptr, exportRun, cancelExport, saveView, nullptr, quit});
 
-    fill(bar->addMenu(tr("&Job")), {newJob, nullptr, start, pause, stop, nullptr, continueRun});
+    fill(bar->addMenu(tr("&Job")), {newJob, nullptr, start, pause, stop, nullptr, continueRun, showRunning});
 
     QMenu* view = bar->addMenu(tr("&View"));
     fill(view, {showMixture, showCurves, sideBySide, nullptr, logCounts, nullptr});

@@ -22,6 +22,9 @@ class WindowActions {
 
     [[nodiscard]] const std::vector<QAction*>& all() const { return m_all; }
 
+    /// Whether `pause` says "Pause" or "Resume".
+    void showPaused(bool paused);
+
     /// Action, shortcut and purpose as an HTML table.
     [[nodiscard]] QString shortcutTable() const;
 
@@ -30,6 +33,7 @@ class WindowActions {
     QAction* openJob;
     QAction* clearRecent;
     QAction* exportRun;
+    QAction* cancelExport;
     QAction* saveView;
     QAction* quit;
 
@@ -38,6 +42,7 @@ class WindowActions {
     QAction* pause;  ///< pauses and resumes
     QAction* stop;
     QAction* continueRun;
+    QAction* showRunning;
 
     QAction* showMixture;
     QAction* showCurves;
@@ -69,6 +74,7 @@ class WindowActions {
     };
     QAction* add(const Face& face);
     QAction* addToggle(const Face& face);
+    static void explain(QAction* action, const QString& tip);
 
     QMainWindow& m_window;
     std::vector<QAction*> m_all;

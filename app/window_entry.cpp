@@ -5,6 +5,7 @@
 #include <QFileInfo>
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <QMetaObject>
 #include <QTemporaryDir>
 #include <QTimer>
 #include <algorithm>
@@ -19,6 +20,7 @@
 
 #include "app/capture.h"
 #include "app/main_window.h"
+#include "app/stop_signals.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
 #include "engine/jobs/run_playback.h"
@@ -34,10 +36,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kNoDisplay =
-    "bitloom: cannot open a window: no display can be reached. Set DISPLAY or WAYLAND_DISPLAY (ssh: -X), run "
-    "the job "
-    "without a window with 'bitloom train', or save pictures of every view with 'bitloom window ... "
-    "--capture FOLDER'.\n";
+    "bitloom: cannot open a window: no display can be reached. Set DISPLAY or WAYLAND_DISPLAY (ssh: -X), "
+    "run the job without a window with 'bitloom train', or save pictures of every view with "
+    "'bitloom window ... --capture FOLDER'.\n";
 
 void drawOffscreen() {
     if (!qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
@@ -48,10 +49,14 @@ bool hasDisplay() {
            !qEnvironmentVariableIsEmpty("WAYLAND_DISPLAY");
 }
 
-/// Qt aborts when it cannot reach the display; a person gets a sentence and an exit code instead. What the
-/// offscreen platform says of its own limits is no news to somebody who asked for pictures.
+/// Qt aborts when it cannot reach the display; a person gets a sentence and an exit code instead. What Qt
+/// says of its own limits is no news: those of the offscreen platform, and where it puts sockets outside of a
+/// login.
 void explainMessage(QtMsgType type, const QMessageLogContext&, const QString& message) {
-    if (message.startsWith(QLatin1String("This plugin does not support"))) return;
+    if (message.startsWith(QLatin1String("This plugin does not support")) ||
+        message.startsWith(QLatin1String("QStandardPaths: XDG_RUNTIME_DIR not set"))) {
+        return;
+    }
     std::fprintf(stderr, "bitloom: %s\n", qPrintable(message));
     if (type != QtFatalMsg) return;
     std::fputs(kNoDisplay, stderr);
@@ -153,6 +158,8 @@ int runWindow(const WindowOptions& options) {
     if (capture) settings.set(settings::kTheme, QStringLiteral("light"));
 
     MainWindow window(settings, standardDialogs());
+    const StopOnSignal signal(
+        [&window] { QMetaObject::invokeMethod(&window, &MainWindow::stopAndClose, Qt::QueuedConnection); });
     if (!options.theme.empty()) window.setTheme(QString::fromStdString(options.theme));
     std::optional<Capture> shooting;
     if (capture) {
@@ -174,10 +181,12 @@ int runWindow(const WindowOptions& options) {
         window.open(options.open);
     if (options.start && window.jobs().draft()) window.start();
     if (options.printGeometry) QTimer::singleShot(0, &window, [&window] { printGeometry(window); });
-    return QApplication::exec();
+    const int code = QApplication::exec();
+    // The window that closes also ends the event loop, with 0.
+    return shooting && shooting->exitCode() != 0 ? shooting->exitCode() : code;
 }
 
-Status plotRun(const PlotOptions& options) {
+Result<PlotResult> plotRun(const PlotOptions& options) {
     BITLOOM_ASSIGN_OR_RETURN(const std::int64_t step, stepFromText(options.step));
     const bool mixture = options.view == "mixture";
     if (!mixture && options.view != "curves") {
@@ -190,9 +199,11 @@ Status plotRun(const PlotOptions& options) {
     widgets::applyTheme(*qApp, options.theme == "dark" ? widgets::Theme::Dark : widgets::Theme::Light);
     if (mixture) {
         BITLOOM_ASSIGN_OR_RETURN(report::LayerSnapshotPtr layer, layerToPlot(*run, options, step));
+        const PlotResult drawn{layer->layer, layer->step};
         widgets::MixturePlot view;
         view.setSnapshot(std::move(layer));
-        return save(view, view.csv(), options);
+        BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
+        return drawn;
     }
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::MetricSample> metrics, run->metrics());
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::RunEvent> events, run->events());
@@ -201,7 +212,8 @@ Status plotRun(const PlotOptions& options) {
     view.setEvents(events);
     view.setFp32Accuracy(run->info().top1Fp32);
     if (options.step != "last") view.setCurrentStep(step);
-    return save(view, view.csv(), options);
+    BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
+    return PlotResult{{}, options.step == "last" ? -1 : step};
 }
 
 }  // namespace bitloom::app

@@ -14,7 +14,7 @@ struct WindowOptions {
     std::string job;              ///< job file to load; empty: none
     bool start = false;           ///< start the job at once
     std::string captureFolder;    ///< save every view as a picture here, then exit; empty: stay open
-    std::int64_t untilStep = -1;  ///< capture once this step is shown; -1: when the job ends
+    std::int64_t untilStep = -1;  ///< capture once this step of the started job is shown; -1: when it ends
     std::string theme;            ///< "light", "dark"; empty: as last time
     std::string out;              ///< run file of the job; empty: a new one in ./runs
     bool printGeometry = false;   ///< print where each named control is, one line of JSON each, for programs
@@ -24,18 +24,25 @@ struct WindowOptions {
 struct PlotOptions {
     std::string run;            ///< run file
     std::string view;           ///< "mixture", "curves"
-    std::string layer;          ///< node name; empty: the first recorded layer
+    std::string layer;          ///< node name; empty: the first quantized layer
     std::string step = "last";  ///< "last" or a step number
-    std::string out;            ///< .svg, .pdf or .png
+    std::string out;            ///< .svg, .pdf, .png, or .csv for the values
     std::string theme;          ///< "light" (also when empty) or "dark"
     int width = 1200;           ///< pixels
     int height = 800;           ///< pixels
 };
 
-/// Opens the window and returns the process's exit code when it closes.
+/// What was drawn.
+struct PlotResult {
+    std::string layer;       ///< empty for curves
+    std::int64_t step = -1;  ///< of the layer, or where the cursor of the curves stands; -1: nowhere
+};
+
+/// Opens the window and returns the process's exit code when it closes. SIGINT and SIGTERM save and close it.
+/// A capture needs a file to open or a job to start.
 [[nodiscard]] int runWindow(const WindowOptions& options);
 
 /// Draws one view of a run into a file, without a display. Errors name the run, the layer or the view.
-[[nodiscard]] Status plotRun(const PlotOptions& options);
+[[nodiscard]] Result<PlotResult> plotRun(const PlotOptions& options);
 
 }  // namespace bitloom::app

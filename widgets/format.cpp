@@ -109,6 +109,13 @@ QString formatDuration(double seconds) {
     return QStringLiteral("%1 h %2 min").arg(formatCount(whole / 3600), two(whole / 60 % 60));
 }
 
+QString formatShape(const std::vector<std::int64_t>& shape) {
+    QStringList parts;
+    for (const std::int64_t extent : shape)
+        parts += QString::number(extent);
+    return parts.isEmpty() ? noValueText() : parts.join(QChar(0x00D7));
+}
+
 QByteArray csvNumber(double value) {
     return std::isfinite(value) ? QByteArray::number(value, 'g', QLocale::FloatingPointShortest)
                                 : QByteArray();

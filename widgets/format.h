@@ -5,6 +5,7 @@
 #include <QByteArray>
 #include <QString>
 #include <cstdint>
+#include <vector>
 
 namespace bitloom::widgets {
 
@@ -24,7 +25,7 @@ namespace bitloom::widgets {
 /// Always a power of ten, so that a column of errors can be compared at a glance: "1.23×10⁻⁵".
 [[nodiscard]] QString formatScientific(double value, int digits = 3);
 
-/// Bits a weight: "4", "2.67".
+/// Bits per weight: "4", "2.67".
 [[nodiscard]] QString formatBits(double bits);
 
 /// SI units with three digits: "812 B", "1.08 MB".
@@ -32,6 +33,9 @@ namespace bitloom::widgets {
 
 /// "42 s", "3 min 05 s", "2 h 07 min"; a dash for NaN and negative values.
 [[nodiscard]] QString formatDuration(double seconds);
+
+/// "16×3×3×3"; a dash without extents.
+[[nodiscard]] QString formatShape(const std::vector<std::int64_t>& shape);
 
 /// What stands where there is no value.
 [[nodiscard]] QString noValueText();

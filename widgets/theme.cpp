@@ -12,7 +12,7 @@
 #include <QSvgRenderer>
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <span>
 
 // A static library's resources are dropped by the linker unless asked for; the macro wants the global
 // namespace.
@@ -23,9 +23,9 @@ static void loadResources() {
 namespace bitloom::widgets {
 namespace {
 
-// Okabe and Ito's palette without black (jfly.uni-koeln.de/color). Yellow is darkened on white and blue
-// lightened on dark, where the originals fall below a contrast of 2:1. Blue and vermilion come last: they
-// also mean soft and hard.
+// Okabe and Ito's palette (jfly.uni-koeln.de/color). Yellow is darkened on white, where the original falls
+// below a contrast of 2:1. Blue and vermilion mean soft and hard and are no categories; sky blue is too near
+// the soft of the dark theme.
 ThemeColors lightColors() {
     ThemeColors c;
     c.window = 0xF2F3F5;
@@ -47,7 +47,7 @@ ThemeColors lightColors() {
     c.error = 0xB3261E;
     c.warningPanel = 0xFFF3D9;
     c.errorPanel = 0xFDE8E6;
-    c.categories = {0x009E73, 0xE69F00, 0xCC79A7, 0x56B4E9, 0xBBA800, 0x0072B2, 0xD55E00};
+    c.categories = {0x009E73, 0xE69F00, 0xCC79A7, 0xBBA800};
     return c;
 }
 
@@ -72,7 +72,7 @@ ThemeColors darkColors() {
     c.error = 0xFF7A70;
     c.warningPanel = 0x3A2F17;
     c.errorPanel = 0x3F2022;
-    c.categories = {0x14B88A, 0xF0AC1E, 0xDB8CB8, 0x63C0F5, 0xE9DE4A, 0x4593D6, 0xF0813A};
+    c.categories = {0x14B88A, 0xF0AC1E, 0xDB8CB8, 0xE9DE4A};
     c.dark = true;
     return c;
 }
@@ -142,6 +142,17 @@ QString styleSheetOf(const ThemeColors& c) {
         sheet.replace(QLatin1String(token) + QLatin1Char(';'), color.name() + QLatin1Char(';'));
     }
     return sheet;
+}
+
+/// Linear between equally spaced points; `fraction` in [0, 1].
+QColor interpolated(std::span<const QRgb> points, double fraction) {
+    const double position = fraction * static_cast<double>(points.size() - 1);
+    const auto low = std::min(static_cast<std::size_t>(position), points.size() - 2);
+    const double part = position - static_cast<double>(low);
+    const auto mix = [part](int a, int b) { return static_cast<int>(std::lround(a + part * (b - a))); };
+    const QRgb a = points[low];
+    const QRgb b = points[low + 1];
+    return {mix(qRed(a), qRed(b)), mix(qGreen(a), qGreen(b)), mix(qBlue(a), qBlue(b))};
 }
 
 /// Draws one SVG in the colours of whatever theme is current when it is painted.
@@ -228,13 +239,18 @@ QColor magnitudeColor(double fraction) {
     static constexpr std::array<QRgb, 9> kPoints = {0xFF00224E, 0xFF123570, 0xFF3B496C,
                                                     0xFF575D6D, 0xFF707173, 0xFF8A8678,
                                                     0xFFA59C74, 0xFFC3B369, 0xFFFEE838};
-    const double position = std::clamp(fraction, 0.0, 1.0) * (kPoints.size() - 1);
-    const auto low = std::min(static_cast<std::size_t>(position), kPoints.size() - 2);
-    const double part = position - static_cast<double>(low);
-    const auto mix = [part](int a, int b) { return static_cast<int>(std::lround(a + part * (b - a))); };
-    const QRgb a = kPoints[low];
-    const QRgb b = kPoints[low + 1];
-    return {mix(qRed(a), qRed(b)), mix(qGreen(a), qGreen(b)), mix(qBlue(a), qBlue(b))};
+    return interpolated(kPoints, std::clamp(fraction, 0.0, 1.0));
+}
+
+QColor sequentialColor(double fraction) {
+    // Ten equally spaced points of viridis (Smith and van der Walt, 2015).
+    static constexpr std::array<QRgb, 10> kPoints = {0xFF440154, 0xFF482878, 0xFF3E4A89, 0xFF31688E,
+                                                     0xFF26828E, 0xFF1F9E89, 0xFF35B779, 0xFF6DCD59,
+                                                     0xFFB4DE2C, 0xFFFDE725};
+    // What lies beyond falls below a contrast of 2:1, yellow on white and violet on dark.
+    const double low = colors().dark ? 0.28 : 0;
+    const double high = colors().dark ? 1 : 0.75;
+    return interpolated(kPoints, low + std::clamp(fraction, 0.0, 1.0) * (high - low));
 }
 
 QColor faded(QColor color, double opacity) {

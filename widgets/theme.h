@@ -35,7 +35,7 @@ struct ThemeColors {
     QColor error;
     QColor warningPanel;               ///< background of a warning banner
     QColor errorPanel;                 ///< background of the error bar
-    std::array<QColor, 7> categories;  ///< Okabe-Ito without black and white, tuned for the background
+    std::array<QColor, 4> categories;  ///< Okabe-Ito less black, white and what looks like soft or hard
     bool dark = false;
 
     /// Colour of category `index`; wraps round.
@@ -47,8 +47,8 @@ struct ThemeColors {
 /// Colours of the current theme; light until applyTheme is called.
 [[nodiscard]] const ThemeColors& colors();
 
-/// Makes `theme` current: palette, style and style sheet of `application`. `System` follows the palette that
-/// the desktop gave before the first call.
+/// Makes `theme` current: palette, style and style sheet of `application`. `System` is light or dark as the
+/// desktop was before the first call; with a palette set, Qt 6.4 does not tell of later changes.
 void applyTheme(QApplication& application, Theme theme);
 
 /// "light", "dark", "system"; anything else reads as System.
@@ -57,6 +57,10 @@ void applyTheme(QApplication& application, Theme theme);
 
 /// Colour of `fraction` in [0, 1] (clamped; NaN gives an invalid colour) on the cividis map, for magnitudes.
 [[nodiscard]] QColor magnitudeColor(double fraction);
+
+/// Colour of `fraction` in [0, 1] (clamped) on the part of the viridis map that stands out from the panel,
+/// for lines and marks in an order.
+[[nodiscard]] QColor sequentialColor(double fraction);
 
 /// `color` with another opacity in [0, 1].
 [[nodiscard]] QColor faded(QColor color, double opacity);

@@ -1,5 +1,6 @@
-// Counter-based random numbers: the same key gives the same stream on every machine, thread count and
-// library, which std::distributions do not promise. SplitMix64 (Steele, Lea, Flood 2014).
+// Counter-based random numbers: the same key gives the same stream on every machine and thread count, which
+// std::distributions do not promise. SplitMix64 (Steele, Lea, Flood 2014). normal() alone takes log and cos
+// from the C library, whose versions may differ in the last bit.
 #pragma once
 
 #include <cmath>

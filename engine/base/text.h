@@ -11,7 +11,7 @@ namespace bitloom {
 /// candidates.
 [[nodiscard]] std::string nearestName(std::string_view word, std::span<const std::string> candidates);
 
-/// "1,2,3" for messages; at most `limit` names, then "and N more".
+/// "conv1, bn1, fc" for messages; at most `limit` names, then "and N more".
 [[nodiscard]] std::string joinNames(std::span<const std::string> names, std::size_t limit = 8);
 
 }  // namespace bitloom

@@ -31,4 +31,8 @@ struct Checkpoint {
 [[nodiscard]] Status writeSafetensors(const std::filesystem::path& path, const graph::StateDict& tensors,
                                       const std::map<std::string, std::string>& metadata = {});
 
+/// Bytes of the file that writeSafetensors would write.
+[[nodiscard]] Result<std::int64_t> safetensorsBytes(const graph::StateDict& tensors,
+                                                    const std::map<std::string, std::string>& metadata = {});
+
 }  // namespace bitloom::checkpoint

@@ -3,6 +3,7 @@
 // HDF5's own error printing is silenced on this thread while reading; its deepest message goes into ours.
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <map>
 #include <string>
 #include <utility>
@@ -55,9 +56,13 @@ class SilencedErrors {
 /// The description at the bottom of HDF5's error stack, where the cause is.
 std::string hdf5Reason() {
     std::string reason = "no reason given";
-    const auto keepFirst = [](unsigned position, const H5E_error2_t* error, void* data) -> herr_t {
-        if (position == 0 && error->desc) *static_cast<std::string*>(data) = error->desc;
-        return 0;
+    const auto keepFirst = [](unsigned position, const H5E_error2_t* error, void* data) noexcept -> herr_t {
+        try {
+            if (position == 0 && error->desc) *static_cast<std::string*>(data) = error->desc;
+            return 0;
+        } catch (...) {
+            return -1;  // no exception may cross HDF5
+        }
     };
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keepFirst, &reason);
     return reason;
@@ -125,13 +130,12 @@ std::string attributeText(hid_t attribute, hid_t type) {
 
 /// Scalar number and fixed-length text attributes of the root group. Text of variable length is passed over:
 /// it lies in the file's global heap, and HDF5 1.10 loops for ever over a damaged one.
-herr_t readAttribute(hid_t location, const char* name, const H5A_info_t*, void* data) {
-    auto& metadata = *static_cast<std::map<std::string, std::string>*>(data);
+void readAttribute(hid_t location, const char* name, std::map<std::string, std::string>& metadata) {
     const Handle attribute(H5Aopen(location, name, H5P_DEFAULT), H5Aclose);
     const Handle space(H5Aget_space(attribute.get()), H5Sclose);
     const Handle type(H5Aget_type(attribute.get()), H5Tclose);
-    if (!attribute.valid() || !type.valid() || H5Sget_simple_extent_npoints(space.get()) != 1) return 0;
-    if (H5Aget_storage_size(attribute.get()) > kMaxAttribute || !isUtf8(name)) return 0;
+    if (!attribute.valid() || !type.valid() || H5Sget_simple_extent_npoints(space.get()) != 1) return;
+    if (H5Aget_storage_size(attribute.get()) > kMaxAttribute || !isUtf8(name)) return;
     std::int64_t integer = 0;
     double real = 0;
     switch (H5Tget_class(type.get())) {
@@ -150,7 +154,29 @@ herr_t readAttribute(hid_t location, const char* name, const H5A_info_t*, void* 
         default:
             break;
     }
-    return 0;
+}
+
+struct Metadata {
+    std::map<std::string, std::string> values;
+    std::exception_ptr thrown;
+};
+
+Result<std::map<std::string, std::string>> readMetadata(hid_t file) {
+    const auto visit = [](hid_t location, const char* name, const H5A_info_t*,
+                          void* data) noexcept -> herr_t {
+        auto& metadata = *static_cast<Metadata*>(data);
+        try {
+            readAttribute(location, name, metadata.values);
+            return 0;
+        } catch (...) {
+            metadata.thrown = std::current_exception();  // no exception may cross HDF5
+            return -1;
+        }
+    };
+    Metadata metadata;
+    H5Aiterate2(file, H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, &metadata);
+    if (metadata.thrown) std::rethrow_exception(metadata.thrown);
+    return std::move(metadata.values);
 }
 
 /// Reads one dataset after another; the first error ends the walk and is kept.
@@ -164,6 +190,7 @@ class DatasetReader {
             return info->type == H5O_TYPE_DATASET ? static_cast<DatasetReader*>(self)->visit(name) : 0;
         };
         if (H5Ovisit2(m_file, H5_INDEX_NAME, H5_ITER_INC, visit, this, H5O_INFO_BASIC) < 0) {
+            if (m_thrown) std::rethrow_exception(m_thrown);
             if (!m_status) return m_status.error();
             return fail("its groups cannot be walked: {}: {}", hdf5Reason(), kCopyAgain);
         }
@@ -175,10 +202,11 @@ class DatasetReader {
     herr_t visit(const char* name) noexcept {
         try {
             m_status = readDataset(name);
-        } catch (const std::exception& problem) {
-            m_status = fail("dataset {}: {}", name, problem.what());
+            return m_status ? 0 : -1;
+        } catch (...) {
+            m_thrown = std::current_exception();
+            return -1;
         }
-        return m_status ? 0 : -1;
     }
 
     Status readDataset(const std::string& name) {
@@ -189,7 +217,7 @@ class DatasetReader {
         const bool boolean = isBoolean(type.get());
         if (typeClass != H5T_FLOAT && typeClass != H5T_INTEGER && !boolean)
             return {};  // text, compounds: no weights
-        BITLOOM_RETURN_IF_ERROR(checkStorage(dataset.get(), name));
+        BITLOOM_RETURN_IF_ERROR(checkStorage(dataset.get(), H5Tget_size(type.get()), name));
 
         const MemoryType memory = boolean                  ? MemoryType{DType::Bool, H5Tcopy(type.get())}
                                   : typeClass == H5T_FLOAT ? floatType(type.get())
@@ -225,15 +253,26 @@ class DatasetReader {
         return {};
     }
 
-    static Status checkStorage(hid_t dataset, const std::string& name) {
+    /// HDF5 takes memory for a whole chunk to read any part of it.
+    Status checkStorage(hid_t dataset, std::size_t elementSize, const std::string& name) {
         const Handle plist(H5Dget_create_plist(dataset), H5Pclose);
-        if (H5Pget_layout(plist.get()) == H5D_VIRTUAL || H5Pget_external_count(plist.get()) > 0) {
+        const H5D_layout_t layout = H5Pget_layout(plist.get());
+        if (layout == H5D_VIRTUAL || H5Pget_external_count(plist.get()) > 0) {
             return fail(
                 "dataset {} keeps its data in another file, which is not read; copy it into this file "
                 "(h5repack does)",
                 name);
         }
-        return {};
+        if (layout != H5D_CHUNKED) return {};
+        std::array<hsize_t, H5S_MAX_RANK> sizes = {};
+        const int rank = H5Pget_chunk(plist.get(), H5S_MAX_RANK, sizes.data());
+        if (rank < 0) return unreadable(name);
+        std::uint64_t bytes = elementSize;
+        for (int i = 0; i < rank; ++i) {
+            if (__builtin_mul_overflow(bytes, sizes[static_cast<std::size_t>(i)], &bytes))
+                return unreadable(name);
+        }
+        return m_budget.charge(bytes, fmt::format("a chunk of dataset {}", name));
     }
 
     Status keep(const std::string& name, Tensor tensor) {
@@ -254,17 +293,23 @@ class DatasetReader {
     MemoryBudget& m_budget;
     graph::StateDict m_tensors;
     Status m_status;
+    std::exception_ptr m_thrown;
 };
 
 }  // namespace
 
 Result<Checkpoint> readHdf5(const InputFile& file) {
     const SilencedErrors silenced;
-    const Handle handle(H5Fopen(file.path().c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+    H5PLset_loading_state(0);  // a file must not choose code that is loaded to decode it
+    // HDF5's locks fail on read-only and network file systems, and a reader needs none. The properties live on
+    // because closing them would clear the reason of a failure.
+    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+    H5Pset_file_locking(access.get(), false, true);
+    const Handle handle(H5Fopen(file.path().c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
     if (!handle.valid()) return fail("HDF5 cannot open it: {}: {}", hdf5Reason(), kCopyAgain);
     MemoryBudget budget(file.size());
     Checkpoint checkpoint{Format::Hdf5, {}, {}};
-    H5Aiterate2(handle.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, readAttribute, &checkpoint.metadata);
+    BITLOOM_ASSIGN_OR_RETURN(checkpoint.metadata, readMetadata(handle.get()));
     BITLOOM_ASSIGN_OR_RETURN(checkpoint.tensors, DatasetReader(handle.get(), budget).run());
     return checkpoint;
 }

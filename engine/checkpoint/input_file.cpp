@@ -1,12 +1,14 @@
 #include "engine/checkpoint/input_file.h"
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "engine/base/system_error.h"
 
 namespace bitloom::checkpoint {
 
@@ -17,12 +19,12 @@ Result<InputFile> InputFile::open(const std::filesystem::path& path) {
         const int code = errno;
         const char* remedy =
             code == ENOENT ? "check the path" : "check the permissions of the file and its folders";
-        return fail("cannot open it: {}; {}", std::strerror(code), remedy);
+        return fail("cannot open it: {}; {}", std::generic_category().message(code), remedy);
     }
     struct stat status = {};
     InputFile file(path, descriptor, 0);
     if (::fstat(descriptor, &status) != 0)
-        return fail("cannot examine it: {}; check the disk", std::strerror(errno));
+        return fail("cannot examine it: {}; check the disk", describeSystemError(errno));
     if (S_ISDIR(status.st_mode)) return fail("this is a folder; name a weight file inside it");
     if (!S_ISREG(status.st_mode)) return fail("this is not a regular file; copy its content to one");
     file.m_size = static_cast<std::uint64_t>(status.st_size);
@@ -46,7 +48,7 @@ Status InputFile::read(std::uint64_t offset, std::span<std::byte> bytes) const {
         const ssize_t count = ::pread(m_descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0)
-            return fail("cannot read at byte {}: {}; check the disk", offset, std::strerror(errno));
+            return fail("cannot read at byte {}: {}; check the disk", offset, describeSystemError(errno));
         if (count == 0) return fail("ends at byte {} where more was expected: {}", offset, kCopyAgain);
         bytes = bytes.subspan(static_cast<std::size_t>(count));
         offset += static_cast<std::uint64_t>(count);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/base/text.h"
+#include "engine/checkpoint/utf8.h"
 #include "engine/graph/zoo/zoo.h"
 
 namespace bitloom::checkpoint {
@@ -32,11 +33,14 @@ constexpr std::array kContainers =
 constexpr std::array kLayerParts =
     std::to_array<std::string_view>({".weight", ".bias", ".running_mean", ".running_var"});
 
+/// Containers within containers; a hostile key may name thousands.
+constexpr int kMaxContainers = 8;
+
 /// The leading run of container names of `key` in every length, the empty one included: "", "state_dict.",
 /// "state_dict.module.".
 void collectPrefixes(std::string_view key, std::set<std::string>& prefixes) {
     std::size_t length = 0;
-    for (;;) {
+    for (int containers = 0; containers <= kMaxContainers; ++containers) {
         prefixes.emplace(key.substr(0, length));
         const std::size_t dot = key.find('.', length);
         if (dot == std::string_view::npos) return;
@@ -65,6 +69,14 @@ std::string choosePrefix(const std::vector<ParameterSpec>& parameters, const Che
     return best;
 }
 
+/// Whether two shapes hold the same elements in the same order: equal but for extents of 1. Equal counts are
+/// not enough, since a transposed weight has them too.
+bool sameLayout(Shape first, Shape second) {
+    std::erase(first, 1);
+    std::erase(second, 1);
+    return first == second;
+}
+
 bool isBatchCount(std::string_view parameter) {
     return parameter.ends_with(kBatchCount);
 }
@@ -85,7 +97,7 @@ MappingReport matchNames(const Graph& graph, const Checkpoint& checkpoint) {
         used.insert(key);
         if (tensor.shape == spec.shape) {
             report.matched.push_back({spec.name, key});
-        } else if (tensor.count() == graph::elementCount(spec.shape)) {
+        } else if (sameLayout(tensor.shape, spec.shape)) {
             report.reshaped.push_back({spec.name, key});
         } else {
             report.mismatched.push_back({spec.name, key, spec.shape, tensor.shape});
@@ -112,8 +124,10 @@ Result<Tensor> convert(const Tensor& tensor, const ParameterSpec& spec, const st
     if (isBatchCount(spec.name)) {
         if (tensor.dtype == DType::I64) return Tensor{DType::I64, spec.shape, tensor.bytes};
         std::vector<std::int64_t> counts;
-        for (const float value : tensor.toFloats())
-            counts.push_back(static_cast<std::int64_t>(value));
+        for (const float value : tensor.toFloats()) {
+            const bool possible = value >= 0 && value < 0x1p63f;  // neither of them a NaN
+            counts.push_back(possible ? static_cast<std::int64_t>(value) : 0);
+        }
         return Tensor::fromInt64(spec.shape, counts);
     }
     Tensor converted = tensor.dtype == DType::F32 ? Tensor{DType::F32, spec.shape, tensor.bytes}
@@ -123,7 +137,7 @@ Result<Tensor> convert(const Tensor& tensor, const ParameterSpec& spec, const st
         return fail(
             "tensor {} is not a finite float32 at {}: the training that wrote it diverged; use an earlier "
             "checkpoint",
-            key, positionText(index, tensor.shape));
+            printable(key), positionText(index, tensor.shape));
     }
     return converted;
 }
@@ -165,16 +179,16 @@ std::string MappingReport::toText() const {
     std::vector<std::string> reshapedNames;
     for (const Match& match : reshaped)
         reshapedNames.push_back(match.parameter);
-    appendNames(text, "loaded with another shape of the same size", reshapedNames);
+    appendNames(text, "loaded without regard to dimensions of 1", reshapedNames);
     appendNames(text, "missing in the file", missing);
     std::vector<std::string> mismatches;
     for (const Mismatch& mismatch : mismatched) {
         mismatches.push_back(fmt::format("{} ({} in the file, {} in the network)", mismatch.parameter,
                                          graph::toText(mismatch.found), graph::toText(mismatch.expected)));
     }
-    appendNames(text, "of another size", mismatches);
+    appendNames(text, "of another shape, not loaded", mismatches);
     appendNames(text, "in the file only", unexpected);
-    return text;
+    return printable(text);
 }
 
 Result<MappedWeights> mapWeights(const Graph& graph, const Checkpoint& checkpoint) {
@@ -183,27 +197,14 @@ Result<MappedWeights> mapWeights(const Graph& graph, const Checkpoint& checkpoin
     const std::string& prefix = mapped.report.strippedPrefix;
     for (const ParameterSpec& spec : graph.parameters()) {
         const auto found = checkpoint.tensors.find(prefix + spec.name);
-        if (found != checkpoint.tensors.end() && found->second.count() == graph::elementCount(spec.shape)) {
+        if (found != checkpoint.tensors.end() && sameLayout(found->second.shape, spec.shape)) {
             BITLOOM_ASSIGN_OR_RETURN(mapped.state[spec.name], convert(found->second, spec, found->first));
         } else if (isBatchCount(spec.name) && found == checkpoint.tensors.end()) {
-            mapped.state[spec.name] =
-                Tensor::fromInt64(spec.shape, {0});  // PyTorch before 0.4.1 did not count
+            // PyTorch before 0.4.1 did not count.
+            mapped.state[spec.name] = Tensor::fromInt64(spec.shape, {0});
         }
     }
     return mapped;
-}
-
-Result<MappedWeights> loadWeights(const Graph& graph, const std::filesystem::path& path) {
-    BITLOOM_ASSIGN_OR_RETURN(const Checkpoint checkpoint, readCheckpoint(path));
-    Result<MappedWeights> mapped = mapWeights(graph, checkpoint);
-    if (!mapped) return fail("{}: {}", path.string(), mapped.error().message);
-    if (mapped->report.fits()) return mapped;
-    const std::string guess = guessArchitecture(checkpoint);
-    return fail("{}: does not fit {}; {}\n{}", path.string(), graph.arch(),
-                guess.empty()
-                    ? std::string("no network that Bitloom knows fits it: check --arch and the file")
-                    : fmt::format("it fits {}: use --arch {}", guess, guess),
-                mapped->report.toText());
 }
 
 std::string guessArchitecture(const Checkpoint& checkpoint) {

@@ -23,17 +23,17 @@ struct Mismatch {
 
 struct MappingReport {
     std::vector<Match> matched;
-    std::vector<std::string>
-        missing;  ///< parameters of the graph that the file lacks; num_batches_tracked is never missing
+    /// Parameters of the graph that the file lacks; num_batches_tracked is never missing.
+    std::vector<std::string> missing;
     std::vector<std::string> unexpected;  ///< keys of the file that the graph lacks
-    std::vector<Match> reshaped;          ///< equal element count, other shape: loaded, and said so
-    std::vector<Mismatch> mismatched;     ///< same name, other element count: not loaded
+    std::vector<Match> reshaped;          ///< equal shapes but for extents of 1: loaded, and said so
+    std::vector<Mismatch> mismatched;     ///< same name, other shape: not loaded
     std::string strippedPrefix;           ///< "module.", "state_dict.", "state_dict.module.", ...
     [[nodiscard]] bool complete() const { return missing.empty() && mismatched.empty(); }
     /// Complete, and the file has no further layers beside the matched ones: a ResNet-56 completes a
     /// ResNet-20, but is another network. Optimizer states and other containers of the file do not count.
     [[nodiscard]] bool fits() const;
-    [[nodiscard]] std::string toText() const;  ///< several lines for a person
+    [[nodiscard]] std::string toText() const;  ///< several lines for a person, safe on a terminal
 };
 
 struct MappedWeights {
@@ -44,11 +44,8 @@ struct MappedWeights {
 /// Matches by name after stripping the container prefix shared by the keys ("state_dict.", "model.",
 /// "module.", "net.", combinations). Integer and half tensors convert to float32. A tensor with NaN or
 /// infinity is an error that names it and its position. A file of another architecture is not an error here:
-/// callers look at complete().
+/// callers look at fits().
 [[nodiscard]] Result<MappedWeights> mapWeights(const graph::Graph& graph, const Checkpoint& checkpoint);
-
-/// mapWeights, and an error that holds the report when it does not fit(). `path` is for the message.
-[[nodiscard]] Result<MappedWeights> loadWeights(const graph::Graph& graph, const std::filesystem::path& path);
 
 /// The zoo network that fits the file completely, "" when none does. The number of classes is the file's own.
 [[nodiscard]] std::string guessArchitecture(const Checkpoint& checkpoint);

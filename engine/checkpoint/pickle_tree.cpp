@@ -12,6 +12,7 @@ using Kind = Value::Kind;
 constexpr std::size_t kMaxDepth = 64;
 /// Shared containers make a small pickle a large tree: [x, x] of [y, y] of ...
 constexpr std::size_t kMaxVisits = 4'000'000;
+constexpr std::size_t kMaxKey = 4096;
 
 bool isScalar(Kind kind) {
     return kind == Kind::None || kind == Kind::Bool || kind == Kind::Int || kind == Kind::Float ||
@@ -91,13 +92,28 @@ class Flattener {
     }
 
     Status visitNamed(const std::string& name, ValueId id, std::size_t depth) {
-        if (depth == 0 && isScalar(m_pickle[id].kind)) m_result.metadata[name] = scalarText(m_pickle[id]);
+        const Value& value = m_pickle[id];
+        if (isScalar(value.kind)) {
+            if (depth == 0) BITLOOM_RETURN_IF_ERROR(addMetadata(name, scalarText(value)));
+            return visit(id, depth + 1);
+        }
         const std::size_t length = m_path.size();
+        if (length + name.size() > kMaxKey) {
+            return fail("a key in {} is longer than {} bytes; save a plain state_dict with torch.save",
+                        place(), kMaxKey);
+        }
         if (!m_path.empty()) m_path += '.';
         m_path += name;
         const Status status = visit(id, depth + 1);
         if (status.ok()) m_path.resize(length);
         return status;
+    }
+
+    Status addMetadata(const std::string& name, std::string text) {
+        // One text of the pickle may be the value of many keys.
+        BITLOOM_RETURN_IF_ERROR(m_budget.charge(name.size() + text.size(), "its metadata"));
+        m_result.metadata[name] = std::move(text);
+        return {};
     }
 
     Status addTensor(const Value& value) {
@@ -107,6 +123,7 @@ class Flattener {
         if (m_result.tensors.contains(key)) {
             return fail("two tensors have the key {}; save a plain state_dict with torch.save", key);
         }
+        BITLOOM_RETURN_IF_ERROR(m_budget.charge(key.size(), "its keys"));
         Result<RawStorage> raw = m_findStorage(storage);
         if (!raw) return fail("tensor {}: {}", key, raw.error().message);
         BITLOOM_ASSIGN_OR_RETURN(m_result.tensors[key],

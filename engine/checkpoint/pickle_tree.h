@@ -6,7 +6,8 @@
 
 namespace bitloom::checkpoint {
 
-/// Fills `tensors` and `metadata`. Refuses cycles, nesting beyond 64 levels and keys that occur twice.
+/// Fills `tensors` and `metadata`. Refuses cycles, nesting beyond 64 levels, keys beyond 4 KiB and
+/// keys that occur twice.
 [[nodiscard]] Result<Checkpoint> flattenPickle(const Pickle& pickle, const InputFile& file,
                                                const FindStorage& findStorage, MemoryBudget& budget);
 

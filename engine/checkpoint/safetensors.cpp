@@ -189,6 +189,44 @@ const TypeName& typeName(DType dtype) {
     return *std::ranges::find(kTypeNames, dtype, &TypeName::dtype);
 }
 
+/// What stands where in a file to be written. Points into the tensors.
+struct FileLayout {
+    std::vector<const graph::StateDict::value_type*> order;
+    std::string header;
+    std::uint64_t dataBytes = 0;
+};
+
+Result<FileLayout> layOut(const graph::StateDict& tensors,
+                          const std::map<std::string, std::string>& metadata) try {
+    FileLayout layout;
+    // Wide types first keeps every tensor aligned to its own element size, as the reference writer does.
+    for (const auto& entry : tensors)
+        layout.order.push_back(&entry);
+    std::ranges::stable_sort(layout.order, std::greater{},
+                             [](const auto* e) { return graph::byteSize(e->second.dtype); });
+    json header = json::object();
+    if (!metadata.empty()) header[std::string(HeaderHandler::kMetadata)] = metadata;
+    for (const auto* entry : layout.order) {
+        const auto& [name, tensor] = *entry;
+        if (checkedByteCount(tensor.shape, tensor.dtype) != tensor.bytes.size() ||
+            name == HeaderHandler::kMetadata) {
+            return fail(
+                "tensor {} cannot be written: its name is reserved or its shape {} does not fit its {} bytes",
+                name, graph::toText(tensor.shape), tensor.bytes.size());
+        }
+        const std::uint64_t end = layout.dataBytes + tensor.bytes.size();
+        header[name] = {{"dtype", typeName(tensor.dtype).name},
+                        {"shape", tensor.shape},
+                        {"data_offsets", {layout.dataBytes, end}}};
+        layout.dataBytes = end;
+    }
+    layout.header = header.dump();
+    layout.header.resize((layout.header.size() + kPrefix - 1) / kPrefix * kPrefix, ' ');
+    return layout;
+} catch (const std::exception& problem) {
+    return fail("cannot write the tensors: {}; check that every name is valid UTF-8", problem.what());
+}
+
 }  // namespace
 
 Result<Checkpoint> readSafetensors(const InputFile& file) {
@@ -206,48 +244,20 @@ Result<Checkpoint> readSafetensors(const InputFile& file) {
 }
 
 Status writeSafetensors(const std::filesystem::path& path, const graph::StateDict& tensors,
-                        const std::map<std::string, std::string>& metadata) try {
-    // Wide types first keeps every tensor aligned to its own element size, as the reference writer does.
-    std::vector<const graph::StateDict::value_type*> order;
-    for (const auto& entry : tensors)
-        order.push_back(&entry);
-    std::ranges::stable_sort(order, std::greater{},
-                             [](const auto* e) { return graph::byteSize(e->second.dtype); });
+                        const std::map<std::string, std::string>& metadata) {
+    const Result<FileLayout> layout = layOut(tensors, metadata);
+    if (!layout) return fail("{}: {}", path.string(), layout.error().message);
+    const auto length = std::bit_cast<std::array<std::byte, kPrefix>>(std::uint64_t{layout->header.size()});
+    std::vector<std::span<const std::byte>> parts = {length, std::as_bytes(std::span(layout->header))};
+    for (const auto* entry : layout->order)
+        parts.emplace_back(entry->second.bytes);
+    return writeFileAtomically(path, parts);
+}
 
-    json header = json::object();
-    if (!metadata.empty()) header[std::string(HeaderHandler::kMetadata)] = metadata;
-    std::uint64_t position = 0;
-    for (const auto* entry : order) {
-        const auto& [name, tensor] = *entry;
-        if (checkedByteCount(tensor.shape, tensor.dtype) != tensor.bytes.size() ||
-            name == HeaderHandler::kMetadata) {
-            return fail(
-                "{}: tensor {} cannot be written: its name is reserved or its shape {} does not fit its {} "
-                "bytes",
-                path.string(), name, graph::toText(tensor.shape), tensor.bytes.size());
-        }
-        header[name] = {{"dtype", typeName(tensor.dtype).name},
-                        {"shape", tensor.shape},
-                        {"data_offsets", {position, position + tensor.bytes.size()}}};
-        position += tensor.bytes.size();
-    }
-    std::string text = header.dump();
-    text.resize((text.size() + kPrefix - 1) / kPrefix * kPrefix, ' ');
-
-    std::vector<std::byte> bytes;
-    bytes.reserve(kPrefix + text.size() + position);
-    const auto append = [&bytes](std::span<const std::byte> part) {
-        bytes.insert(bytes.end(), part.begin(), part.end());
-    };
-    const auto length = std::bit_cast<std::array<std::byte, kPrefix>>(std::uint64_t{text.size()});
-    append(length);
-    append(std::as_bytes(std::span(text)));
-    for (const auto* entry : order)
-        append(entry->second.bytes);
-    return writeFileAtomically(path, bytes);
-} catch (const std::exception& problem) {
-    return fail("{}: cannot write the tensors: {}; check that every name is valid UTF-8", path.string(),
-                problem.what());
+Result<std::int64_t> safetensorsBytes(const graph::StateDict& tensors,
+                                      const std::map<std::string, std::string>& metadata) {
+    BITLOOM_ASSIGN_OR_RETURN(const FileLayout layout, layOut(tensors, metadata));
+    return static_cast<std::int64_t>(kPrefix + layout.header.size() + layout.dataBytes);
 }
 
 }  // namespace bitloom::checkpoint

@@ -140,6 +140,8 @@ Result<Tensor> buildTensor(const InputFile& file, const StorageView& storage, co
         BITLOOM_RETURN_IF_ERROR(readRaw(file, raw, first, tensor.bytes));
         BITLOOM_RETURN_IF_ERROR(checkSum(raw, tensor.bytes, key));
     } else {
+        // Charged too: many sparse views of a large storage would each read all of it.
+        BITLOOM_RETURN_IF_ERROR(budget.charge(*spanned * elementSize, fmt::format("tensor {}", key)));
         std::vector<std::byte> source(static_cast<std::size_t>(*spanned * elementSize));
         BITLOOM_RETURN_IF_ERROR(readRaw(file, raw, first, source));
         gather(elementSize, source.data(), view, tensor.bytes.data());

@@ -1,5 +1,6 @@
 #include "engine/checkpoint/utf8.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -40,10 +41,12 @@ std::string printable(std::string_view text) {
     while (!text.empty()) {
         const std::size_t length = characterLength(text);
         const auto first = static_cast<unsigned char>(text[0]);
-        const bool control = (first < 0x20 && first != '\n') || first == 0x7f;
+        // U+0080 to U+009F, two bytes that start with 0xc2: U+009B alone begins a terminal's escape sequence.
+        const bool upperControl = length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+        const bool control = (first < 0x20 && first != '\n') || first == 0x7f || upperControl;
         if (length == 0 || control) {
             result += '?';
-            text.remove_prefix(1);
+            text.remove_prefix(std::max<std::size_t>(length, 1));
         } else {
             result += text.substr(0, length);
             text.remove_prefix(length);

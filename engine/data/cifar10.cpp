@@ -1,9 +1,6 @@
 // CIFAR-10, binary version (https://www.cs.toronto.edu/~kriz/cifar.html): records of one label byte and 3,072
 // pixel bytes, planes R G B, rows from the top.
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
@@ -47,32 +44,24 @@ class Cifar10 final : public Dataset {
 
 /// Appends the records of one file to `records`.
 Status appendFile(const fs::path& path, std::vector<std::uint8_t>& records) {
-    std::error_code code;
-    const std::uintmax_t bytes = fs::file_size(path, code);
-    if (code) {
-        return fail(
-            "{}: cannot read it: {}; name the unpacked folder of CIFAR-10's binary version "
-            "(cifar-10-batches-bin)",
-            path.string(), code.message());
+    const Result<std::string> file = readFile(path, kLargestFile);
+    if (!file) {
+        return fail("{}; name the unpacked folder of CIFAR-10's binary version (cifar-10-batches-bin)",
+                    file.error().message);
     }
-    if (bytes == 0 || bytes % kRecordBytes != 0 || bytes > kLargestFile) {
+    if (file->empty() || file->size() % kRecordBytes != 0) {
         return fail(
             "{}: {} bytes is not a whole number of {}-byte CIFAR-10 records; the file is cut short or of "
-            "another kind, "
-            "fetch it again",
-            path.string(), bytes, kRecordBytes);
+            "another kind, fetch it again",
+            path.string(), file->size(), kRecordBytes);
     }
     const std::size_t begin = records.size();
-    records.resize(begin + bytes);
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream.read(reinterpret_cast<char*>(records.data() + begin), static_cast<std::streamsize>(bytes))) {
-        return fail("{}: cannot read it: {}", path.string(), std::strerror(errno));
-    }
+    records.insert(records.end(), file->begin(), file->end());
     for (std::size_t at = begin; at < records.size(); at += kRecordBytes) {
         if (records[at] >= kClasses) {
             return fail(
                 "{}: record {} has label {}, labels are 0 to {}; the file is damaged or of another kind "
-                "(CIFAR-100?)",
+                "(CIFAR-100?), fetch it again",
                 path.string(), (at - begin) / kRecordBytes, records[at], kClasses - 1);
         }
     }
@@ -87,7 +76,7 @@ Result<std::vector<std::string>> readClassNames(const fs::path& folder) {
         return std::vector<std::string>{"airplane", "automobile", "bird",  "cat",  "deer",
                                         "dog",      "frog",       "horse", "ship", "truck"};
     }
-    BITLOOM_ASSIGN_OR_RETURN(const std::string text, readTextFile(path, 4096));
+    BITLOOM_ASSIGN_OR_RETURN(const std::string text, readFile(path, 4096));
     std::vector<std::string> names;
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find_first_of("\r\n", at), text.size());

@@ -63,7 +63,7 @@ Status checkImageSize(const std::string& name, std::uint64_t width, std::uint64_
 
 Result<RgbImage> decodeImage(const std::filesystem::path& path, int enoughPixels) {
     try {
-        BITLOOM_ASSIGN_OR_RETURN(const std::string text, readTextFile(path));
+        BITLOOM_ASSIGN_OR_RETURN(const std::string text, readFile(path));
         const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
         if (text.starts_with(kPngSignature)) return detail::decodePng(path.string(), bytes);
         if (text.starts_with(kJpegSignature)) return detail::decodeJpeg(path.string(), bytes, enoughPixels);

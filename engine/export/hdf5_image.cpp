@@ -82,9 +82,13 @@ Result<graph::Shape> shapeOf(hid_t space, const std::string& name) {
     return shape;
 }
 
-bool keepsDataElsewhere(hid_t dataset) {
+/// As H5Builder writes them. Others may lie in another file, or in chunks of any size, which HDF5 takes the
+/// memory for.
+bool isInOnePiece(hid_t dataset) {
     const H5Handle properties(H5Dget_create_plist(dataset), H5Pclose);
-    return H5Pget_layout(properties.get()) == H5D_VIRTUAL || H5Pget_external_count(properties.get()) != 0;
+    const H5D_layout_t layout = H5Pget_layout(properties.get());
+    return (layout == H5D_COMPACT || layout == H5D_CONTIGUOUS) &&
+           H5Pget_external_count(properties.get()) == 0;
 }
 
 /// Jenkins' lookup3 hash of `count` > 3 little-endian words, count not a multiple of 3: HDF5's metadata
@@ -141,9 +145,14 @@ H5Silence::~H5Silence() {
 
 Error h5Error(const std::string& action) {
     std::string reason = "no reason given";
-    const auto keepInnermost = [](unsigned position, const H5E_error2_t* error, void* data) -> herr_t {
-        if (position == 0 && error->desc) *static_cast<std::string*>(data) = error->desc;
-        return 0;
+    const auto keepInnermost = [](unsigned position, const H5E_error2_t* error,
+                                  void* data) noexcept -> herr_t {
+        try {
+            if (position == 0 && error->desc) *static_cast<std::string*>(data) = error->desc;
+            return 0;
+        } catch (...) {
+            return -1;  // no exception may cross HDF5
+        }
     };
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keepInnermost, &reason);
     return fail("cannot {}: {}", action, reason);
@@ -263,7 +272,8 @@ Result<graph::Tensor> H5Image::readTensor(hid_t parent, const std::string& name)
     const H5Handle stored(H5Dget_type(dataset.get()), H5Tclose);
     const std::optional<TypePair> type = typeOf(stored.get());
     if (!type) return fail("dataset {} has a type that is not read", name);
-    if (keepsDataElsewhere(dataset.get())) return fail("dataset {} keeps its data in another file", name);
+    if (!isInOnePiece(dataset.get()))
+        return fail("dataset {} is in chunks or in another file, which is not read", name);
     const H5Handle space(H5Dget_space(dataset.get()), H5Sclose);
     BITLOOM_ASSIGN_OR_RETURN(const graph::Shape shape, shapeOf(space.get(), "dataset " + name));
     std::uint64_t bytes = graph::byteSize(type->dtype);

@@ -89,7 +89,7 @@ Status writeQuantizedHdf5(const std::filesystem::path& path, const QuantizedMode
 }
 
 Result<QuantizedModel> readQuantizedHdf5(const std::filesystem::path& path) {
-    BITLOOM_ASSIGN_OR_RETURN(const std::string text, readTextFile(path, kMaxFileBytes));
+    BITLOOM_ASSIGN_OR_RETURN(const std::string text, readFile(path, kMaxFileBytes));
     const H5Silence silence;
     Result<QuantizedModel> model = parse(std::as_bytes(std::span(text)));
     if (!model) {

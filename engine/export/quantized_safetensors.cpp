@@ -80,24 +80,38 @@ Result<QuantizedModel> assemble(checkpoint::Checkpoint file) {
     return model;
 }
 
+struct PackedFile {
+    graph::StateDict tensors;
+    std::map<std::string, std::string> metadata;
+};
+
+Result<PackedFile> pack(const QuantizedModel& model) {
+    BITLOOM_RETURN_IF_ERROR(checkModel(model));
+    PackedFile file{model.rest, {}};
+    json layers = json::object();
+    for (const auto& [node, layer] : model.layers) {
+        file.tensors[indicesKey(node)] = indicesTensor(layer);
+        file.tensors[codebookKey(node)] = codebookTensor(layer);
+        layers[node] = {{"bits", layer.indexBits()}, {"shape", layer.shape}};
+    }
+    file.metadata = {{"format", kFormatName},
+                     {"version", std::to_string(kFormatVersion)},
+                     {"graph", graph::toJson(model.graph)},
+                     {"layers", layers.dump()}};
+    return file;
+}
+
 }  // namespace
 
 Status writeQuantizedSafetensors(const std::filesystem::path& path, const QuantizedModel& model) {
-    if (const Status status = checkModel(model); !status) {
-        return fail("{}: cannot export: {}", path.string(), status.error().message);
-    }
-    graph::StateDict tensors = model.rest;
-    json layers = json::object();
-    for (const auto& [node, layer] : model.layers) {
-        tensors[indicesKey(node)] = indicesTensor(layer);
-        tensors[codebookKey(node)] = codebookTensor(layer);
-        layers[node] = {{"bits", layer.indexBits()}, {"shape", layer.shape}};
-    }
-    return checkpoint::writeSafetensors(path, tensors,
-                                        {{"format", kFormatName},
-                                         {"version", std::to_string(kFormatVersion)},
-                                         {"graph", graph::toJson(model.graph)},
-                                         {"layers", layers.dump()}});
+    const Result<PackedFile> file = pack(model);
+    if (!file) return fail("{}: cannot export: {}", path.string(), file.error().message);
+    return checkpoint::writeSafetensors(path, file->tensors, file->metadata);
+}
+
+Result<std::int64_t> quantizedSafetensorsBytes(const QuantizedModel& model) {
+    BITLOOM_ASSIGN_OR_RETURN(const PackedFile file, pack(model));
+    return checkpoint::safetensorsBytes(file.tensors, file.metadata);
 }
 
 Result<QuantizedModel> readQuantizedSafetensors(const std::filesystem::path& path) {

@@ -12,6 +12,8 @@ namespace bitloom::exporting {
 
 [[nodiscard]] Status writeQuantizedSafetensors(const std::filesystem::path& path,
                                                const quant::QuantizedModel& model);
+/// Bytes of the file that writeQuantizedSafetensors would write.
+[[nodiscard]] Result<std::int64_t> quantizedSafetensorsBytes(const quant::QuantizedModel& model);
 [[nodiscard]] Result<quant::QuantizedModel> readQuantizedSafetensors(const std::filesystem::path& path);
 
 }  // namespace bitloom::exporting

@@ -1,5 +1,5 @@
-// A network: typed nodes in topological order. Training executes it, the window shows it, deployment lowers
-// it. A Graph is a value; it holds no weights (those are a StateDict keyed "<node>.<parameter>").
+// A network: typed nodes in topological order. Training executes it, the window shows it, exports hold it. A
+// Graph is a value; it holds no weights (those are a StateDict keyed "<node>.<parameter>").
 #pragma once
 
 #include <map>

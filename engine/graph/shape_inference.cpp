@@ -56,7 +56,7 @@ Result<Size2> slide(const Shape& input, const Size2& kernel, const Size2& stride
 
 Result<Shape> poolShape(const Shape& input, const Size2& kernel, const Size2& stride, const Size2& padding) {
     BITLOOM_RETURN_IF_ERROR(requireImage(input));
-    if (2 * padding[0] > kernel[0] || 2 * padding[1] > kernel[1]) {
+    if (padding[0] > kernel[0] / 2 || padding[1] > kernel[1] / 2) {
         return fail("pads by more than half its kernel");
     }
     BITLOOM_ASSIGN_OR_RETURN(const Size2 size, slide(input, kernel, stride, padding));

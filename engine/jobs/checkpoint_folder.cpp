@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/base/hash.h"
-#include "engine/checkpoint/checkpoint.h"
+#include "engine/graph/graph_json.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -19,6 +19,8 @@ constexpr std::string_view kSuffix = ".safetensors";
 constexpr std::size_t kKept = 2;
 constexpr const char* kRunKey = "run";
 constexpr const char* kHashKey = "hash";
+constexpr const char* kTeacherFile = "teacher.safetensors";
+constexpr const char* kGraphKey = "graph";
 
 std::optional<std::int64_t> stepOf(const std::string& name) {
     if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
@@ -33,6 +35,17 @@ std::optional<std::int64_t> stepOf(const std::string& name) {
 std::string metadataOf(const checkpoint::Checkpoint& checkpoint, const char* key) {
     const auto found = checkpoint.metadata.find(key);
     return found == checkpoint.metadata.end() ? std::string() : found->second;
+}
+
+/// As far as the folder can be read; none of a folder that is not there.
+std::vector<fs::path> filesIn(const fs::path& folder) {
+    std::vector<fs::path> files;
+    std::error_code code;
+    for (fs::directory_iterator file(folder, code); !code && file != fs::directory_iterator();
+         file.increment(code)) {
+        files.push_back(file->path());
+    }
+    return files;
 }
 
 Status removeFile(const fs::path& path) {
@@ -54,9 +67,8 @@ CheckpointFolder::CheckpointFolder(const fs::path& run, std::string identity)
 
 std::vector<CheckpointFolder::Entry> CheckpointFolder::entries() const {
     std::vector<Entry> found;
-    std::error_code ignored;
-    for (const fs::directory_entry& file : fs::directory_iterator(m_path, ignored)) {
-        if (const auto step = stepOf(file.path().filename().string())) found.push_back({*step, file.path()});
+    for (const fs::path& path : filesIn(m_path)) {
+        if (const auto step = stepOf(path.filename().string())) found.push_back({*step, path});
     }
     std::ranges::sort(found, std::greater(), &Entry::step);
     return found;
@@ -69,10 +81,10 @@ Status CheckpointFolder::claim() {
         return fail("{}: cannot make the folder for checkpoints: {}; choose another --out", m_path.string(),
                     code.message());
     }
-    for (const fs::directory_entry& file : fs::directory_iterator(m_path, code)) {
-        const std::string name = file.path().filename().string();
+    for (const fs::path& path : filesIn(m_path)) {
+        const std::string name = path.filename().string();
         if (name.starts_with(kPrefix) && name.find(".tmp") != std::string::npos) {
-            BITLOOM_RETURN_IF_ERROR(removeFile(file.path()));
+            BITLOOM_RETURN_IF_ERROR(removeFile(path));
         }
     }
     for (const Entry& entry : entries()) {
@@ -85,9 +97,7 @@ Status CheckpointFolder::claim() {
 
 Status CheckpointFolder::save(const train::TrainerState& state) {
     const fs::path path = m_path / fmt::format("{}{}{}", kPrefix, state.step, kSuffix);
-    const std::string hash = hashText(graph::hashState(state.tensors));
-    BITLOOM_RETURN_IF_ERROR(
-        checkpoint::writeSafetensors(path, state.tensors, {{kRunKey, m_identity}, {kHashKey, hash}}));
+    BITLOOM_RETURN_IF_ERROR(write(path, state.tensors, {}));
     const std::vector<Entry> all = entries();
     for (std::size_t i = kKept; i < all.size(); ++i) {
         BITLOOM_RETURN_IF_ERROR(removeFile(all[i].path));
@@ -95,14 +105,38 @@ Status CheckpointFolder::save(const train::TrainerState& state) {
     return {};
 }
 
-Result<train::TrainerState> CheckpointFolder::read(const Entry& entry) const {
-    BITLOOM_ASSIGN_OR_RETURN(checkpoint::Checkpoint checkpoint, checkpoint::readCheckpoint(entry.path));
+Status CheckpointFolder::write(const fs::path& path, const graph::StateDict& tensors,
+                               std::map<std::string, std::string> metadata) const {
+    metadata[kRunKey] = m_identity;
+    metadata[kHashKey] = hashText(graph::hashState(tensors));
+    return checkpoint::writeSafetensors(path, tensors, metadata);
+}
+
+Result<checkpoint::Checkpoint> CheckpointFolder::readWhole(const fs::path& path) const {
+    BITLOOM_ASSIGN_OR_RETURN(checkpoint::Checkpoint checkpoint, checkpoint::readCheckpoint(path));
     if (metadataOf(checkpoint, kRunKey) != m_identity) {
-        return fail("{}: belongs to another run", entry.path.string());
+        return fail("{}: belongs to another run", path.string());
     }
     if (metadataOf(checkpoint, kHashKey) != hashText(graph::hashState(checkpoint.tensors))) {
-        return fail("{}: its content does not match its hash", entry.path.string());
+        return fail("{}: its content does not match its hash", path.string());
     }
+    return checkpoint;
+}
+
+Status CheckpointFolder::saveTeacher(const train::Teacher& teacher) {
+    return write(m_path / kTeacherFile, teacher.state, {{kGraphKey, graph::toJson(teacher.graph)}});
+}
+
+Result<train::Teacher> CheckpointFolder::teacher() const {
+    const fs::path path = m_path / kTeacherFile;
+    BITLOOM_ASSIGN_OR_RETURN(checkpoint::Checkpoint checkpoint, readWhole(path));
+    auto graph = graph::fromJson(metadataOf(checkpoint, kGraphKey));
+    if (!graph) return fail("{}: {}; train the run again", path.string(), graph.error().message);
+    return train::Teacher{std::move(graph).value(), std::move(checkpoint.tensors)};
+}
+
+Result<train::TrainerState> CheckpointFolder::read(const Entry& entry) const {
+    BITLOOM_ASSIGN_OR_RETURN(checkpoint::Checkpoint checkpoint, readWhole(entry.path));
     return train::TrainerState{std::move(checkpoint.tensors), entry.step};
 }
 

@@ -1,14 +1,17 @@
-// The checkpoints of one run: <run file>.ckpt/step-N.safetensors, the newest two. Each file is written whole
-// or not at all, carries a hash of its content and the identity of its run. One thread.
+// The checkpoints of one run: <run file>.ckpt/step-N.safetensors, the newest two, and teacher.safetensors.
+// Each file is written whole or not at all, carries a hash of its content and the identity of its run. One
+// thread.
 #pragma once
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "engine/base/result.h"
+#include "engine/checkpoint/checkpoint.h"
 #include "engine/report/run.h"
 #include "engine/train/trainer.h"
 
@@ -37,6 +40,10 @@ class CheckpointFolder {
     [[nodiscard]] Result<std::optional<train::TrainerState>> newest(
         const std::function<void(const std::string&)>& warn) const;
 
+    /// What distillation follows, kept whole so that a run can be continued without the file it came from.
+    [[nodiscard]] Status saveTeacher(const train::Teacher& teacher);
+    [[nodiscard]] Result<train::Teacher> teacher() const;
+
     /// Removes checkpoints later than `step`: a run that continues from there makes new ones.
     [[nodiscard]] Status dropAfter(std::int64_t step);
 
@@ -47,6 +54,9 @@ class CheckpointFolder {
     };
     [[nodiscard]] std::vector<Entry> entries() const;  ///< newest first
     [[nodiscard]] Result<train::TrainerState> read(const Entry& entry) const;
+    [[nodiscard]] Status write(const std::filesystem::path& path, const graph::StateDict& tensors,
+                               std::map<std::string, std::string> metadata) const;
+    [[nodiscard]] Result<checkpoint::Checkpoint> readWhole(const std::filesystem::path& path) const;
 
     std::filesystem::path m_path;
     std::string m_identity;

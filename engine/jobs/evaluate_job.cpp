@@ -11,17 +11,26 @@
 namespace bitloom::jobs {
 namespace {
 
-Result<NetworkSource> openSource(const EvaluateRequest& request, report::ProgressSink& sink) {
-    if (!record::RunReader::open(request.weights))
-        return NetworkSource::open({request.arch, request.weights.string(), 0});
+/// A run also knows its images; what the request names goes first.
+Result<NetworkSource> openSource(EvaluateRequest& request, report::ProgressSink& sink) {
+    if (const auto run = record::RunReader::open(request.weights); !run) {
+        if (request.data.empty()) {
+            return usageError("{}\nOnly a run knows its images; for weights name them: --data",
+                              run.error().message);
+        }
+        if (request.normalize.empty()) request.normalize = DataSpec().normalize;
+        return NetworkSource::open({.arch = request.arch, .weights = request.weights.string()});
+    }
     BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.weights, sink));
+    if (request.data.empty()) request.data = run.spec.data.source;
+    if (request.normalize.empty()) request.normalize = run.spec.data.normalize;
     BITLOOM_ASSIGN_OR_RETURN(quant::QuantizedModel model, deployedNetwork(run, request.weights));
     return NetworkSource(std::move(model));
 }
 
 }  // namespace
 
-Result<EvaluateResult> runEvaluateJob(const EvaluateRequest& request, report::ProgressSink& sink,
+Result<EvaluateResult> runEvaluateJob(EvaluateRequest request, report::ProgressSink& sink,
                                       JobControl& control) {
     train::configureTorch(request.threads);
     BITLOOM_ASSIGN_OR_RETURN(const NetworkSource source, openSource(request, sink));

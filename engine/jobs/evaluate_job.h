@@ -12,9 +12,9 @@ namespace bitloom::jobs {
 
 struct EvaluateRequest {
     std::string arch;               ///< empty: guessed from the weights
-    std::filesystem::path weights;  ///< a weight file, or an export of ours (dequantized on reading)
-    std::string data;               ///< data::openDataset, test split
-    std::string normalize = "cifar10";
+    std::filesystem::path weights;  ///< a weight file, an export of ours (dequantized on reading), or a run
+    std::string data;               ///< data::openDataset, test split; empty: that of the run
+    std::string normalize;          ///< empty: that of the run, "cifar10" for weights
     int batch = 500;
     int threads = 0;  ///< 0: all cores
     std::string device = "cpu";
@@ -30,7 +30,7 @@ struct EvaluateResult {
     double seconds = 0;
 };
 
-[[nodiscard]] Result<EvaluateResult> runEvaluateJob(const EvaluateRequest& request,
-                                                    report::ProgressSink& sink, JobControl& control);
+[[nodiscard]] Result<EvaluateResult> runEvaluateJob(EvaluateRequest request, report::ProgressSink& sink,
+                                                    JobControl& control);
 
 }  // namespace bitloom::jobs

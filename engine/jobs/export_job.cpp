@@ -104,7 +104,8 @@ Result<ExportResult> runExportJob(const ExportRequest& request, report::Progress
     result.fp32Bytes = quant::measure(model).fp32Bytes;
     result.compression = static_cast<double>(result.fp32Bytes) / static_cast<double>(result.bytes);
     result.identical = identical(model, reread);
-    result.top1Run = train::readEvaluation(run.state->tensors).top1Hard;
+    const report::MetricSample evaluation = train::readEvaluation(run.state->tensors);
+    result.top1Run = evaluation.step == run.state->step ? evaluation.top1Hard : report::kNoValue;
     result.top1File = report::kNoValue;
     if (request.validate) {
         BITLOOM_ASSIGN_OR_RETURN(result.top1File, scoreFile(run, reread, sink, control));

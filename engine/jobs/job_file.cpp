@@ -93,8 +93,14 @@ std::vector<std::string> knownNames() {
     return names;
 }
 
+/// The first part of every key, once each.
 std::vector<std::string> knownSections() {
-    return {"model", "data", "quantizer", "train", "record"};
+    std::vector<std::string> sections;
+    for (const std::string& name : knownNames()) {
+        std::string section = name.substr(0, name.find('.'));
+        if (std::ranges::find(sections, section) == sections.end()) sections.push_back(std::move(section));
+    }
+    return sections;
 }
 
 Status checkNames(const toml::table& root) {
@@ -142,10 +148,12 @@ std::string absolutePath(const std::string& path, const fs::path& folder) {
     return path.empty() ? path : fs::absolute(folder / path).lexically_normal().string();
 }
 
-/// model.weights and the folder of data.source, where they are strings.
+/// Weight files and the folder of data.source, where they are strings.
 void resolvePaths(toml::table& root, const fs::path& folder) {
-    if (toml::value<std::string>* weights = root.at_path("model.weights").as_string()) {
-        weights->get() = absolutePath(weights->get(), folder);
+    for (const char* key : {"model.weights", "model.teacher"}) {
+        if (toml::value<std::string>* weights = root.at_path(key).as_string()) {
+            weights->get() = absolutePath(weights->get(), folder);
+        }
     }
     if (toml::value<std::string>* source = root.at_path("data.source").as_string()) {
         for (const std::string_view scheme : {"cifar10:", "folder:"}) {
@@ -209,7 +217,7 @@ Result<JobSpec> parseJob(std::string_view toml, const std::string& origin, const
 }
 
 Result<JobSpec> readJob(const fs::path& path, std::span<const std::string> overrides) {
-    BITLOOM_ASSIGN_OR_RETURN(const std::string text, readTextFile(path, 1u << 20));
+    BITLOOM_ASSIGN_OR_RETURN(const std::string text, readFile(path, 1u << 20));
     return parseJob(text, path.string(), path.parent_path(), overrides);
 }
 

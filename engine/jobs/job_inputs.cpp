@@ -4,6 +4,7 @@
 
 #include "engine/base/text.h"
 #include "engine/checkpoint/name_matching.h"
+#include "engine/export/packed_layer.h"
 #include "engine/export/quantized_hdf5.h"
 #include "engine/export/quantized_safetensors.h"
 
@@ -51,9 +52,9 @@ train::TrainerData trainerData(const Datasets& datasets, const DataSpec& spec) {
 
 Result<std::optional<quant::QuantizedModel>> packedNetwork(const checkpoint::Checkpoint& checkpoint,
                                                            const std::filesystem::path& path) {
-    const bool packed = std::ranges::any_of(
-        checkpoint.tensors, [](const auto& entry) { return entry.first.ends_with("indices"); });
-    if (!packed) return std::optional<quant::QuantizedModel>();
+    const auto format = checkpoint.metadata.find("format");
+    if (format == checkpoint.metadata.end() || format->second != exporting::kFormatName)
+        return std::optional<quant::QuantizedModel>();
     auto model = checkpoint.format == checkpoint::Format::Hdf5 ? exporting::readQuantizedHdf5(path)
                                                                : exporting::readQuantizedSafetensors(path);
     if (!model) return std::move(model).error();
@@ -88,15 +89,19 @@ Result<Network> NetworkSource::fitWeights(graph::zoo::ModelOptions options,
                                           std::int64_t datasetClasses) const {
     BITLOOM_ASSIGN_OR_RETURN(graph::Graph graph, graph::zoo::makeModel(m_spec.arch, options));
     if (!m_weights) return Network{std::move(graph), {}};
-    BITLOOM_ASSIGN_OR_RETURN(checkpoint::MappedWeights mapped, checkpoint::mapWeights(graph, *m_weights));
-    if (mapped.report.complete()) return Network{std::move(graph), std::move(mapped.state)};
+    auto mapped = checkpoint::mapWeights(graph, *m_weights);
+    if (!mapped) return fail("{}: {}", m_spec.weights, mapped.error().message);
+    if (mapped->report.fits()) return Network{std::move(graph), std::move(mapped->state)};
     // Weights made for this dataset rather than for the network's usual one.
     if (options.classes == 0) {
         options.classes = datasetClasses;
         if (auto refitted = fitWeights(options, datasetClasses)) return refitted;
     }
-    return fail("{} does not fit {}; choose another network\n{}", m_spec.weights, m_spec.arch,
-                mapped.report.toText());
+    const std::string fitting = checkpoint::guessArchitecture(*m_weights);
+    const std::string remedy =
+        fitting.empty() ? "save the model's whole state_dict again, or choose another network"
+                        : fmt::format("it fits {}: use --arch {}, or model.arch in a job", fitting, fitting);
+    return fail("{} does not fit {}; {}\n{}", m_spec.weights, m_spec.arch, remedy, mapped->report.toText());
 }
 
 Result<Network> NetworkSource::build(const data::Dataset& images, const std::string& source) const {

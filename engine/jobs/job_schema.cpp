@@ -4,21 +4,29 @@
 #include <utility>
 
 #include "engine/jobs/job_key_kinds.h"
+#include "engine/quant/method_names.h"
 
 namespace bitloom::jobs {
 namespace {
+
+Choices<std::string> methodChoices() {
+    Choices<std::string> choices;
+    for (const std::string& name : quant::methodNames())
+        choices.emplace_back(name, name);
+    return choices;
+}
 
 /// bits, method and components of a LayerOptions found by `access`; names get `prefix`.
 template <class Target, class Access>
 void addLayerKeys(std::vector<Key<Target>>& keys, const std::string& prefix, Access access) {
     keys.push_back(choice<Target, std::string>(
         prefix + "method", "how weights are quantized; none: full precision",
-        {{"dgms", "dgms"}, {"none", "none"}}, [=](auto& target) -> auto& { return access(target).method; }));
+        methodChoices(), [=](auto& target) -> auto& { return access(target).method; }));
     keys.push_back(integer<Target>(
         prefix + "components", "values a weight may take, zero included; 2^bits",
         [=](auto& target) -> auto& { return access(target).components; }, 2, 256));
     Key<Target> bits = readOnly(integer<Target>(
-        prefix + "bits", "bits a weight, instead of components",
+        prefix + "bits", "bits per weight, instead of components",
         [=](auto& target) -> auto& { return access(target).components; }, 1, 8));
     const auto setBits = bits.set;
     bits.set = [=](const toml::node& node, Target& target) {
@@ -45,9 +53,12 @@ void addModelAndDataKeys(std::vector<Key<JobSpec>>& keys) {
                              BITLOOM_FIELD(model.weights)));
     keys.push_back(integer<Job>("model.classes", "outputs; 0: the network's own",
                                 BITLOOM_FIELD(model.classes), 0, 1000000));
+    keys.push_back(text<Job>("model.teacher", "weights that train.distillation follows; empty: model.weights",
+                             BITLOOM_FIELD(model.teacher)));
     keys.push_back(text<Job>("data.source", "cifar10:FOLDER, folder:FOLDER or generated[:SEED,TRAIN,TEST]",
                              BITLOOM_FIELD(data.source)));
-    keys.push_back(integer<Job>("data.batch", "training images a step", BITLOOM_FIELD(data.batch), 1, 65536));
+    keys.push_back(
+        integer<Job>("data.batch", "training images per step", BITLOOM_FIELD(data.batch), 1, 65536));
     keys.push_back(
         text<Job>("data.normalize", "cifar10, imagenet, half or none", BITLOOM_FIELD(data.normalize)));
     keys.push_back(boolean<Job>("data.augment", "random crops and flips", BITLOOM_FIELD(data.augment)));
@@ -93,7 +104,7 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(boolean<Job>("quantizer.train_temperature", "train tau, at train.rate_tau",
                                 BITLOOM_FIELD(quantizer.trainTemperature)));
     keys.push_back(choice<Job, Granularity>("quantizer.granularity",
-                                            "one mixture a layer or one per output channel",
+                                            "one mixture per layer or per output channel",
                                             {{"layer", Granularity::Layer}, {"filter", Granularity::Filter}},
                                             BITLOOM_FIELD(quantizer.granularity)));
     keys.push_back(boolean<Job>("quantizer.parity", "the published code's forward pass",
@@ -187,6 +198,11 @@ void addOptimizerKeys(std::vector<Key<JobSpec>>& keys) {
                                BITLOOM_FIELD(train.decayMixture), 0, 1));
     keys.push_back(number<Job>("train.label_smoothing", "share of the target spread over all classes",
                                BITLOOM_FIELD(train.labelSmoothing), 0, 0.99));
+    keys.push_back(number<Job>("train.distillation",
+                               "share of the loss that follows a full-precision teacher",
+                               BITLOOM_FIELD(train.distillation), 0, 1));
+    keys.push_back(number<Job>("train.distillation_temperature", "of teacher and student in that share",
+                               BITLOOM_FIELD(train.distillationTemperature), 0.1, 100));
     keys.push_back(boolean<Job>("train.hard_forward", "train through the deployed weights",
                                 BITLOOM_FIELD(train.hardForward)));
 }
@@ -290,10 +306,12 @@ const std::vector<Rivals>& rivalKeys() {
 void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job) {
     train::TrainOptions& train = job.train;
     if (recipe == "paper") {
-        // What the published scripts do (dgms/README.md section 5): one group at 2e-5, decayed whole, everything
-        // trained.
+        // What the published scripts do (dgms/README.md section 5): one group at 2e-5, decayed whole,
+        // everything trained.
         train.rates = {2e-5, 2e-5, 2e-5, 2e-5, 2e-5, 2e-5, 2e-5};
-        train.decayBatchNorm = train.decayMixture = train.weightDecay;
+        // Of the mixture not: the decay of sigma and pi that they have would act on log sigma and log |p|
+        // here, and at these rates it moves a parameter by less than 0.2 % in 350 epochs.
+        train.decayBatchNorm = train.weightDecay;
         train.cycleMomentum = true;
         train.epochs = 350;
         job.quantizer.weightGradient = quant::WeightGradient::Exact;
@@ -301,8 +319,8 @@ void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, Jo
         job.quantizer.trainTemperature = true;
         return;
     }
-    // The fast mode of dgms/README.md section 6, measured: wide codebooks start close to the optimum and want small
-    // steps.
+    // The fast mode of dgms/README.md section 6, measured: wide codebooks start close to the optimum and want
+    // small steps.
     const double rate = layer.method != "none" && layer.components >= 16 ? 1e-3 : 1e-2;
     train.rates.weight = train.rates.full = train.rates.batchNorm = rate;
 }

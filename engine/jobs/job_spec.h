@@ -16,9 +16,10 @@
 namespace bitloom::jobs {
 
 struct ModelSpec {
-    std::string arch;     ///< zoo name; empty: the network that fits the weights
-    std::string weights;  ///< path; empty: random initialisation
-    int classes = 0;      ///< 0: the network's own
+    std::string arch{};     ///< zoo name; empty: the network that fits the weights
+    std::string weights{};  ///< path; empty: random initialisation
+    int classes = 0;        ///< 0: the network's own
+    std::string teacher{};  ///< path of what train.distillation follows; empty: what the run starts from
 };
 
 struct DataSpec {

@@ -40,8 +40,8 @@ void RecordingSink::event(const report::RunEvent& event) {
     m_next.event(event);
 }
 
-Status RecordingSink::flush() {
-    keep(m_writer.flush());
+Status RecordingSink::sync() {
+    keep(m_writer.sync());
     return m_status;
 }
 

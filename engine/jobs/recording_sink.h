@@ -25,7 +25,7 @@ class RecordingSink final : public report::ProgressSink {
     void runFinished(const report::RunSummary& summary) override { m_next.runFinished(summary); }
 
     /// Makes everything recorded so far visible to readers.
-    [[nodiscard]] Status flush();
+    [[nodiscard]] Status sync();
     /// The first failure to record.
     [[nodiscard]] const Status& status() const { return m_status; }
 

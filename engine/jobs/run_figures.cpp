@@ -1,40 +1,11 @@
 #include "engine/jobs/run_figures.h"
 
-#include <atomic>
-#include <filesystem>
-#include <system_error>
-
-#include <unistd.h>
-
 #include "engine/base/hash.h"
 #include "engine/export/quantized_safetensors.h"
 #include "engine/train/state_layout.h"
 
 namespace bitloom::jobs {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// A name that no other job of this or another process uses.
-fs::path scratchFile() {
-    static std::atomic<int> count = 0;
-    std::error_code code;
-    const fs::path folder = fs::temp_directory_path(code);
-    return (code ? fs::path(".") : folder) / fmt::format("bitloom-{}-{}.safetensors", ::getpid(), count++);
-}
-
-/// Size of the packed export, found by writing it.
-Result<std::int64_t> exportedBytes(const quant::QuantizedModel& model) {
-    const fs::path path = scratchFile();
-    const Status written = exporting::writeQuantizedSafetensors(path, model);
-    std::error_code code;
-    const auto bytes = fs::file_size(path, code);
-    std::error_code ignored;
-    fs::remove(path, ignored);
-    BITLOOM_RETURN_IF_ERROR(written);
-    if (code) return fail("{}: cannot read its size: {}", path.string(), code.message());
-    return static_cast<std::int64_t>(bytes);
-}
 
 /// Mean (w - Psi)^2 over all quantized weights; 0 without any.
 double quantizationError(const quant::QuantizedModel& model, const train::TrainerState& state) {
@@ -66,23 +37,28 @@ std::string finalHash(const train::TrainerState& state) {
 
 }  // namespace
 
-Status addFigures(report::RunSummary& summary, const quant::QuantizedModel& model,
-                  const train::TrainerState& state) {
+void addFigures(report::RunSummary& summary, const quant::QuantizedModel& model,
+                const train::TrainerState& state) {
     const quant::ModelMetrics metrics = quant::measure(model);
     summary.bits = metrics.bits;
     summary.sparsity = metrics.sparsity;
     summary.nonzeroParameters = metrics.nonzeroParameters;
     summary.compressionRate = metrics.compressionRate;
-    BITLOOM_ASSIGN_OR_RETURN(summary.fileBytes, exportedBytes(model));
-    summary.fileCompression = static_cast<double>(metrics.fp32Bytes) / static_cast<double>(summary.fileBytes);
+    summary.weightCompression = 32 / metrics.bits;
+    summary.bitOps = metrics.bitOps;
+    if (const auto bytes = exporting::quantizedSafetensorsBytes(model)) {
+        summary.fileBytes = *bytes;
+        summary.fileCompression = static_cast<double>(metrics.fp32Bytes) / static_cast<double>(*bytes);
+    }
     summary.mse = quantizationError(model, state);
     summary.hash = finalHash(state);
-    return {};
 }
 
 void addAccuracies(report::RunSummary& summary, const report::MetricSample& row) {
+    if (row.step <= 0) return;
     summary.top1Soft = row.top1Soft;
     summary.top1Hard = row.top1Hard;
+    summary.top5Soft = row.top5Soft;
     summary.top5Hard = row.top5Hard;
 }
 

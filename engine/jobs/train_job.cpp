@@ -17,6 +17,7 @@
 #include "engine/jobs/run_checkpoint.h"
 #include "engine/jobs/run_figures.h"
 #include "engine/jobs/version.h"
+#include "engine/record/run_reader.h"
 #include "engine/record/run_writer.h"
 #include "engine/train/deployed_model.h"
 #include "engine/train/scoring.h"
@@ -51,6 +52,7 @@ struct Session {
     JobSpec spec;
     Network network;  ///< its state: the pretrained weights, empty without
     Datasets datasets;
+    std::optional<train::Teacher> teacher;  ///< with train.distillation
     std::unique_ptr<train::Trainer> trainer;
     report::RunInfo info;
 };
@@ -58,10 +60,26 @@ struct Session {
 Status makeTrainer(Session& session, const graph::StateDict& start,
                    const quant::QuantizerOptions& quantizer) {
     BITLOOM_ASSIGN_OR_RETURN(
-        session.trainer, train::Trainer::create(session.network.graph, start, quantizer, session.spec.train,
-                                                trainerData(session.datasets, session.spec.data),
-                                                session.spec.record.every, session.spec.record.bins));
+        session.trainer,
+        train::Trainer::create(session.network.graph, start, quantizer, session.spec.train,
+                               trainerData(session.datasets, session.spec.data), session.spec.record.every,
+                               session.spec.record.bins, session.teacher));
     return {};
+}
+
+/// What the job's distillation follows: its own file, or the weights that the run starts from. Nothing where
+/// there is neither; the trainer says so.
+Result<std::optional<train::Teacher>> loadTeacher(const Session& session) {
+    const JobSpec& spec = session.spec;
+    if (spec.train.distillation == 0) return std::optional<train::Teacher>();
+    if (!spec.model.teacher.empty()) {
+        BITLOOM_ASSIGN_OR_RETURN(const NetworkSource source,
+                                 NetworkSource::open({.weights = spec.model.teacher}));
+        BITLOOM_ASSIGN_OR_RETURN(Network network, source.build(*session.datasets.train, spec.data.source));
+        return std::optional(train::Teacher{std::move(network.graph), std::move(network.state)});
+    }
+    if (session.network.state.empty()) return std::optional<train::Teacher>();
+    return std::optional(train::Teacher{session.network.graph, session.network.state});
 }
 
 LayerComponents componentsOf(const quant::QuantizedModel& model) {
@@ -108,28 +126,29 @@ Result<Session> startSession(JobSpec spec) {
     BITLOOM_ASSIGN_OR_RETURN(JobInputs inputs, loadInputs(session.spec));
     session.network = std::move(inputs.network);
     session.datasets = std::move(inputs.datasets);
+    BITLOOM_ASSIGN_OR_RETURN(session.teacher, loadTeacher(session));
     BITLOOM_RETURN_IF_ERROR(makeTrainer(session, session.network.state, session.spec.quantizer));
     return session;
 }
 
 /// From a checkpoint, which has all the weights; without one the run starts again from its job.
-Result<Session> continueSession(RecordedRun run) {
+Result<Session> continueSession(RecordedRun run, const CheckpointFolder& folder) {
     Session session;
-    session.spec = std::move(run.spec);
-    if (run.state) {
+    if (!run.state) {
+        BITLOOM_ASSIGN_OR_RETURN(session, startSession(std::move(run.spec)));
+    } else {
+        session.spec = std::move(run.spec);
         session.network.graph = std::move(run.graph);
         BITLOOM_ASSIGN_OR_RETURN(session.datasets,
                                  openDatasets(session.spec.data, imageSizeOf(session.network.graph)));
+        if (session.spec.train.distillation > 0) {
+            BITLOOM_ASSIGN_OR_RETURN(session.teacher, folder.teacher());
+        }
         const graph::StateDict start = train::partOf(run.state->tensors, train::kModelPart);
         if (run.state->step == 0 && !session.spec.model.weights.empty()) session.network.state = start;
         BITLOOM_RETURN_IF_ERROR(
             makeTrainer(session, start, train::optionsOf(session.spec.quantizer, run.state->tensors)));
         BITLOOM_RETURN_IF_ERROR(session.trainer->restore(*run.state));
-    } else {
-        BITLOOM_ASSIGN_OR_RETURN(JobInputs inputs, loadInputs(session.spec));
-        session.network = std::move(inputs.network);
-        session.datasets = std::move(inputs.datasets);
-        BITLOOM_RETURN_IF_ERROR(makeTrainer(session, session.network.state, session.spec.quantizer));
     }
     session.info = std::move(run.info);
     if (session.trainer->totalSteps() != session.info.totalSteps) {
@@ -165,7 +184,7 @@ Status scoreFullPrecision(Session& session, record::RunWriter& writer, report::P
 Status trainRecorded(Session& session, record::RunWriter& writer, RecordingSink& recorder,
                      CheckpointFolder& folder, JobControl& control) {
     const auto save = [&](const train::TrainerState& state) -> Status {
-        BITLOOM_RETURN_IF_ERROR(recorder.flush());  // a checkpoint never runs ahead of the record
+        BITLOOM_RETURN_IF_ERROR(recorder.sync());  // a checkpoint never runs ahead of the record
         return folder.save(state);
     };
     if (session.trainer->step() == 0) BITLOOM_RETURN_IF_ERROR(save(session.trainer->save()));
@@ -174,14 +193,14 @@ Status trainRecorded(Session& session, record::RunWriter& writer, RecordingSink&
     return session.trainer->run(recorder, control, save);
 }
 
-Result<report::RunSummary> summarize(const Session& session, report::RunStatus status) {
+report::RunSummary summarize(const Session& session, report::RunStatus status) {
     report::RunSummary summary;
     summary.status = status;
     summary.top1Fp32 = session.info.top1Fp32;
     addAccuracies(summary, session.trainer->lastEvaluation());
     // What failed may hold NaN; its figures are those of its last checkpoint, which a report reads there.
     if (status == report::RunStatus::Failed) return summary;
-    BITLOOM_RETURN_IF_ERROR(addFigures(summary, session.trainer->quantizedModel(), session.trainer->save()));
+    addFigures(summary, session.trainer->quantizedModel(), session.trainer->save());
     return summary;
 }
 
@@ -189,6 +208,25 @@ report::RunStatus statusOf(const Status& trained) {
     if (trained) return report::RunStatus::Finished;
     return trained.error().kind == ErrorKind::Cancelled ? report::RunStatus::Stopped
                                                         : report::RunStatus::Failed;
+}
+
+/// Neither a run that could be continued nor a file of another kind is thrown away by a slip of the hand.
+Status checkReplaceable(const TrainRequest& request) {
+    std::error_code ignored;
+    if (request.replace || !fs::exists(request.out, ignored)) return {};
+    const auto reader = record::RunReader::open(request.out);
+    if (!reader) {
+        return usageError(
+            "{} exists and is not a run that can be read; name another --out, or give --replace",
+            request.out.string());
+    }
+    const auto summary = (*reader)->summary();
+    if (!summary || summary->status == report::RunStatus::Finished) return {};
+    return usageError(
+        "{} holds a run that is not finished; continue it with: bitloom train --resume {}, name another "
+        "--out, "
+        "or give --replace",
+        request.out.string(), request.out.string());
 }
 
 Error withRemedy(const Error& error, const fs::path& run) {
@@ -205,12 +243,10 @@ Result<report::RunSummary> runSession(Session session, std::unique_ptr<record::R
     RecordingSink recorder(*writer, sink, control);
     const Status trained = trainRecorded(session, *writer, recorder, folder, control);
     if (!recorder.status()) return recorder.status().error();
-    Result<report::RunSummary> summary = summarize(session, statusOf(trained));
-    if (summary) {
-        const Status finished = writer->finish(*summary);
-        if (statusOf(trained) != report::RunStatus::Failed) BITLOOM_RETURN_IF_ERROR(finished);
-        sink.runFinished(*summary);
-    }
+    report::RunSummary summary = summarize(session, statusOf(trained));
+    const Status finished = writer->finish(summary);
+    if (statusOf(trained) != report::RunStatus::Failed) BITLOOM_RETURN_IF_ERROR(finished);
+    sink.runFinished(summary);
     if (!trained) return withRemedy(trained.error(), out);
     return summary;
 }
@@ -225,6 +261,7 @@ Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::Prog
         return usageError("{} is a folder; name the run file to write, for example {}/run.h5",
                           request.out.string(), request.out.string());
     }
+    BITLOOM_RETURN_IF_ERROR(checkReplaceable(request));
     sink.progress({"initialising", 0, 0, 0, report::kNoValue});
     // What is recorded must be readable again, whoever filled in the job; paths become absolute on the way.
     BITLOOM_ASSIGN_OR_RETURN(JobSpec spec, parseJob(toToml(request.spec), "job", {}));
@@ -238,6 +275,7 @@ Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::Prog
                                                                               session.spec.record.bins)));
     CheckpointFolder folder(request.out, CheckpointFolder::identityOf(session.info));
     BITLOOM_RETURN_IF_ERROR(folder.claim());
+    if (session.teacher) BITLOOM_RETURN_IF_ERROR(folder.saveTeacher(*session.teacher));
     return runSession(std::move(session), std::move(writer), std::move(folder), request.out, sink, control);
 }
 
@@ -252,7 +290,7 @@ Result<report::RunSummary> resumeTrainJob(const fs::path& path, report::Progress
     const std::int64_t step = run.state ? run.state->step : 0;
     sink.log(fmt::format("{}: continuing from step {} of {}", path.string(), step, run.info.totalSteps));
     CheckpointFolder folder = run.folder(path);
-    BITLOOM_ASSIGN_OR_RETURN(Session session, continueSession(std::move(run)));
+    BITLOOM_ASSIGN_OR_RETURN(Session session, continueSession(std::move(run), folder));
     // A run at step 0 records its start once more.
     BITLOOM_ASSIGN_OR_RETURN(auto writer, record::RunWriter::resume(path, step > 0 ? step : -1));
     BITLOOM_RETURN_IF_ERROR(folder.dropAfter(step));

@@ -15,10 +15,11 @@ struct TrainRequest {
     JobSpec spec;
     std::filesystem::path out;  ///< run file to write; checkpoints stand beside it as <out>.ckpt
     std::string command;        ///< recorded as the command that repeats the job
+    bool replace = false;       ///< an unfinished run in `out` too; a finished one is replaced without asking
 };
 
 /// Runs on the calling thread until done. Stopped: the run is saved, resumable, and the error is of kind
-/// Cancelled.
+/// Cancelled. A run that `out` holds already, with its checkpoints, is replaced once the job has its data.
 [[nodiscard]] Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::ProgressSink& sink,
                                                      JobControl& control);
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/graph/counts.h"
 #include "engine/quant/quantized_model.h"
 
 namespace bitloom::quant {
@@ -21,11 +22,27 @@ std::int64_t fullPrecisionWeights(const QuantizedModel& model) {
     return count;
 }
 
+/// Sum over layers of MAC x weight bits x activation bits, activations in float32. A codebook of K values
+/// counts as ceil(log2 K) bits, what an index takes.
+double bitOperations(const QuantizedModel& model) {
+    constexpr double kActivationBits = 32;
+    const auto counts = graph::count(model.graph);
+    if (!counts) return 0;
+    double sum = 0;
+    for (std::size_t i = 0; i < counts->nodes.size(); ++i) {
+        const auto layer = model.layers.find(model.graph.nodes()[i].name);
+        const double bits = layer == model.layers.end() ? 32 : layer->second.indexBits();
+        sum += static_cast<double>(counts->nodes[i].macs) * bits * kActivationBits;
+    }
+    return sum;
+}
+
 }  // namespace
 
 ModelMetrics measure(const QuantizedModel& model) {
     ModelMetrics metrics;
     metrics.nonzeroParameters = fullPrecisionWeights(model);
+    metrics.bitOps = bitOperations(model);
     for (const auto& [name, tensor] : model.rest)
         metrics.fp32Bytes += 4 * tensor.count();
     std::int64_t weights = 0;
@@ -47,7 +64,8 @@ ModelMetrics measure(const QuantizedModel& model) {
     if (weights == 0) return metrics;
     metrics.bits = bits / static_cast<double>(weights);
     metrics.sparsity = static_cast<double>(zeros) / static_cast<double>(weights);
-    metrics.compressionRate = 32 * static_cast<double>(weights) / codedBits;
+    // A network whose every weight is 0 has no rate.
+    if (codedBits > 0) metrics.compressionRate = 32 * static_cast<double>(weights) / codedBits;
     return metrics;
 }
 

@@ -10,9 +10,12 @@
 
 namespace bitloom::quant {
 
-enum class SigmaInit { Standard, Empirical };          ///< members' deviation, or 0.01 for all (DGMS Table 5)
-enum class Granularity { Layer, Filter };              ///< one mixture a layer, or one per output channel
-enum class WeightGradient { Exact, StraightThrough };  ///< dPhi/dw as derived, or 1 (dgms/README.md section 6)
+enum class SigmaInit { Standard, Empirical };  ///< members' deviation, or 0.01 for all (DGMS Table 5)
+enum class Granularity { Layer, Filter };      ///< one mixture a layer, or one per output channel
+enum class WeightGradient {
+    Exact,
+    StraightThrough
+};  ///< dPhi/dw as derived, or 1 (dgms/README.md section 6)
 
 struct LayerOptions {
     std::string method = "dgms";  ///< "dgms" or "none"

@@ -24,7 +24,8 @@ struct ModelMetrics {
     double sparsity = 0;                 ///< exact zeros over quantized weights
     std::int64_t nonzeroParameters = 0;  ///< FP32 conv and linear weights + non-zero quantized ones
     double compressionRate =
-        0;  ///< 32 / (floor(log2 K) nz), weight-averaged over quantized layers; NaN when none
+        0;              ///< 32 / (floor(log2 K) nz), weight-averaged over quantized layers; NaN when none
+    double bitOps = 0;  ///< per image: sum over layers of MAC x weight bits x 32 bits of an activation
     std::int64_t fp32Bytes = 0;  ///< all parameters and statistics as float32
 };
 [[nodiscard]] ModelMetrics measure(const QuantizedModel& model);

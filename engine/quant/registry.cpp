@@ -9,6 +9,7 @@
 #include "engine/quant/dgms/components.h"
 #include "engine/quant/dgms/dgms_quantizer.h"
 #include "engine/quant/method.h"
+#include "engine/quant/method_names.h"
 
 namespace bitloom::quant {
 namespace {

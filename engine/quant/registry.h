@@ -28,6 +28,4 @@ struct PlannedLayer {
 [[nodiscard]] Result<QuantizerMap> makeQuantizers(const graph::Graph& graph, const graph::StateDict& state,
                                                   const QuantizerOptions& options, std::uint64_t seed);
 
-[[nodiscard]] std::vector<std::string> methodNames();
-
 }  // namespace bitloom::quant

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <new>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -95,8 +96,11 @@ bool keep(AppendFile& file, haddr_t address, const char* buffer, std::size_t siz
         });
 }
 
-H5FD_t* openAppend(const char* name, unsigned flags, hid_t properties, haddr_t) {
-    auto file = std::make_unique<AppendFile>();
+// What follows is called from C, which no exception may cross.
+
+H5FD_t* openAppend(const char* name, unsigned flags, hid_t properties, haddr_t) noexcept {
+    std::unique_ptr<AppendFile> file(new (std::nothrow) AppendFile);
+    if (!file) return nullptr;
     file->failure = static_cast<const DriverInfo*>(H5Pget_driver_info(properties))->failure;
     const int mode = O_RDWR | O_CLOEXEC | ((flags & H5F_ACC_TRUNC) ? O_TRUNC : 0) |
                      ((flags & H5F_ACC_CREAT) ? O_CREAT : 0);
@@ -111,32 +115,32 @@ H5FD_t* openAppend(const char* name, unsigned flags, hid_t properties, haddr_t) 
     return &file.release()->common;
 }
 
-herr_t closeAppend(H5FD_t* file) {
+herr_t closeAppend(H5FD_t* file) noexcept {
     const std::unique_ptr<AppendFile> owned(&self(file));
     if (::close(owned->descriptor) != 0 && owned->failure->error == 0) owned->failure->error = errno;
     return 0;
 }
 
-herr_t query(const H5FD_t*, unsigned long* flags) {
+herr_t query(const H5FD_t*, unsigned long* flags) noexcept {
     *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
              H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_SUPPORTS_SWMR_IO | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
     return 0;
 }
 
-haddr_t allocatedEnd(const H5FD_t* file, H5FD_mem_t) {
+haddr_t allocatedEnd(const H5FD_t* file, H5FD_mem_t) noexcept {
     return self(file).allocated;
 }
 
-herr_t setAllocatedEnd(H5FD_t* file, H5FD_mem_t, haddr_t address) {
+herr_t setAllocatedEnd(H5FD_t* file, H5FD_mem_t, haddr_t address) noexcept {
     self(file).allocated = address;
     return 0;
 }
 
-haddr_t fileEnd(const H5FD_t* file, H5FD_mem_t) {
+haddr_t fileEnd(const H5FD_t* file, H5FD_mem_t) noexcept {
     return self(file).end;
 }
 
-herr_t read(H5FD_t* common, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, void* buffer) {
+herr_t read(H5FD_t* common, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, void* buffer) noexcept {
     const AppendFile& file = self(common);
     char* bytes = static_cast<char*>(buffer);
     if (!readDisk(file.descriptor, address, bytes, size)) return -1;
@@ -149,17 +153,21 @@ herr_t read(H5FD_t* common, H5FD_mem_t, hid_t, haddr_t address, std::size_t size
     return 0;
 }
 
-herr_t write(H5FD_t* common, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, const void* buffer) {
+herr_t write(H5FD_t* common, H5FD_mem_t, hid_t, haddr_t address, std::size_t size,
+             const void* buffer) noexcept {
     AppendFile& file = self(common);
     const char* bytes = static_cast<const char*>(buffer);
     if (file.failure->error == 0 && !writeDisk(file.descriptor, address, bytes, size))
         file.failure->error = errno;
-    if (file.failure->error != 0 && !keep(file, address, bytes, size)) return -1;
+    if (file.failure->error != 0) {
+        const auto kept = [&]() -> herr_t { return keep(file, address, bytes, size) ? 0 : -1; };
+        if (fenced(kept) < 0) return -1;
+    }
     file.end = std::max(file.end, address + size);
     return 0;
 }
 
-herr_t truncate(H5FD_t* common, hid_t, hbool_t) {
+herr_t truncate(H5FD_t* common, hid_t, hbool_t) noexcept {
     AppendFile& file = self(common);
     if (file.end == file.allocated) return 0;
     if (file.failure->error == 0 && ::ftruncate(file.descriptor, static_cast<off_t>(file.allocated)) != 0) {
@@ -171,10 +179,10 @@ herr_t truncate(H5FD_t* common, hid_t, hbool_t) {
 
 // HDF5 marks a file as being written only through drivers that have these; WriterLock is the lock that
 // counts.
-herr_t lock(H5FD_t*, hbool_t) {
+herr_t lock(H5FD_t*, hbool_t) noexcept {
     return 0;
 }
-herr_t unlock(H5FD_t*) {
+herr_t unlock(H5FD_t*) noexcept {
     return 0;
 }
 

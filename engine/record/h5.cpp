@@ -1,10 +1,12 @@
 #include "engine/record/h5.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "engine/base/system_error.h"
 
@@ -26,15 +28,17 @@ struct StackSummary {
     int systemError = 0;
 };
 
-herr_t summarise(unsigned, const H5E_error2_t* entry, void* data) {
-    auto& summary = *static_cast<StackSummary*>(data);
-    const std::string text = entry->desc ? entry->desc : "";
-    if (summary.deepest.empty()) summary.deepest = text;
-    const auto position = text.find("errno = ");
-    if (summary.systemError == 0 && position != std::string::npos) {
-        summary.systemError = std::atoi(text.c_str() + position + std::strlen("errno = "));
-    }
-    return 0;
+herr_t summarise(unsigned, const H5E_error2_t* entry, void* data) noexcept {
+    return fenced([&] {
+        auto& summary = *static_cast<StackSummary*>(data);
+        const std::string text = entry->desc ? entry->desc : "";
+        if (summary.deepest.empty()) summary.deepest = text;
+        const auto position = text.find("errno = ");
+        if (summary.systemError == 0 && position != std::string::npos) {
+            summary.systemError = std::atoi(text.c_str() + position + std::strlen("errno = "));
+        }
+        return 0;
+    });
 }
 
 Handle textType(std::size_t bytes) {
@@ -153,7 +157,15 @@ Handle openForReading(const std::filesystem::path& path, bool live) {
     const Handle properties = fileAccess();
     if (live) check(H5Pset_metadata_read_attempts(properties.get(), kReadAttempts), "set up file access");
     const unsigned flags = H5F_ACC_RDONLY | (live ? H5F_ACC_SWMR_READ : 0u);
-    return {check(H5Fopen(path.c_str(), flags, properties.get()), "open it"), H5Fclose};
+    const hid_t file = H5Fopen(path.c_str(), flags, properties.get());
+    if (file < 0) {
+        StackSummary summary;
+        H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, summarise, &summary);
+        if (summary.systemError != 0) raiseSystemError("open it", summary.systemError);
+        throw Failure(fmt::format("cannot open it: {}; the file is damaged or incomplete, copy it again",
+                                  summary.deepest));
+    }
+    return {file, H5Fclose};
 }
 
 Handle createGroup(hid_t parent, const std::string& name) {
@@ -171,9 +183,11 @@ Handle openGroup(hid_t parent, const std::string& name) {
 
 std::vector<std::string> linkNames(hid_t group) {
     std::vector<std::string> names;
-    const auto collect = [](hid_t, const char* name, const H5L_info_t*, void* data) -> herr_t {
-        static_cast<std::vector<std::string>*>(data)->emplace_back(name);
-        return 0;
+    const auto collect = [](hid_t, const char* name, const H5L_info_t*, void* data) noexcept -> herr_t {
+        return fenced([&] {
+            static_cast<std::vector<std::string>*>(data)->emplace_back(name);
+            return 0;
+        });
     };
     hsize_t position = 0;
     check(H5Literate(group, H5_INDEX_CRT_ORDER, H5_ITER_INC, &position, collect, &names), "list a group");
@@ -204,7 +218,12 @@ std::string readText(hid_t object, const char* attribute) {
         throw Failure(
             fmt::format("cannot {}: it is not a text of fixed length; the file is damaged", action));
     }
-    std::string text(H5Tget_size(type.get()), '\0');
+    const std::size_t size = H5Tget_size(type.get());
+    if (size > fileBytes(object)) {
+        throw Failure(fmt::format(
+            "cannot {}: it claims {} bytes, more than the file has; the file is damaged", action, size));
+    }
+    std::string text(size, '\0');
     check(H5Aread(id.get(), textType(text.size()).get(), text.data()), action);
     text.resize(text.find_last_not_of('\0') + 1);
     return text;
@@ -233,6 +252,16 @@ std::int64_t readInteger(hid_t object, const char* attribute) {
 
 bool hasAttribute(hid_t object, const char* attribute) {
     return check(H5Aexists(object, attribute), fmt::format("look for {}", attribute)) > 0;
+}
+
+std::uint64_t fileBytes(hid_t object) {
+    const std::string action = "measure the file";
+    const Handle file(check(H5Iget_file_id(object), action), H5Fclose);
+    void* descriptor = nullptr;
+    check(H5Fget_vfd_handle(file.get(), H5P_DEFAULT, &descriptor), action);
+    struct stat status {};
+    if (::fstat(*static_cast<const int*>(descriptor), &status) != 0) raiseSystemError(action, errno);
+    return static_cast<std::uint64_t>(status.st_size);
 }
 
 void Dataset::create(hid_t group, const Column& column) {

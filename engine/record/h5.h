@@ -57,6 +57,16 @@ auto guarded(const std::filesystem::path& path, Body&& body) -> Result<decltype(
     }
 }
 
+/// Runs what HDF5 calls back from C, which no exception may cross: one becomes HDF5's sign of failure.
+template <class Body>
+herr_t fenced(Body&& body) noexcept {
+    try {
+        return body();
+    } catch (...) {
+        return -1;
+    }
+}
+
 /// Owns one HDF5 id.
 class Handle {
   public:
@@ -100,6 +110,10 @@ void writeInteger(hid_t object, const char* attribute, std::int64_t value);
 [[nodiscard]] std::int64_t readInteger(hid_t object, const char* attribute);
 [[nodiscard]] bool hasAttribute(hid_t object, const char* attribute);
 
+/// Size on disk, now, of the file that holds `object`, which was opened for reading. What an object claims to
+/// hold cannot be more.
+[[nodiscard]] std::uint64_t fileBytes(hid_t object);
+
 /// A dataset whose first dimension is the row.
 class Dataset {
   public:
@@ -111,6 +125,7 @@ class Dataset {
     [[nodiscard]] static Dataset open(hid_t group, Column column, bool forWriting);
 
     [[nodiscard]] const Column& column() const { return m_column; }
+    [[nodiscard]] hid_t get() const { return m_dataset.get(); }
     [[nodiscard]] std::uint64_t rows() const;
     /// Shape of one row, from the file.
     [[nodiscard]] std::vector<std::uint64_t> rowShape() const;

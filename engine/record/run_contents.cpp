@@ -74,7 +74,7 @@ bool writerMarkSet(const fs::path& path) {
     if (!stream) throw Failure("cannot open it; check its permissions");
     stream.read(head.data(), static_cast<std::streamsize>(head.size()));
     if (stream.gcount() == 0)
-        throw Failure("the file is empty; the run was never written, or its copy failed");
+        throw Failure("the file is empty: the run was never written, or its copy failed; copy it again");
     if (!std::equal(kSignature.begin(), kSignature.end(), head.begin())) {
         throw Failure("not an HDF5 file, so not a Bitloom run; runs are what `bitloom train --out` writes");
     }
@@ -194,7 +194,8 @@ LayerLayout readLayout(hid_t layerGroup, const std::string& name) {
 }
 
 void readSteps(const h5::Dataset& dataset, std::vector<std::int64_t>& steps) {
-    const std::uint64_t rows = dataset.rows();
+    // A damaged file may claim any number of rows, all of them fill values. Ours are never compressed.
+    const std::uint64_t rows = std::min(dataset.rows(), h5::fileBytes(dataset.get()) / sizeof(std::int64_t));
     std::vector<std::int64_t> block;
     while (steps.size() < rows) {
         block.resize(std::min(kStepBlock, rows - steps.size()));

@@ -1,5 +1,5 @@
-// Reads a run file, finished, being written, or left by a killed process. Older schema versions are migrated
-// in memory. May be used from any thread, one at a time.
+// Reads a run file, finished, being written, or left by a killed process. May be used from any thread, one at
+// a time.
 #pragma once
 
 #include <filesystem>

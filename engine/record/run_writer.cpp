@@ -92,6 +92,7 @@ class FileRunWriter final : public RunWriter {
     Status appendEvent(const report::RunEvent& event) override;
     Status setFp32Accuracy(double top1) override;
     Status flush() override;
+    Status sync() override;
     Status finish(const report::RunSummary& summary) override;
 
     void setLock(WriterLock lock) { m_lock = std::move(lock); }
@@ -105,6 +106,7 @@ class FileRunWriter final : public RunWriter {
     Status append(TableWriter& table, std::int64_t step, std::span<const Cell> cells);
     void flushFile();
     void commit();
+    void syncDisk();
     [[nodiscard]] bool pending() const;
     void writeJob(const Column& column, const void* value);
 
@@ -221,6 +223,13 @@ Status FileRunWriter::flush() {
     return guarded([&] { commit(); });
 }
 
+Status FileRunWriter::sync() {
+    return guarded([&] {
+        commit();
+        syncDisk();
+    });
+}
+
 Status FileRunWriter::finish(const report::RunSummary& summary) {
     return guarded([&] {
         commit();
@@ -233,8 +242,12 @@ Status FileRunWriter::finish(const report::RunSummary& summary) {
         m_layers.clear();
         m_runTables.clear();
         if (!m_file.reset()) h5::raise("close it");
-        if (!m_lock.sync()) h5::raiseSystemError("flush it to disk", errno);
+        syncDisk();
     });
+}
+
+void FileRunWriter::syncDisk() {
+    if (!m_lock.sync()) h5::raiseSystemError("flush it to disk", errno);
 }
 
 void FileRunWriter::flushFile() {
@@ -267,7 +280,9 @@ Result<std::unique_ptr<RunWriter>> makeWriter(const fs::path& path, const std::v
                                               const std::function<void(hid_t)>& fill) {
     for (const LayerLayout& layout : layers)
         BITLOOM_RETURN_IF_ERROR(checkLayout(layout));
+    const WriterLock choosing = WriterLock::enterFolderOf(path);
     BITLOOM_RETURN_IF_ERROR(WriterLock::ensureFree(path));
+    removeAbandonedTemporaries(path);
     std::unique_ptr<FileRunWriter> writer;
     const auto make = [&](const fs::path& temporary) -> Status {
         BITLOOM_RETURN_IF_ERROR(h5::guarded(path, [&] {

@@ -41,6 +41,9 @@ class RunWriter {
     [[nodiscard]] virtual Status setFp32Accuracy(double top1) = 0;
     /// Makes everything appended so far visible to readers.
     [[nodiscard]] virtual Status flush() = 0;
+    /// flush(), and waits until the disk has it, so that a checkpoint written next is not ahead of the run
+    /// after a power cut. Milliseconds to tenths of a second, as the disk takes: not for every step.
+    [[nodiscard]] virtual Status sync() = 0;
     /// Writes the summary and status and closes the file.
     [[nodiscard]] virtual Status finish(const report::RunSummary& summary) = 0;
 };

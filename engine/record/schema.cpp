@@ -58,8 +58,11 @@ constexpr std::array kSummaryFigures = {
 };
 constexpr std::array kSummaryCounts = {&report::RunSummary::nonzeroParameters,
                                        &report::RunSummary::fileBytes};
+// Later additions; a file without them holds NaN there.
+constexpr std::array kSummaryMore = {&report::RunSummary::top5Soft, &report::RunSummary::weightCompression,
+                                     &report::RunSummary::bitOps};
 static_assert(kSummaryFigures[kSummaryTop1Fp32] == &report::RunSummary::top1Fp32);
-static_assert(kSummaryFigures.size() + kSummaryCounts.size() <= kSummaryValues);
+static_assert(kSummaryFigures.size() + kSummaryCounts.size() + kSummaryMore.size() <= kSummaryValues);
 
 }  // namespace
 
@@ -131,6 +134,8 @@ SummaryValues packSummary(const report::RunSummary& summary) {
         *value++ = summary.*member;
     for (const auto member : kSummaryCounts)
         *value++ = static_cast<double>(summary.*member);
+    for (const auto member : kSummaryMore)
+        *value++ = summary.*member;
     return values;
 }
 
@@ -143,6 +148,8 @@ report::RunSummary unpackSummary(const SummaryValues& values) {
         const double count = *value++;
         summary.*member = count >= 0 && count < 0x1p53 ? static_cast<std::int64_t>(count) : 0;
     }
+    for (const auto member : kSummaryMore)
+        summary.*member = *value++;
     return summary;
 }
 

@@ -5,8 +5,8 @@
 //                    steps_per_epoch (int64); datasets overwritten in place: status (text[1]),
 //                    summary (float64[16]), hash (text[1])
 //   /graph           attributes json, network (JSON of report::NetworkInfo)
-//   /metrics/<name>  one row a recorded step: step epoch loss lr top1_soft top1_hard top5_hard
-//                    quant_mse step_seconds
+//   /metrics/<name>  one row a recorded step: step epoch loss lr top1_soft top1_hard top5_soft
+//                    top5_hard quant_mse step_seconds
 //   /events/<name>   step kind text
 //   /layers/<node>/  step bits sparsity mse soft_hard_gap grad_weight grad_mu grad_sigma grad_pi grad_tau;
 //                    edges [2] (low, high), outside [4] (below and above of histogram, then of
@@ -75,6 +75,7 @@ inline constexpr std::array kMetricFields = {
     Field<report::MetricSample>{"lr", &report::MetricSample::learningRate},
     Field<report::MetricSample>{"top1_soft", &report::MetricSample::top1Soft},
     Field<report::MetricSample>{"top1_hard", &report::MetricSample::top1Hard},
+    Field<report::MetricSample>{"top5_soft", &report::MetricSample::top5Soft},
     Field<report::MetricSample>{"top5_hard", &report::MetricSample::top5Hard},
     Field<report::MetricSample>{"quant_mse", &report::MetricSample::quantMse},
     Field<report::MetricSample>{"step_seconds", &report::MetricSample::stepSeconds},

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "engine/base/system_error.h"
@@ -21,6 +22,11 @@ struct flock lockedByte() {
     return range;
 }
 
+Error heldByAnother(const std::filesystem::path& path) {
+    return fail("{}: a run is still being written to it; stop that run or choose another file",
+                path.string());
+}
+
 }  // namespace
 
 WriterLock::~WriterLock() {
@@ -34,14 +40,21 @@ WriterLock& WriterLock::operator=(WriterLock&& other) noexcept {
     return *this;
 }
 
+WriterLock WriterLock::enterFolderOf(const std::filesystem::path& path) {
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    // flock, since a folder cannot be opened for writing, which the other kind of lock asks for.
+    WriterLock lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    while (lock.m_descriptor >= 0 && ::flock(lock.m_descriptor, LOCK_EX) != 0 && errno == EINTR) {
+    }
+    return lock;
+}
+
 Status WriterLock::ensureFree(const std::filesystem::path& path) {
     const WriterLock probe(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (probe.m_descriptor < 0) return {};
     struct flock range = lockedByte();
-    if (::fcntl(probe.m_descriptor, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK) {
-        return fail("{}: a run is still being written to it; stop that run or choose another file",
-                    path.string());
-    }
+    if (::fcntl(probe.m_descriptor, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK)
+        return heldByAnother(path);
     return {};
 }
 
@@ -50,8 +63,9 @@ Result<WriterLock> WriterLock::take(const std::filesystem::path& path) {
     if (lock.m_descriptor < 0)
         return fail("{}: cannot open it: {}", path.string(), describeSystemError(errno));
     struct flock range = lockedByte();
-    ::fcntl(lock.m_descriptor, F_OFD_SETLK, &range);
-    return lock;
+    const bool locked = ::fcntl(lock.m_descriptor, F_OFD_SETLK, &range) == 0;
+    if (!locked && (errno == EAGAIN || errno == EACCES)) return heldByAnother(path);
+    return lock;  // unmarked where the file system has no locks (ENOLCK, EINVAL, EOPNOTSUPP)
 }
 
 bool WriterLock::sync() const {

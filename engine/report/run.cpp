@@ -38,6 +38,18 @@ Enum valueOf(const Names& names, const std::string& text, Enum otherwise) {
 
 }  // namespace
 
+std::string LayerInfo::block() const {
+    std::size_t begin = 0;
+    std::size_t end = 0;  // of the path without its last part, once the loop is through
+    for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', begin)) {
+        const bool numbered = dot > begin && name.find_first_not_of("0123456789", begin) >= dot;
+        begin = dot + 1;
+        end = dot;
+        if (numbered) break;
+    }
+    return name.substr(0, end);
+}
+
 const char* toText(RunStatus status) {
     return nameOf(kRunStatusNames, status);
 }

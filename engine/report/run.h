@@ -18,11 +18,9 @@ struct LayerInfo {
     bool quantized = false;
     double bits = 32;  ///< bits a weight when hard; 32 when full precision
 
-    /// The block the layer stands in: "layer1.0" of "layer1.0.conv1"; empty at top level.
-    [[nodiscard]] std::string block() const {
-        const auto dot = name.rfind('.');
-        return dot == std::string::npos ? std::string() : name.substr(0, dot);
-    }
+    /// The block the layer stands in: the path up to its first numbered part, or all but the last part.
+    /// "layer2.0" of "layer2.0.conv1" and of "layer2.0.downsample.0"; empty at top level.
+    [[nodiscard]] std::string block() const;
 };
 
 struct NetworkInfo {
@@ -60,6 +58,7 @@ struct MetricSample {
     double learningRate = kNoValue;  ///< of the weights' group
     double top1Soft = kNoValue;      ///< per cent, validation set, soft weights
     double top1Hard = kNoValue;      ///< per cent, validation set, hard weights
+    double top5Soft = kNoValue;      ///< per cent
     double top5Hard = kNoValue;      ///< per cent
     double quantMse = kNoValue;      ///< mean (w - Psi)^2 over all quantized weights
     double stepSeconds = kNoValue;
@@ -89,12 +88,15 @@ struct RunSummary {
     double top1Fp32 = kNoValue;
     double top1Soft = kNoValue;
     double top1Hard = kNoValue;
+    double top5Soft = kNoValue;
     double top5Hard = kNoValue;
     double bits = 32;     ///< mean bits over quantized weights
     double sparsity = 0;  ///< exact zeros of Psi over quantized weights
     std::int64_t nonzeroParameters =
         0;  ///< FP32 conv and linear weights + non-zero Psi (no batch norm, bias, codebook)
-    double compressionRate = kNoValue;  ///< the papers' 32 / (floor(log2 K) nz) over quantized layers
+    double compressionRate = kNoValue;    ///< DGMS's 32 / (floor(log2 K) nz) over quantized layers
+    double weightCompression = kNoValue;  ///< SDQ's WCR, 32 / bits
+    double bitOps = kNoValue;           ///< per image: sum over layers of MAC x weight bits x activation bits
     std::int64_t fileBytes = 0;         ///< of the packed export
     double fileCompression = kNoValue;  ///< FP32 bytes / fileBytes
     double mse = 0;

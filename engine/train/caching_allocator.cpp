@@ -24,11 +24,10 @@ struct alignas(kAlignment) Header {
     std::size_t blockBytes;  // 0: not cached
 };
 
+/// Null when there is no memory.
 void* allocateBlock(std::size_t bytes) {
     void* block = nullptr;
-    TORCH_CHECK(posix_memalign(&block, kAlignment, bytes) == 0, "out of memory: cannot allocate ", bytes,
-                " bytes");
-    return block;
+    return posix_memalign(&block, kAlignment, bytes) == 0 ? block : nullptr;
 }
 
 class CachingAllocator final : public c10::Allocator {
@@ -62,7 +61,16 @@ class CachingAllocator final : public c10::Allocator {
         const bool cached = bytes >= kGranule;
         const std::size_t rounded = cached ? (bytes + kGranule - 1) / kGranule * kGranule : 0;
         void* block = cached ? takeCached(rounded) : nullptr;
-        if (block == nullptr) block = allocateBlock((cached ? rounded : bytes) + sizeof(Header));
+        const std::size_t whole = (cached ? rounded : bytes) + sizeof(Header);
+        if (block == nullptr) block = allocateBlock(whole);
+        if (block == nullptr) {  // what other sizes hold free may be enough
+            clearCache();
+            block = allocateBlock(whole);
+        }
+        if (block == nullptr) {
+            forget(rounded);
+            TORCH_CHECK(false, "out of memory: cannot allocate ", bytes, " bytes");
+        }
         return new (block) Header{rounded} + 1;
     }
 
@@ -94,6 +102,17 @@ class CachingAllocator final : public c10::Allocator {
         m_statistics.liveBytes -= bytes;
         m_statistics.cachedBytes += bytes;
         m_free[bytes].push_back(header);
+    }
+
+    void clearCache() {
+        MutexLock lock(m_mutex);
+        clear();
+    }
+
+    /// Undoes the count of a block that could not be had.
+    void forget(std::size_t bytes) {
+        MutexLock lock(m_mutex);
+        m_statistics.liveBytes -= bytes;
     }
 
     void clear() BITLOOM_REQUIRES(m_mutex) {

@@ -23,6 +23,7 @@ quant::QuantizerOptions optionsOf(quant::QuantizerOptions options, const graph::
         if (values.size() != 1) continue;
         // try_emplace keeps an override's method; a layer without one takes the common method.
         quant::LayerOptions& layer = options.layers.try_emplace(node, options.layer).first->second;
+        if (!(values.front() >= 2 && values.front() <= 256)) continue;  // the layer's own check names it
         layer.components = static_cast<int>(values.front());
     }
     return options;
@@ -43,7 +44,7 @@ Result<DeployedModel> deployedModel(const graph::Graph& graph, const quant::Quan
     }
     DeployedModel deployed{hardModel(graph, std::move(parameters), quantizers), quantizers.empty()};
     const report::MetricSample evaluation = readEvaluation(state.tensors);
-    if (!deployed.calibrated && evaluation.step == state.step && state.step > 0) {
+    if (!deployed.calibrated && evaluation.step == state.step) {
         addPart(deployed.model.rest, "", partOf(state.tensors, kScoredPart));
         deployed.calibrated = true;
     }

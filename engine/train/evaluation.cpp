@@ -8,6 +8,8 @@
 
 #include <torch/torch.h>
 
+#include "engine/train/guarded.h"
+
 namespace bitloom::train {
 namespace {
 
@@ -87,10 +89,11 @@ Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset, cons
                                   .normalization = options.normalization,
                                   .shuffle = false,
                                   .dropLast = false,
-                                  .augment = false});
+                                  .augment = false,
+                                  .threads = options.threads});
     const torch::NoGradGuard guard;
     Tally tally;
-    try {
+    const auto scoreAll = [&]() -> Status {
         while (tally.images < total) {
             BITLOOM_ASSIGN_OR_RETURN(data::Batch batch, loader.next());
             BITLOOM_RETURN_IF_ERROR(addBatch(executor, batch, total, weights, tally));
@@ -99,9 +102,9 @@ Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset, cons
                              fmt::format("evaluation cancelled after {} of {} images", tally.images, total)};
             }
         }
-    } catch (const c10::Error& error) {
-        return fail("evaluation of {}: {}", executor.graph().arch(), error.what_without_backtrace());
-    }
+        return {};
+    };
+    BITLOOM_RETURN_IF_ERROR(guarded(fmt::format("evaluation of {}", executor.graph().arch()), scoreAll));
     const auto perCent = [&](std::int64_t correct) {
         return 100.0 * static_cast<double>(correct) / static_cast<double>(tally.images);
     };
@@ -131,13 +134,7 @@ Status reestimateBatchNorm(Executor& executor, data::Loader& loader, int batches
         }
         return {};
     };
-    Status status;
-    try {
-        status = run();
-    } catch (const c10::Error& error) {
-        status =
-            fail("batch-norm statistics of {}: {}", executor.graph().arch(), error.what_without_backtrace());
-    }
+    Status status = guarded(fmt::format("batch-norm statistics of {}", executor.graph().arch()), run);
     executor.endStatistics();
     return status;
 }

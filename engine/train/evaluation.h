@@ -21,6 +21,7 @@ struct Accuracy {
 struct EvaluationOptions {
     data::Normalization normalization;
     int batchSize = 500;
+    int threads = 1;          ///< that load images
     std::int64_t images = 0;  ///< 0: all; otherwise the first so many
 };
 

@@ -135,8 +135,10 @@ Result<std::unique_ptr<Executor>> Executor::create(graph::Graph graph, const std
         if (target.is_cpu()) installCachingAllocator();
         return std::unique_ptr<Executor>(
             new Executor(std::make_unique<Impl>(Impl{GraphRunner(std::move(graph), target)})));
-    } catch (const c10::Error& error) {
-        return fail("{} on device '{}': {}", arch, device, error.what_without_backtrace());
+    } catch (const std::exception& error) {
+        const auto* torchError = dynamic_cast<const c10::Error*>(&error);
+        return fail("{} on device '{}': {}", arch, device,
+                    torchError ? torchError->what_without_backtrace() : error.what());
     }
 }
 

@@ -33,10 +33,10 @@ class Executor {
     /// parameters are zero until initialize() or load().
     [[nodiscard]] static Result<std::unique_ptr<Executor>> create(graph::Graph graph,
                                                                   const std::string& device);
+    ~Executor();
 
     /// torchvision's start, deterministic by seed: convolutions Kaiming-normal (fan-out), linear layers
-    /// uniform in
-    /// +-1/sqrt(in), batch norm 1 and 0.
+    /// uniform in +-1/sqrt(in), batch norm 1 and 0.
     void initialize(std::uint64_t seed);
     /// Every parameter of the graph, exact shapes, any dtype; errors name what is missing and change nothing.
     /// "num_batches_tracked" may be absent (older PyTorch did not save it); tensors of other names are
@@ -45,7 +45,8 @@ class Executor {
     [[nodiscard]] graph::StateDict state() const;
 
     /// Logits [batch, classes] of `images` [batch, C, H, W]. `training` selects batch statistics and updates
-    /// the running ones. Throws c10::Error only on programmer mistakes.
+    /// the running ones. Throws what libtorch throws (no memory, a device that fails); callers convert it
+    /// (guarded.h).
     [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training,
                                         const WeightOverrides& weights = {});
 
@@ -64,9 +65,6 @@ class Executor {
     class Impl;
     explicit Executor(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> m_impl;
-
-  public:
-    ~Executor();
 };
 
 }  // namespace bitloom::train

@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "engine/quant/memory_order.h"
 #include "engine/train/tensor_conversion.h"
 
 namespace bitloom::train {
@@ -27,7 +28,7 @@ void updateSpan(std::span<float> parameter, const float* gradient, float* buffer
     }
 }
 
-/// All three dense, float32 and of equal strides, so that memory order is one common order.
+/// All three dense, float32 and of one memory order, so that memory order is one common order.
 void updateFused(const torch::Tensor& parameter, const torch::Tensor& gradient, const torch::Tensor& buffer,
                  Coefficients c, bool nesterov) {
     auto* p = parameter.data_ptr<float>();
@@ -50,7 +51,8 @@ void updateByOperators(torch::Tensor parameter, const torch::Tensor& gradient, t
 
 bool isFusable(const torch::Tensor& parameter, const torch::Tensor& gradient) {
     return parameter.is_cpu() && parameter.scalar_type() == torch::kFloat32 &&
-           parameter.is_non_overlapping_and_dense() && gradient.strides() == parameter.strides();
+           parameter.is_non_overlapping_and_dense() && gradient.is_non_overlapping_and_dense() &&
+           quant::sameMemoryOrder(parameter, gradient);
 }
 
 }  // namespace

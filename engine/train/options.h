@@ -39,9 +39,11 @@ struct TrainOptions {
     int threads = 0;             ///< 0: all cores; the result's bits depend on it
     std::string device = "cpu";  ///< "cpu", "cuda", "cuda:1"
     double labelSmoothing = 0;
-    bool hardForward = false;         ///< train through Psi with Phi's backward (dgms/README.md section 6)
-    int evaluateEvery = 1;            ///< epochs; the last step is always evaluated
-    std::int64_t evaluateImages = 0;  ///< 0: the whole test set
+    double distillation = 0;             ///< share of the loss that follows the teacher, 0 to 1
+    double distillationTemperature = 1;  ///< of both softmaxes in it
+    bool hardForward = false;            ///< train through Psi with Phi's backward (dgms/README.md section 6)
+    int evaluateEvery = 1;               ///< epochs; the last step is always evaluated
+    std::int64_t evaluateImages = 0;     ///< 0: the whole test set
     int batchNormBatches =
         20;  ///< training batches that re-estimate batch norm before scoring hard weights; 0: none
     int checkpointEverySeconds = 60;

@@ -26,6 +26,8 @@ Result<Scorer> Scorer::create(const graph::Graph& graph, const TrainerData& data
 EvaluationOptions Scorer::evaluationOptions() const {
     EvaluationOptions options;
     options.normalization = m_data.normalization;
+    options.batchSize = m_data.batchSize;
+    options.threads = m_data.loaderThreads;
     options.images = m_options.evaluateImages;
     return options;
 }

@@ -39,9 +39,10 @@ std::vector<double> toDoubles(const graph::Tensor& tensor) {
 }
 
 void writeEvaluation(graph::StateDict& state, const report::MetricSample& row) {
-    state.insert_or_assign(kEvaluationRow, fromDoubles({static_cast<double>(row.step), row.epoch, row.loss,
-                                                        row.learningRate, row.top1Soft, row.top1Hard,
-                                                        row.top5Hard, row.quantMse, row.stepSeconds}));
+    state.insert_or_assign(
+        kEvaluationRow,
+        fromDoubles({static_cast<double>(row.step), row.epoch, row.loss, row.learningRate, row.top1Soft,
+                     row.top1Hard, row.top5Hard, row.quantMse, row.stepSeconds, row.top5Soft}));
 }
 
 report::MetricSample readEvaluation(const graph::StateDict& state) {
@@ -50,7 +51,7 @@ report::MetricSample readEvaluation(const graph::StateDict& state) {
     const auto found = state.find(kEvaluationRow);
     if (found == state.end()) return row;
     const std::vector<double> values = toDoubles(found->second);
-    if (values.size() != 9) return row;
+    if (values.size() != 10) return row;
     row.step = static_cast<std::int64_t>(values[0]);
     row.epoch = values[1];
     row.loss = values[2];
@@ -60,6 +61,7 @@ report::MetricSample readEvaluation(const graph::StateDict& state) {
     row.top5Hard = values[6];
     row.quantMse = values[7];
     row.stepSeconds = values[8];
+    row.top5Soft = values[9];
     return row;
 }
 

@@ -22,6 +22,9 @@ inline constexpr const char* kQuantizerPart = "quantizer/";    ///< "quantizer/<
     return kQuantizerPart + node + "/";
 }
 
+inline constexpr const char* kTrainerPart = "trainer/";   ///< what the loop itself remembers
+inline constexpr const char* kLossName = "trainer/loss";  ///< of the last step, float64 [1]
+
 /// Moves every tensor of `part` into `state` under `prefix`; equal names are replaced.
 void addPart(graph::StateDict& state, const std::string& prefix, graph::StateDict part);
 

@@ -9,6 +9,7 @@
 
 #include "engine/data/loader.h"
 #include "engine/train/deployed_model.h"
+#include "engine/train/guarded.h"
 #include "engine/train/layer_recorder.h"
 #include "engine/train/optimizer.h"
 #include "engine/train/parameter_groups.h"
@@ -23,21 +24,6 @@ namespace bitloom::train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr const char* kTrainerPart = "trainer/";
-constexpr const char* kLossName = "trainer/loss";
-
-/// The result of `body`, or what libtorch or the allocator threw in it as an error that begins with `where`.
-template <class Body>
-auto guarded(const std::string& where, const Body& body) -> decltype(body()) {
-    try {
-        return body();
-    } catch (const c10::Error& error) {
-        return fail("{}: libtorch: {}", where, error.what_without_backtrace());
-    } catch (const std::bad_alloc&) {
-        return fail("{}: out of memory; lower data.batch or close other programs", where);
-    }
-}
 
 double secondsSince(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -66,13 +52,14 @@ Status checkFinite(const TrainerState& state) {
 
 class LoopTrainer final : public Trainer {
   public:
-    LoopTrainer(std::unique_ptr<Executor> executor, quant::QuantizerMap quantizers, Sgd optimizer,
-                Scorer scorer, const TrainOptions& options, const TrainerData& data, int recordEvery,
-                int bins)
+    LoopTrainer(std::unique_ptr<Executor> executor, std::unique_ptr<Executor> teacher,
+                quant::QuantizerMap quantizers, Sgd optimizer, Scorer scorer, const TrainOptions& options,
+                const TrainerData& data, int recordEvery, int bins)
         : m_options(options),
           m_data(data),
           m_recordEvery(recordEvery),
           m_executor(std::move(executor)),
+          m_teacher(std::move(teacher)),
           m_quantizers(std::move(quantizers)),
           m_optimizer(std::move(optimizer)),
           m_scorer(std::move(scorer)),
@@ -104,6 +91,7 @@ class LoopTrainer final : public Trainer {
     };
 
     static std::int64_t countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch);
+    [[nodiscard]] Status restoreParts(const TrainerState& state);
     [[nodiscard]] Status loop(Session& session);
     [[nodiscard]] Status trainOneStep(Session& session);
     [[nodiscard]] Status evaluateNow(Session& session);
@@ -120,6 +108,7 @@ class LoopTrainer final : public Trainer {
     TrainerData m_data;
     int m_recordEvery;
     std::unique_ptr<Executor> m_executor;
+    std::unique_ptr<Executor> m_teacher;  ///< null: no distillation
     quant::QuantizerMap m_quantizers;
     Sgd m_optimizer;
     Scorer m_scorer;
@@ -131,6 +120,7 @@ class LoopTrainer final : public Trainer {
     std::int64_t m_step = 0;
     double m_loss = report::kNoValue;
     double m_stepSeconds = report::kNoValue;
+    double m_startMse = report::kNoValue;  ///< quantization error at step 0
     report::MetricSample m_evaluation;
     std::optional<quant::QuantizedModel> m_scored;  ///< the network of m_evaluation, until the next step
 };
@@ -163,6 +153,10 @@ TrainerState LoopTrainer::save() const {
 }
 
 Status LoopTrainer::restore(const TrainerState& state) {
+    return guarded(fmt::format("restoring step {}", state.step), [&] { return restoreParts(state); });
+}
+
+Status LoopTrainer::restoreParts(const TrainerState& state) {
     if (state.step < 0 || state.step > m_totalSteps) {
         return fail("the checkpoint is of step {}, this job has {} steps", state.step, m_totalSteps);
     }
@@ -205,8 +199,10 @@ std::int64_t LoopTrainer::evaluationsAfter(std::int64_t step) const {
     return 1 + (every > 0 ? (m_totalSteps - 1) / every - step / every : 0);
 }
 
+/// Step 0 shows what quantizing alone costs.
 bool LoopTrainer::isEvaluationStep() const {
-    return m_step > 0 && evaluationsAfter(m_step) < evaluationsAfter(m_step - 1);
+    if (m_step == 0) return !m_quantizers.empty() && m_options.evaluateEvery > 0;
+    return evaluationsAfter(m_step) < evaluationsAfter(m_step - 1);
 }
 
 report::MetricSample LoopTrainer::metricRow() const {
@@ -215,7 +211,7 @@ report::MetricSample LoopTrainer::metricRow() const {
     row.epoch = static_cast<double>(m_step) / static_cast<double>(m_stepsPerEpoch);
     row.loss = m_loss;
     const double peak = m_quantizers.empty() ? m_options.rates.full : m_options.rates.weight;
-    row.learningRate = peak * rateFactor(m_options, m_step - 1, m_totalSteps);
+    row.learningRate = peak * rateFactor(m_options, std::max<std::int64_t>(m_step - 1, 0), m_totalSteps);
     row.stepSeconds = m_stepSeconds;
     return row;
 }
@@ -229,8 +225,8 @@ Status LoopTrainer::trainOneStep(Session& session) {
     const Clock::time_point start = Clock::now();
     BITLOOM_ASSIGN_OR_RETURN(const data::Batch batch, m_loader.next());
     m_optimizer.clearGradients();
-    auto loss = forwardBackward(*m_executor, m_quantizers, batch, m_data.train->shape(),
-                                m_options.labelSmoothing, m_options.hardForward);
+    auto loss =
+        forwardBackward(*m_executor, m_quantizers, batch, m_data.train->shape(), m_options, m_teacher.get());
     if (!loss) return fail("step {}: {}", m_step + 1, loss.error().message);
     m_optimizer.step(rateFactor(m_options, m_step, m_totalSteps),
                      momentumAt(m_options, m_step, m_totalSteps));
@@ -263,7 +259,12 @@ Status LoopTrainer::evaluateNow(Session& session) {
         session.meter.report("evaluating", m_step);
         return waitWhilePaused(session);
     };
-    BITLOOM_ASSIGN_OR_RETURN(const Accuracy soft, scoreSoft(progress));
+    // Before the first step batch norm holds the statistics of full precision, with which soft weights have
+    // no meaningful accuracy; the hard ones get statistics of their own.
+    Accuracy soft;
+    if (m_step > 0) {
+        BITLOOM_ASSIGN_OR_RETURN(soft, scoreSoft(progress));
+    }
     Accuracy hard = soft;
     quant::QuantizedModel model =
         hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
@@ -274,13 +275,17 @@ Status LoopTrainer::evaluateNow(Session& session) {
     session.meter.expect(secondsSince(start) * static_cast<double>(evaluationsAfter(m_step)));
     m_scored = std::move(model);
     m_evaluation = metricRow();
-    m_evaluation.top1Soft = soft.top1;
+    if (m_step > 0) {
+        m_evaluation.top1Soft = soft.top1;
+        m_evaluation.top5Soft = soft.top5;
+    }
     m_evaluation.top1Hard = hard.top1;
     m_evaluation.top5Hard = hard.top5;
-    m_evaluation.quantMse = m_recorder.record(session.sink, m_step);
+    m_evaluation.quantMse = m_step > 0 ? m_recorder.record(session.sink, m_step) : m_startMse;
     session.sink.metric(m_evaluation);
     session.sink.event({m_step, report::EventKind::Evaluation,
-                        fmt::format("top-1 {:.2f} % soft, {:.2f} % hard", soft.top1, hard.top1)});
+                        m_step > 0 ? fmt::format("top-1 {:.2f} % soft, {:.2f} % hard", soft.top1, hard.top1)
+                                   : fmt::format("top-1 {:.2f} % hard, before training", hard.top1)});
     return {};
 }
 
@@ -309,7 +314,7 @@ bool LoopTrainer::waitWhilePaused(Session& session) const {
 
 Status LoopTrainer::loop(Session& session) {
     const auto period = std::chrono::seconds(m_options.checkpointEverySeconds);
-    if (m_step == 0) m_recorder.record(session.sink, 0);
+    if (m_step == 0) m_startMse = m_recorder.record(session.sink, 0);
     while (true) {
         if (isEvaluationStep() && m_evaluation.step != m_step) {
             const Status evaluated = evaluateNow(session);
@@ -335,12 +340,41 @@ Status LoopTrainer::run(report::ProgressSink& sink, JobControl& control,
     return guarded(fmt::format("training from step {}", m_step), [&] { return loop(session); });
 }
 
+Result<std::int64_t> classesOf(const graph::Graph& graph) {
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<graph::Shape> shapes, graph::inferShapes(graph));
+    return shapes.back().front();
+}
+
+/// Null without distillation.
+Result<std::unique_ptr<Executor>> makeTeacher(const std::optional<Teacher>& teacher,
+                                              const graph::Graph& student, const TrainOptions& options) {
+    if (options.distillation == 0) return std::unique_ptr<Executor>();
+    if (!teacher) {
+        return usageError(
+            "train.distillation needs a teacher; start from pretrained weights (model.weights) or name "
+            "model.teacher");
+    }
+    BITLOOM_ASSIGN_OR_RETURN(const std::int64_t taught, classesOf(teacher->graph));
+    BITLOOM_ASSIGN_OR_RETURN(const std::int64_t learned, classesOf(student));
+    if (taught != learned || teacher->graph.inputShape() != student.inputShape()) {
+        return usageError(
+            "the teacher {} takes {} and tells {} classes apart, {} takes {} and tells {}; choose another "
+            "model.teacher",
+            teacher->graph.arch(), graph::toText(teacher->graph.inputShape()), taught, student.arch(),
+            graph::toText(student.inputShape()), learned);
+    }
+    BITLOOM_ASSIGN_OR_RETURN(auto executor, Executor::create(teacher->graph, options.device));
+    BITLOOM_RETURN_IF_ERROR(executor->load(teacher->state));
+    return executor;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph::StateDict& state,
                                                  const quant::QuantizerOptions& quantizer,
                                                  const TrainOptions& options, const TrainerData& data,
-                                                 int recordEvery, int bins) {
+                                                 int recordEvery, int bins,
+                                                 const std::optional<Teacher>& teacher) {
     if (data.train->size() < data.batchSize) {
         return usageError("data.batch is {} but the training set has {} images; lower data.batch",
                           data.batchSize, data.train->size());
@@ -348,6 +382,7 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
     configureTorch(options.threads);
     return guarded("starting the training", [&]() -> Result<std::unique_ptr<Trainer>> {
         BITLOOM_ASSIGN_OR_RETURN(Scorer scorer, Scorer::create(graph, data, options));
+        BITLOOM_ASSIGN_OR_RETURN(auto taught, makeTeacher(teacher, graph, options));
         BITLOOM_ASSIGN_OR_RETURN(auto executor, Executor::create(std::move(graph), options.device));
         if (state.empty()) {
             executor->initialize(options.seed);
@@ -359,8 +394,8 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
             quant::makeQuantizers(executor->graph(), executor->state(), quantizer, options.seed));
         BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*executor, quantizers, options));
         return std::unique_ptr<Trainer>(std::make_unique<LoopTrainer>(
-            std::move(executor), std::move(quantizers), Sgd(std::move(groups), options.nesterov),
-            std::move(scorer), options, data, recordEvery, bins));
+            std::move(executor), std::move(taught), std::move(quantizers),
+            Sgd(std::move(groups), options.nesterov), std::move(scorer), options, data, recordEvery, bins));
     });
 }
 

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/base/job_control.h"
@@ -27,7 +28,13 @@ struct TrainerData {
     int loaderThreads = 1;
 };
 
-/// Everything needed to continue bit-exactly.
+/// A full-precision network whose outputs the trained one follows.
+struct Teacher {
+    graph::Graph graph{""};
+    graph::StateDict state;  ///< all parameters
+};
+
+/// Everything needed to continue bit-exactly, but for the teacher, which does not change.
 struct TrainerState {
     graph::StateDict tensors;  ///< named as state_layout.h says: "model/...", "quantizer/<node>/...", ...
     std::int64_t step = 0;     ///< steps done
@@ -41,9 +48,11 @@ class Trainer {
   public:
     /// `state` holds every parameter (empty: Kaiming initialisation from the seed). Initialises quantizers.
     /// Snapshots and a metric row go to the sink every `recordEvery` steps; histograms have `bins` bins.
+    /// `teacher` is needed when options.distillation > 0: a network of the same inputs and as many classes.
     [[nodiscard]] static Result<std::unique_ptr<Trainer>> create(
         graph::Graph graph, const graph::StateDict& state, const quant::QuantizerOptions& quantizer,
-        const TrainOptions& options, const TrainerData& data, int recordEvery, int bins = 256);
+        const TrainOptions& options, const TrainerData& data, int recordEvery, int bins = 256,
+        const std::optional<Teacher>& teacher = std::nullopt);
     virtual ~Trainer() = default;
 
     [[nodiscard]] virtual std::int64_t totalSteps() const = 0;
@@ -55,9 +64,9 @@ class Trainer {
     [[nodiscard]] virtual Status restore(const TrainerState& state) = 0;
 
     /// Trains to the end, or until stop() (an error of kind Cancelled, after a checkpoint). NaN loss is an
-    /// error that names the first layer whose weights or gradients are not finite. Sends snapshots at step 0
-    /// (before training) and metric rows with snapshots at step 1, every `recordEvery`, at evaluations and at
-    /// the end.
+    /// error that names the first layer whose weights or gradients are not finite. Sends snapshots and the
+    /// hard accuracy at step 0 (before training), and metric rows with snapshots at step 1, every
+    /// `recordEvery`, at evaluations and at the end.
     [[nodiscard]] virtual Status run(report::ProgressSink& sink, JobControl& control,
                                      const SaveCheckpoint& save) = 0;
 

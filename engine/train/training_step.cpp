@@ -45,6 +45,19 @@ Error diagnose(const Executor& executor, const quant::QuantizerMap& quantizers, 
     return fail("the loss is {} although all weights and gradients are finite: check the images", value);
 }
 
+torch::Tensor distillationLoss(const torch::Tensor& logits, Executor& teacher, const torch::Tensor& images,
+                               double temperature) {
+    torch::Tensor target;
+    {
+        const torch::NoGradGuard guard;
+        target = torch::log_softmax(teacher.forward(images, /*training=*/false) / temperature, 1);
+    }
+    return temperature * temperature *
+           torch::nn::functional::kl_div(
+               torch::log_softmax(logits / temperature, 1), target,
+               torch::nn::functional::KLDivFuncOptions().reduction(torch::kBatchMean).log_target(true));
+}
+
 }  // namespace
 
 torch::Tensor hardWeights(const quant::Quantizer& quantizer, const torch::Tensor& weight) {
@@ -65,8 +78,8 @@ WeightOverrides trainingWeights(const Executor& executor, const quant::Quantizer
 }
 
 Result<double> forwardBackward(Executor& executor, const quant::QuantizerMap& quantizers,
-                               const data::Batch& batch, data::ImageShape shape, double labelSmoothing,
-                               bool hardForward) {
+                               const data::Batch& batch, data::ImageShape shape, const TrainOptions& options,
+                               Executor* teacher) {
     // from_blob takes no ownership and wants mutable pointers; both tensors only live in this call.
     auto* pixels = const_cast<float*>(batch.images.data());
     auto* classes = const_cast<std::int64_t*>(batch.labels.data());
@@ -76,10 +89,15 @@ Result<double> forwardBackward(Executor& executor, const quant::QuantizerMap& qu
     const torch::Tensor labels =
         torch::from_blob(classes, {batch.count}, torch::TensorOptions(torch::kInt64)).to(executor.device());
 
-    const torch::Tensor logits =
-        executor.forward(images, /*training=*/true, trainingWeights(executor, quantizers, hardForward));
-    const torch::Tensor loss = torch::nn::functional::cross_entropy(
-        logits, labels, torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(labelSmoothing));
+    const torch::Tensor logits = executor.forward(images, /*training=*/true,
+                                                  trainingWeights(executor, quantizers, options.hardForward));
+    torch::Tensor loss = torch::nn::functional::cross_entropy(
+        logits, labels,
+        torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(options.labelSmoothing));
+    if (teacher != nullptr) {
+        loss = torch::lerp(loss, distillationLoss(logits, *teacher, images, options.distillationTemperature),
+                           options.distillation);
+    }
     const auto value = loss.item<double>();
     if (!std::isfinite(value)) return diagnose(executor, quantizers, loss);
     loss.backward();

@@ -7,6 +7,7 @@
 #include "engine/data/loader.h"
 #include "engine/quant/registry.h"
 #include "engine/train/executor.h"
+#include "engine/train/options.h"
 
 namespace bitloom::train {
 
@@ -18,11 +19,12 @@ namespace bitloom::train {
 /// Psi(w) of a quantized layer as a tensor like `weight`, detached.
 [[nodiscard]] torch::Tensor hardWeights(const quant::Quantizer& quantizer, const torch::Tensor& weight);
 
-/// Mean cross-entropy of the batch in nats; gradients are added to what the leaves hold. A loss that is not
-/// finite is an error that names the first layer, in network order, with non-finite weights, else with
-/// non-finite gradients.
+/// (1 - d) cross-entropy + d T^2 KL(teacher || student) at temperature T, means over the batch in nats; d =
+/// options.distillation, T^2 keeps the size of the gradients (Hinton et al. 2015). Without `teacher` d is 0.
+/// Gradients are added to what the leaves hold. A loss that is not finite is an error that names the first
+/// layer, in network order, with non-finite weights, else with non-finite gradients.
 [[nodiscard]] Result<double> forwardBackward(Executor& executor, const quant::QuantizerMap& quantizers,
                                              const data::Batch& batch, data::ImageShape shape,
-                                             double labelSmoothing, bool hardForward);
+                                             const TrainOptions& options, Executor* teacher = nullptr);
 
 }  // namespace bitloom::train

@@ -29,11 +29,12 @@ ProcessResult runHere(std::vector<std::string> arguments) {
                               options.theme));
         return 0;
     };
-    frontEnd.plot = [](const PlotOptions& options) -> Status {
+    frontEnd.plot = [](const PlotOptions& options) -> Result<PlotResult> {
         if (options.layer == "none") return fail("no layer none");
+        if (options.theme == "dark") return PlotResult{"conv1", 7};
         printText(fmt::format("plot {} {} {} {} {}x{}\n", options.run, options.view, options.step,
                               options.out, options.width, options.height));
-        return {};
+        return PlotResult{};
     };
     arguments.insert(arguments.begin(), "bitloom");
     std::vector<char*> argv;
@@ -69,6 +70,8 @@ TEST(Cli, UsageErrorsExitWithTwo) {
         {"export", "run.h5", "--to", "onyx", "--out", "x"},
         {"plot", "run.h5"},
         {"window", "--theme", "pink"},
+        {"window", "--capture", "pictures"},
+        {"window", "run.h5", "--capture", "pictures", "--until-step", "3"},
     };
     for (const auto& arguments : wrong) {
         const ProcessResult result = runHere(arguments);
@@ -131,6 +134,15 @@ TEST(Cli, WindowAndPlotGetTheirOptions) {
         runHere({"plot", "run.h5", "--view", "mixture", "--layer", "none", "--out", "a.svg"});
     EXPECT_EQ(failed.exitCode, 1);
     EXPECT_THAT(failed.err, HasSubstr("no layer none"));
+}
+
+TEST(Cli, PlotTellsWhatItDrewAsJson) {
+    const ProcessResult drawn =
+        runHere({"plot", "run.h5", "--view", "mixture", "--theme", "dark", "--out", "a.svg", "--json"});
+    EXPECT_EQ(drawn.exitCode, 0) << drawn.err;
+    const Json json = Json::parse(drawn.out);
+    const Json expected = {{"out", "a.svg"}, {"view", "mixture"}, {"layer", "conv1"}, {"step", 7}};
+    EXPECT_EQ(json, expected);
 }
 
 TEST(Cli, ABuildWithoutAWindowSaysSo) {

@@ -188,12 +188,15 @@ TEST(LatestWorker, SkipsRequestsThatWaitedTooLong) {
     std::atomic<bool> begun = false;
     LatestWorker worker(&context);
     const auto request = [&](int number) {
-        worker.submit(0, [&, number]() -> LatestWorker::Completion {
-            begun = true;
-            while (!go)
-                std::this_thread::yield();
-            return [&done, number] { done.push_back(number); };
-        });
+        worker.submit(
+            0,
+            [&, number]() -> LatestWorker::Completion {
+                begun = true;
+                while (!go)
+                    std::this_thread::yield();
+                return [&done, number] { done.push_back(number); };
+            },
+            [](const Error& error) { ADD_FAILURE() << error.message; });
     };
     request(0);
     ASSERT_TRUE(waitFor([&] { return begun.load(); }));
@@ -202,6 +205,28 @@ TEST(LatestWorker, SkipsRequestsThatWaitedTooLong) {
     go = true;
     ASSERT_TRUE(waitFor([&] { return !done.empty() && done.back() == 100; }));
     EXPECT_EQ(done, (std::vector<int>{0, 100}));
+}
+
+TEST(LatestWorker, ReportsErrorsAndExceptionsAndGoesOn) {
+    QObject context;
+    std::vector<std::string> messages;
+    bool done = false;
+    LatestWorker worker(&context);
+    const auto keep = [&](const Error& error) { messages.push_back(error.message); };
+    const auto error = []() -> Result<LatestWorker::Completion> { return fail("no such file"); };
+    const auto exception = []() -> Result<LatestWorker::Completion> {
+        throw std::runtime_error("out of cheese");
+    };
+    worker.submit(0, error, keep);
+    worker.submit(1, exception, keep);
+    worker.submit(
+        2,
+        [&]() -> Result<LatestWorker::Completion> { return LatestWorker::Completion([&] { done = true; }); },
+        keep);
+    ASSERT_TRUE(waitFor([&] { return done; }));
+    ASSERT_EQ(messages.size(), 2u);
+    EXPECT_EQ(messages.front(), "no such file");
+    EXPECT_NE(messages.back().find("out of cheese"), std::string::npos);
 }
 
 }  // namespace

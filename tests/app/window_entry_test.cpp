@@ -1,12 +1,17 @@
 #include "app/window_entry.h"
 
+#include <QApplication>
 #include <QImage>
+#include <QTimer>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
 #include <gmock/gmock.h>
 
 #include "app/job_draft.h"
+#include "app/shell_word.h"
+#include "engine/jobs/report_job.h"
 #include "tests/app/window_support.h"
 
 namespace bitloom::app {
@@ -34,7 +39,7 @@ class EntryTest : public ::testing::Test {
 TEST_F(EntryTest, PlotsAViewOfARunIntoAFile) {
     testing::writeRun(m_folder / "run.h5", 4);
     for (const char* view : {"mixture", "curves"}) {
-        const Status svg = plotRun(plotOf(view, "figure.svg"));
+        const auto svg = plotRun(plotOf(view, "figure.svg"));
         ASSERT_TRUE(svg) << svg.error().message;
         EXPECT_NE(read("figure.svg").find("<svg"), std::string::npos);
         ASSERT_TRUE(plotRun(plotOf(view, "figure.pdf")));
@@ -57,17 +62,22 @@ TEST_F(EntryTest, PlotsTheLayerAndStepAskedFor) {
     PlotOptions options = plotOf("mixture", "first.csv");
     options.layer = testing::layerName(2);
     options.step = "0";
-    ASSERT_TRUE(plotRun(options));
+    const auto first = plotRun(options);
+    ASSERT_TRUE(first) << first.error().message;
+    EXPECT_EQ(first->layer, testing::layerName(2));
+    EXPECT_EQ(first->step, 0);
     options.out = (m_folder / "last.csv").string();
     options.step = "last";
-    ASSERT_TRUE(plotRun(options));
+    const auto last = plotRun(options);
+    ASSERT_TRUE(last) << last.error().message;
+    EXPECT_EQ(last->step, 3 * testing::kStepsApart);
     EXPECT_NE(read("first.csv"), read("last.csv"));
 }
 
 TEST_F(EntryTest, NamesWhatIsWrongWithAPlot) {
     testing::writeRun(m_folder / "run.h5", 2);
     const auto messageOf = [](const PlotOptions& options, ErrorKind kind) {
-        const Status status = plotRun(options);
+        const auto status = plotRun(options);
         if (status) return std::string("no error");
         EXPECT_EQ(status.error().kind, kind) << status.error().message;
         return status.error().message;
@@ -116,6 +126,38 @@ TEST_F(EntryTest, CapturesARecordedRun) {
     EXPECT_TRUE(fs::exists(m_folder / "pictures" / "window.png"));
 }
 
+TEST_F(EntryTest, CapturesARunWithoutSteps) {
+    testing::writeRun(m_folder / "run.h5", 0);
+    WindowOptions options;
+    options.open = (m_folder / "run.h5").string();
+    options.captureFolder = (m_folder / "pictures").string();
+    EXPECT_EQ(runWindow(options), 0);
+    EXPECT_TRUE(fs::exists(m_folder / "pictures" / "window.png"));
+}
+
+TEST_F(EntryTest, ASignalSavesAndCloses) {
+    testing::writeTinyJob(m_folder / "tiny.toml", 100'000);
+    WindowOptions options;
+    options.job = (m_folder / "tiny.toml").string();
+    options.start = true;
+    options.captureFolder = (m_folder / "pictures").string();
+    QTimer poll;
+    QObject::connect(&poll, &QTimer::timeout, [&poll] {
+        for (QWidget* widget : QApplication::topLevelWidgets()) {
+            auto* window = qobject_cast<MainWindow*>(widget);
+            if (!window || window->session().steps().empty()) continue;
+            poll.stop();
+            std::raise(SIGTERM);
+        }
+    });
+    poll.start(20);
+    EXPECT_EQ(runWindow(options), 3);
+    const auto report = jobs::reportRun(m_folder / "pictures" / "tiny.h5");
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->summary.status, report::RunStatus::Stopped);
+    EXPECT_FALSE(fs::exists(m_folder / "pictures" / "window.png")) << "cut short, there is nothing to show";
+}
+
 TEST_F(EntryTest, AFailedCaptureEndsWithOne) {
     WindowOptions options;
     options.captureFolder = (m_folder / "pictures").string();
@@ -160,6 +202,19 @@ TEST(JobDraft, WritesTheJobBesideTheRunSoThatTheCommandRepeatsIt) {
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(again->quantizer.layer.components, 8);
     EXPECT_EQ(again->quantizer.layers.at("layer1.0.conv1").components, 4);
+}
+
+TEST(JobDraft, NeverWritesOverAnotherJobFile) {
+    const bitloom::testing::TemporaryFolder folder;
+    std::ofstream(folder / "net.toml") << "# by hand\n";
+    JobDraft draft;
+    draft.out = folder / "net.h5";
+    ASSERT_TRUE(prepare(draft));
+    EXPECT_EQ(draft.file, folder / "net-2.toml");
+    EXPECT_EQ(std::filesystem::file_size(folder / "net.toml"), 10u);
+    draft.file.clear();
+    ASSERT_TRUE(prepare(draft));
+    EXPECT_EQ(draft.file, folder / "net-2.toml") << "the same job needs no file more";
 }
 
 TEST(JobDraft, ARecipeSetsTheRatesAndLeavesTheRest) {

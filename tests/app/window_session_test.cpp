@@ -174,5 +174,100 @@ TEST_F(SessionTest, AContinuedRunShowsWhatWasRecordedBefore) {
     EXPECT_EQ(m_session.step(), 30);
 }
 
+TEST_F(SessionTest, AContinuedRunHasEachEventOnce) {
+    const auto path = m_folder / "run.h5";
+    testing::writeRun(path, 3);  // an evaluation each at 0, 10, 20
+    Delivery first = deliveryOf(30);
+    first.started = testing::runInfo(path, 100);
+    first.events = {{20, report::EventKind::Evaluation, "evaluated"}};  // of the step where it was continued
+    m_session.take(first);
+    ASSERT_TRUE(waitFor([&] { return m_session.metrics().size() == 4; }));
+    ASSERT_EQ(m_session.events().size(), 3u);
+    EXPECT_EQ(m_session.events().front().step, 0);
+    EXPECT_EQ(m_session.events().back().step, 20);
+}
+
+TEST_F(SessionTest, AskingForTheNewestStepKeepsFollowingIt) {
+    testing::writeRun(m_folder / "run.h5", 3, report::RunStatus::Running);
+    openAndWait(m_folder / "run.h5");
+    ASSERT_TRUE(m_session.following());
+    m_session.showStep(2 * kStepsApart);
+    EXPECT_TRUE(m_session.following());
+    m_session.showStep(kStepsApart);
+    EXPECT_FALSE(m_session.following());
+}
+
+TEST_F(SessionTest, ALiveRunsNewestStepNeedsNoFile) {
+    const auto path = m_folder / "run.h5";
+    testing::writeRun(path, 3);  // what has been flushed so far: up to step 20
+    Delivery first = deliveryOf(20);
+    first.started = testing::runInfo(path, 100);
+    m_session.take(first);
+    m_session.showStep(0);
+    ASSERT_TRUE(waitFor([&] { return shownStep() == 0; }));
+    m_session.take(deliveryOf(30));
+    m_session.showStep(30);
+    EXPECT_EQ(shownStep(), 30);
+    EXPECT_FALSE(m_session.following());
+}
+
+TEST_F(SessionTest, ALiveRunGoesOnBehindAnotherFile) {
+    const auto path = m_folder / "live.h5";
+    testing::writeRun(path, 3);  // steps 0, 10, 20 of a run that is continued
+    testing::writeRun(m_folder / "other.h5", 2);
+    Delivery first = deliveryOf(30);
+    first.started = testing::runInfo(path, 100);
+    m_session.take(first);
+    openAndWait(m_folder / "other.h5");
+    EXPECT_FALSE(m_session.live());
+    EXPECT_TRUE(m_session.liveInBackground());
+    ASSERT_TRUE(waitFor([&] { return shownStep() == kStepsApart; }));
+    m_session.take(deliveryOf(40));
+    EXPECT_EQ(shownStep(), kStepsApart);
+    EXPECT_EQ(m_session.steps().size(), 2u);
+
+    m_session.open(path);
+    EXPECT_TRUE(m_session.live());
+    EXPECT_FALSE(m_session.liveInBackground());
+    EXPECT_TRUE(m_session.following());
+    EXPECT_EQ(shownStep(), 40);
+    m_session.take(deliveryOf(50));
+    EXPECT_EQ(shownStep(), 50);
+    ASSERT_TRUE(waitFor([&] { return m_session.metrics().front().step == 0; }))
+        << "and what was recorded before";
+    const std::vector<std::int64_t> all = {0, 10, 20, 30, 40, 50};
+    EXPECT_EQ(m_session.steps(), all);
+
+    openAndWait(m_folder / "other.h5");
+    m_session.endLive();
+    EXPECT_FALSE(m_session.liveInBackground());
+    EXPECT_EQ(m_session.path(), m_folder / "other.h5");
+}
+
+TEST_F(SessionTest, FailuresToReadAFollowedRunDoNotEndFollowing) {
+    const auto path = m_folder / "run.h5";
+    testing::writeRun(path, 2, report::RunStatus::Running);
+    openAndWait(path);
+    QSignalSpy failed(&m_session, &Session::failed);
+    std::ofstream(m_folder / "broken") << "no run";
+    std::filesystem::rename(m_folder / "broken", path);
+    ASSERT_TRUE(waitFor([&] { return !failed.isEmpty(); })) << "several in a row are news";
+    testing::writeRun(m_folder / "whole.h5", 4);
+    std::filesystem::rename(m_folder / "whole.h5", path);
+    EXPECT_TRUE(waitFor([&] { return m_session.steps().size() == 4; }));
+    EXPECT_EQ(failed.size(), 1);
+}
+
+TEST_F(SessionTest, KeepsTheNewestOfEachLayerWhileAnOlderStepIsShown) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    openAndWait(m_folder / "run.h5");
+    ASSERT_TRUE(waitFor([&] { return shownStep() == 2 * kStepsApart; }));
+    m_session.showStep(0);
+    ASSERT_TRUE(waitFor([&] { return shownStep() == 0; }));
+    ASSERT_EQ(m_session.newest().size(), static_cast<std::size_t>(testing::kLayers));
+    for (const auto& [name, layer] : m_session.newest())
+        EXPECT_EQ(layer->step, 2 * kStepsApart) << name;
+}
+
 }  // namespace
 }  // namespace bitloom::app

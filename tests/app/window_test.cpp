@@ -4,17 +4,21 @@
 #include <QDockWidget>
 #include <QDropEvent>
 #include <QFileInfo>
+#include <QLabel>
 #include <QMimeData>
 #include <QTest>
 #include <QUrl>
 #include <fstream>
 
 #include "engine/jobs/report_job.h"
+#include "engine/record/run_writer.h"
 #include "tests/app/window_support.h"
 #include "widgets/controls/inspector.h"
+#include "widgets/controls/job_bar.h"
 #include "widgets/controls/layers_panel.h"
 #include "widgets/controls/log_panel.h"
 #include "widgets/controls/timeline.h"
+#include "widgets/format.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/theme.h"
@@ -44,6 +48,7 @@ class WindowTest : public testing::WindowTest {
         ASSERT_TRUE(waitFor([&] { return session().live() || !errorText().isEmpty(); }, 60'000));
         ASSERT_EQ(errorText().toStdString(), "");
     }
+    [[nodiscard]] QString log() const { return m_window->findChild<widgets::LogPanel*>()->text(); }
     [[nodiscard]] bool waitForEnd() {
         return waitFor([&] { return !host().busy(); }, 100'000);
     }
@@ -113,6 +118,7 @@ TEST_F(WindowTest, OpensWeightsPickedByThePersonAndPreparesAJob) {
     EXPECT_EQ(errorText().toStdString(), "");
     EXPECT_EQ(session().network().arch, "resnet20");
     ASSERT_NE(m_window->views().mixture().snapshot(), nullptr);
+    EXPECT_EQ(session().layer().toStdString(), "layer1.0.conv1") << "the first that a job would quantize";
     ASSERT_TRUE(m_window->jobs().draft().has_value());
     EXPECT_EQ(m_window->jobs().draft()->spec.model.weights, std::filesystem::canonical(weights).string());
     EXPECT_TRUE(m_window->actions().start->isEnabled());
@@ -151,6 +157,8 @@ TEST_F(WindowTest, TrainsAJobPausesResumesAndFinishes) {
     m_window->actions().pause->trigger();
     EXPECT_EQ(host().state(), JobState::Paused);
     EXPECT_EQ(m_window->actions().pause->text().toStdString(), "&Resume");
+    EXPECT_EQ(m_window->actions().pause->toolTip().indexOf(QLatin1String("Pause")), -1)
+        << m_window->actions().pause->toolTip().toStdString();
     m_window->actions().pause->trigger();
     ASSERT_TRUE(waitForEnd());
     EXPECT_EQ(errorText().toStdString(), "");
@@ -185,6 +193,7 @@ TEST_F(WindowTest, StopsSavesAndContinues) {
     m_window->actions().stop->trigger();
     ASSERT_TRUE(waitForEnd());
     EXPECT_EQ(errorText().toStdString(), "") << "a stop is no error";
+    EXPECT_EQ(m_window->findChild<widgets::JobBar*>()->state(), widgets::JobBar::State::Stopped);
     ASSERT_TRUE(waitFor([&] { return session().summary().status == report::RunStatus::Stopped; }));
     ASSERT_TRUE(waitFor([&] { return m_window->actions().continueRun->isEnabled(); }));
     m_window->actions().continueRun->trigger();
@@ -193,6 +202,7 @@ TEST_F(WindowTest, StopsSavesAndContinues) {
     EXPECT_EQ(statusOnDisk(), report::RunStatus::Finished);
     ASSERT_TRUE(waitFor([&] { return session().summary().status == report::RunStatus::Finished; }));
     EXPECT_LE(session().metrics().front().step, 1) << "the part before the stop is still there";
+    EXPECT_NE(log().indexOf(QLatin1String("bitloom train --resume ")), -1) << log().toStdString();
 }
 
 TEST_F(WindowTest, ClosingDuringTrainingAsks) {
@@ -332,11 +342,127 @@ TEST_F(WindowTest, ExportsATrainedRunAndStatesTheRealBytes) {
     ASSERT_TRUE(m_window->jobs().exporting());
     ASSERT_TRUE(waitFor([&] { return !m_window->jobs().exporting(); }, 60'000));
     EXPECT_EQ(errorText().toStdString(), "");
-    const QString log = m_window->findChild<widgets::LogPanel*>()->text();
     const QString bytes = QLocale::c().toString(
         static_cast<qlonglong>(std::filesystem::file_size(m_folder / "net.safetensors")));
-    EXPECT_NE(log.indexOf(bytes), -1) << log.toStdString();
-    EXPECT_NE(log.indexOf(QLatin1String("identical")), -1) << log.toStdString();
+    EXPECT_NE(log().indexOf(bytes), -1) << log().toStdString();
+    EXPECT_NE(log().indexOf(QLatin1String("identical")), -1) << log().toStdString();
+    EXPECT_NE(log().indexOf(QLatin1String("bitloom export ")), -1) << log().toStdString();
+}
+
+TEST_F(WindowTest, AnExportIsSeenAndClosingWaitsForIt) {
+    startTinyJob(3);
+    ASSERT_TRUE(waitForEnd());
+    ASSERT_TRUE(waitFor([&] { return m_window->actions().exportRun->isEnabled(); }));
+    EXPECT_FALSE(find("exportBox")->isVisible());
+    EXPECT_FALSE(m_window->actions().cancelExport->isEnabled());
+    m_fileAnswer = QString::fromStdString((m_folder / "net.safetensors").string());
+    m_window->actions().exportRun->trigger();
+    EXPECT_TRUE(find("exportBox")->isVisible());
+    EXPECT_TRUE(m_window->actions().cancelExport->isEnabled());
+    m_questions = 0;
+    m_window->close();
+    EXPECT_TRUE(m_window->isVisible());
+    EXPECT_EQ(m_questions, 0);
+    ASSERT_TRUE(waitFor([&] { return !m_window->isVisible(); }, 60'000));
+    EXPECT_NE(log().indexOf(QLatin1String("identical")), -1)
+        << "written and checked: " << log().toStdString();
+}
+
+TEST_F(WindowTest, AnExportCanBeCancelled) {
+    startTinyJob(3);
+    ASSERT_TRUE(waitForEnd());
+    ASSERT_TRUE(waitFor([&] { return m_window->actions().exportRun->isEnabled(); }));
+    m_fileAnswer = QString::fromStdString((m_folder / "net.safetensors").string());
+    m_window->actions().exportRun->trigger();
+    m_window->actions().cancelExport->trigger();
+    ASSERT_TRUE(waitFor([&] { return !m_window->jobs().exporting(); }, 60'000));
+    EXPECT_EQ(errorText().toStdString(), "") << "a cancel is no error";
+    EXPECT_NE(log().indexOf(QLatin1String("Export cancelled")), -1) << log().toStdString();
+    EXPECT_TRUE(m_window->isVisible());
+}
+
+TEST_F(WindowTest, AFailedExportDoesNotKeepAStoppingWindowOpen) {
+    startTinyJob(100'000);
+    m_closeAnswer = CloseAnswer::StopAndSave;
+    m_window->close();
+    ASSERT_TRUE(host().busy());
+    Q_EMIT m_window->jobs().failed(QStringLiteral("what an export says"));
+    ASSERT_TRUE(waitFor([&] { return !m_window->isVisible(); }, 60'000));
+    EXPECT_EQ(statusOnDisk(), report::RunStatus::Stopped);
+}
+
+TEST_F(WindowTest, LiveIsFollowedOnceItIsClicked) {
+    testing::writeRun(m_folder / "run.h5", 4, report::RunStatus::Running);
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    session().showStep(0);
+    ASSERT_FALSE(session().following());
+    QTest::mouseClick(find("follow"), Qt::LeftButton);
+    EXPECT_TRUE(session().following());
+    EXPECT_TRUE(waitFor([&] { return mixtureStep() == 3 * kStepsApart; }));
+    EXPECT_TRUE(session().following());
+}
+
+TEST_F(WindowTest, ShowsAnotherFileWhileAJobTrainsAndComesBack) {
+    startTinyJob(100'000);
+    testing::writeRun(m_folder / "other.h5", 3);
+    EXPECT_FALSE(m_window->actions().showRunning->isEnabled());
+    openAndWait(m_folder / "other.h5");
+    EXPECT_TRUE(host().busy());
+    EXPECT_FALSE(session().live());
+    ASSERT_TRUE(m_window->actions().showRunning->isEnabled());
+    EXPECT_NE(m_window->windowTitle().indexOf(QLatin1String("other.h5")), -1);
+    m_window->actions().showRunning->trigger();
+    EXPECT_TRUE(session().live());
+    EXPECT_TRUE(waitFor([&] { return session().steps().size() >= 3; }, 60'000));
+
+    openAndWait(m_folder / "other.h5");
+    m_window->actions().stop->trigger();
+    ASSERT_TRUE(waitForEnd());
+    EXPECT_EQ(m_window->findChild<widgets::JobBar*>()->state(), widgets::JobBar::State::Stopped);
+    ASSERT_TRUE(m_window->actions().showRunning->isEnabled());
+    m_window->actions().showRunning->trigger();
+    ASSERT_TRUE(waitFor([&] { return session().summary().status == report::RunStatus::Stopped; }));
+    EXPECT_TRUE(m_window->actions().continueRun->isEnabled());
+}
+
+TEST_F(WindowTest, AFollowedRunThatStopsElsewhereCanBeContinued) {
+    const auto path = m_folder / "run.h5";
+    auto writer = record::RunWriter::create(
+        path, testing::runInfo(path, 100),
+        {{layerName(0), 1, 0, 64}, {layerName(1), 1, 4, 64}, {layerName(2), 1, 4, 64}});
+    ASSERT_TRUE(writer) << writer.error().message;
+    for (int layer = 0; layer < testing::kLayers; ++layer)
+        ASSERT_TRUE((*writer)->appendLayer(*testing::layerSnapshot(layer, 0)));
+    ASSERT_TRUE((*writer)->flush());
+    showWindow();
+    openAndWait(path);
+    EXPECT_FALSE(m_window->actions().continueRun->isEnabled());
+    report::RunSummary summary;
+    summary.status = report::RunStatus::Stopped;
+    ASSERT_TRUE((*writer)->finish(summary));
+    EXPECT_TRUE(waitFor([&] { return m_window->actions().continueRun->isEnabled(); }));
+}
+
+TEST_F(WindowTest, AWeightFileAfterARunShowsNothingOfTheRun) {
+    startTinyJob(3);
+    ASSERT_TRUE(waitForEnd());
+    // Two by two weights of a network that nobody knows.
+    const std::string header = R"({"fc.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}})";
+    const auto length = static_cast<std::uint64_t>(header.size());
+    std::ofstream(m_folder / "net.safetensors", std::ios::binary)
+        .write(reinterpret_cast<const char*>(&length), sizeof length)
+        .write(header.data(), std::ssize(header))
+        .write("\0\0\200\077\0\0\0\300\0\0\0\077\0\0\200\076", 16);
+    m_window->open(m_folder / "net.safetensors");
+    ASSERT_TRUE(
+        waitFor([&] { return session().kind() == Session::Kind::Weights || !errorText().isEmpty(); }));
+    EXPECT_EQ(errorText().toStdString(), "");
+    EXPECT_LE(m_window->findChild<widgets::Timeline*>()->currentStep(), 0);
+    EXPECT_EQ(m_window->findChild<widgets::JobBar*>()->state(), widgets::JobBar::State::Idle);
+    const QString network = qobject_cast<QLabel*>(find("networkLabel"))->text();
+    EXPECT_NE(network.indexOf(widgets::noValueText() + QStringLiteral(" MAC per image")), -1)
+        << network.toStdString();
 }
 
 }  // namespace

@@ -1,15 +1,36 @@
 #include "engine/base/atomic_file.h"
 
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/support/test_paths.h"
+
+namespace {
+
+int folderSyncError = 0;  ///< errno with which fsync refuses folders; 0: it does not
+
+}  // namespace
+
+/// In the place of the C library's, to stand for file systems that cannot flush a folder.
+extern "C" int fsync(int descriptor) {
+    struct stat status {};
+    if (folderSyncError != 0 && ::fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) {
+        errno = folderSyncError;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_fsync, descriptor));
+}
 
 namespace bitloom {
 namespace {
@@ -27,11 +48,11 @@ TEST(AtomicFile, WritesAndReplaces) {
     const fs::path path = folder / "file";
     const std::string bytes("first\0\xff\n", 8);
     ASSERT_TRUE(writeFileAtomically(path, bytes).ok());
-    EXPECT_EQ(*readTextFile(path), bytes);
+    EXPECT_EQ(*readFile(path), bytes);
     ASSERT_TRUE(writeFileAtomically(path, "").ok());
-    EXPECT_EQ(*readTextFile(path), "");
+    EXPECT_EQ(*readFile(path), "");
     ASSERT_TRUE(writeFileAtomically(path, std::string(300'000, 'x')).ok());
-    EXPECT_EQ(readTextFile(path)->size(), 300'000u);
+    EXPECT_EQ(readFile(path)->size(), 300'000u);
     EXPECT_EQ(filesIn(folder.path()), 1u) << "a temporary file stayed";
 }
 
@@ -42,7 +63,78 @@ TEST(AtomicFile, NameWithoutAFolderMeansTheCurrentOne) {
     const Status written = writeFileAtomically("plain", "text");
     fs::current_path(before);
     ASSERT_TRUE(written.ok()) << written.error().message;
-    EXPECT_EQ(*readTextFile(folder / "plain"), "text");
+    EXPECT_EQ(*readFile(folder / "plain"), "text");
+}
+
+TEST(AtomicFile, WritesPartsOneAfterAnother) {
+    const testing::TemporaryFolder folder;
+    const std::string first = "first ", second = "second";
+    const std::array parts = {std::as_bytes(std::span(first)), std::as_bytes(std::span(second)),
+                              std::span<const std::byte>()};
+    ASSERT_TRUE(writeFileAtomically(folder / "file", parts).ok());
+    EXPECT_EQ(*readFile(folder / "file"), "first second");
+}
+
+TEST(AtomicFile, FolderThatCannotBeFlushedIsNoError) {
+    const testing::TemporaryFolder folder;
+    for (const int error : {EINVAL, ENOTSUP}) {
+        folderSyncError = error;
+        const Status written = writeFileAtomically(folder / "file", std::to_string(error));
+        folderSyncError = 0;
+        EXPECT_TRUE(written.ok()) << written.error().message;
+        EXPECT_EQ(*readFile(folder / "file"), std::to_string(error));
+    }
+    folderSyncError = EIO;
+    const Status failed = writeFileAtomically(folder / "file", "text");
+    folderSyncError = 0;
+    ASSERT_FALSE(failed.ok());
+    EXPECT_THAT(failed.error().message, AllOf(HasSubstr(folder.path().string()), HasSubstr("flush")));
+}
+
+TEST(AtomicFile, FolderThatMayNotBeListedTakesFiles) {
+    const testing::TemporaryFolder folder;
+    const fs::path closed = folder / "closed";
+    fs::create_directory(closed);
+    fs::permissions(
+        closed, fs::perms::all & ~(fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read));
+    fs::permissions(folder.path(), fs::perms::all);
+    const bool root = ::geteuid() == 0;  // root may list every folder
+    ASSERT_EQ(::seteuid(root ? 65534 : ::geteuid()), 0);
+    const Status written = writeFileAtomically(closed / "file", "text");
+    ASSERT_EQ(::seteuid(::getuid()), 0);
+    EXPECT_TRUE(written.ok()) << written.error().message;
+    fs::permissions(closed, fs::perms::all);
+    EXPECT_EQ(*readFile(closed / "file"), "text");
+}
+
+TEST(AtomicFile, CallsForOnePathDoNotShareATemporaryFile) {
+    const testing::TemporaryFolder folder;
+    const fs::path path = folder / "file";
+    const Status outer = replaceFileAtomically(path, [&](const fs::path& temporary) -> Status {
+        std::ofstream(temporary) << "outer";
+        return writeFileAtomically(path, "inner");
+    });
+    ASSERT_TRUE(outer.ok()) << outer.error().message;
+    EXPECT_EQ(*readFile(path), "outer");
+    EXPECT_EQ(filesIn(folder.path()), 1u);
+}
+
+TEST(AtomicFile, TemporaryFilesOfKilledProcessesCanBeRemoved) {
+    const testing::TemporaryFolder folder;
+    const fs::path path = folder / "file";
+    fs::path temporary;
+    const Status interrupted = replaceFileAtomically(path, [&](const fs::path& used) -> Status {
+        temporary = used;
+        return fail("killed");
+    });
+    ASSERT_FALSE(interrupted.ok());
+    std::ofstream(temporary.string()) << "half";
+    for (const char* name : {"file", "file.tmp", "file.tmp_notes", "other.tmp12-3", "files.tmp12-3"})
+        std::ofstream(folder / name) << "kept";
+    removeAbandonedTemporaries(path);
+    EXPECT_FALSE(fs::exists(temporary));
+    EXPECT_EQ(filesIn(folder.path()), 5u);
+    removeAbandonedTemporaries(folder / "missing" / "file");
 }
 
 TEST(AtomicFile, FailedWriterLeavesTheOldContent) {
@@ -55,7 +147,7 @@ TEST(AtomicFile, FailedWriterLeavesTheOldContent) {
         return fail("gave up");
     });
     EXPECT_EQ(replaced.error().message, "gave up");
-    EXPECT_EQ(*readTextFile(path), "old");
+    EXPECT_EQ(*readFile(path), "old");
     EXPECT_EQ(filesIn(folder.path()), 1u);
 }
 
@@ -92,7 +184,7 @@ TEST(AtomicFile, FullDiskLeavesTheOldContent) {
     ASSERT_TRUE(writeFileAtomically(path, "old").ok());
     EXPECT_EXIT(std::exit(overwriteWithoutRoom(path)), ::testing::ExitedWithCode(0),
                 "file: cannot write it: File too large");
-    EXPECT_EQ(*readTextFile(path), "old");
+    EXPECT_EQ(*readFile(path), "old");
     EXPECT_EQ(filesIn(folder.path()), 1u);
 }
 
@@ -116,15 +208,15 @@ TEST(AtomicFile, ReadOnlyFolderAsksForAnother) {
     EXPECT_THAT(written.error().message, HasSubstr("choose a folder you can write to"));
 }
 
-TEST(ReadTextFile, ErrorsNameThePath) {
+TEST(ReadFile, ErrorsNameThePath) {
     const testing::TemporaryFolder folder;
-    EXPECT_THAT(readTextFile(folder / "missing").error().message,
+    EXPECT_THAT(readFile(folder / "missing").error().message,
                 AllOf(HasSubstr((folder / "missing").string()), HasSubstr("check the path")));
-    EXPECT_FALSE(readTextFile(folder.path()).ok());
+    EXPECT_FALSE(readFile(folder.path()).ok());
     ASSERT_TRUE(writeFileAtomically(folder / "long", std::string(101, 'x')).ok());
-    EXPECT_THAT(readTextFile(folder / "long", 100).error().message,
+    EXPECT_THAT(readFile(folder / "long", 100).error().message,
                 HasSubstr("101 bytes is more than the 100 expected"));
-    EXPECT_EQ(readTextFile(folder / "long", 101)->size(), 101u);
+    EXPECT_EQ(readFile(folder / "long", 101)->size(), 101u);
 }
 
 }  // namespace

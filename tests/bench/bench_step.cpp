@@ -81,7 +81,7 @@ data::Batch randomBatch(int count) {
 void step(Bench& bench, const data::Batch& batch) {
     const auto start = Clock::now();
     bench.optimizer->clearGradients();
-    orExit(train::forwardBackward(*bench.executor, bench.quantizers, batch, data::ImageShape{}, 0, false));
+    orExit(train::forwardBackward(*bench.executor, bench.quantizers, batch, data::ImageShape{}, {}));
     bench.optimizer->step(0.01, 0.9);
     bench.seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
 }

@@ -146,6 +146,33 @@ TEST(DamagedPyTorch, ManyViewsOfOneStorageAreBounded) {
                 HasSubstr("far more than such a file can hold"));
 }
 
+TEST(DamagedPyTorch, ManySparseViewsOfOneStorageAreBounded) {
+    constexpr std::int64_t kElements = 1 << 20;
+    PickleBuilder views;
+    views.op("](").tensor("0", kElements, {2}, {kElements - 1}).op("q\1");
+    for (int i = 0; i < 100; ++i)
+        views.op("h\1");
+    EXPECT_THAT(readErrorOf(torchZip(views.op("e").finish(), {{"0", kElements, floatBytes(kElements)}})),
+                HasSubstr("far more than such a file can hold"));
+}
+
+TEST(DamagedPyTorch, LongKeysAreErrors) {
+    const std::string name(5000, 'k');
+    EXPECT_THAT(
+        readErrorOf(zipOf(PickleBuilder().dict().text(name).tensor("0", 4, {4}, {1}).op("s").finish())),
+        HasSubstr("longer than 4096 bytes"));
+    EXPECT_EQ(readErrorOf(zipOf(PickleBuilder().dict().text(name).integer(1).op("s").finish())), "")
+        << "a number is no weight";
+}
+
+TEST(DamagedPyTorch, OneTextAsTheValueOfManyKeysIsBounded) {
+    PickleBuilder scalars;
+    scalars.dict().mark().text("first").text(std::string(1 << 20, 'x')).op("q\1");
+    for (int i = 0; i < 100; ++i)
+        scalars.text(std::to_string(i)).op("h\1");
+    EXPECT_THAT(readErrorOf(zipOf(scalars.setItems().finish())), HasSubstr("its metadata would need"));
+}
+
 TEST(DamagedPyTorch, MissingStoragesAreNamed) {
     EXPECT_THAT(readErrorOf(torchZip(dictOf(4, {4}, {1}), {})), HasSubstr("archive/data/0 is missing"));
     EXPECT_THAT(readErrorOf(legacyFile(dictOf(4, {4}, {1}), {})), HasSubstr("storage 0 is missing"));

@@ -89,6 +89,7 @@ TEST(File, MessagesCarryNoControlCharactersOrBrokenText) {
                              {}));
     EXPECT_THAT(message, HasSubstr("bad?[31m?.name"));
     EXPECT_EQ(printable("a\tb\nc\x7f"), "a?b\nc?");
+    EXPECT_EQ(printable("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0"), "???\xc2\xa0");
     EXPECT_EQ(printable("\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\xb8"), "\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\xb8");
     for (const char* broken : {"\x80", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
                                "\xf8\x88\x80\x80"}) {

@@ -1,7 +1,10 @@
 // HDF5 weights: a file by h5py, and hostile ones made with the C library.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "engine/checkpoint/checkpoint.h"
 #include "tests/checkpoint/builders.h"
@@ -111,6 +114,39 @@ TEST(Hdf5, HugeDatasetsThatHoldNothingAreRefused) {
         H5Pclose(chunked);
     }
     EXPECT_THAT(readError(folder / "huge.h5"), HasSubstr("dataset claim would need 400000000000 bytes"));
+}
+
+TEST(Hdf5, HugeChunksOfSmallDatasetsAreRefused) {
+    const TemporaryFolder folder;
+    {
+        const NewFile file(folder / "chunk.h5");
+        const hid_t chunked = H5Pcreate(H5P_DATASET_CREATE);
+        const hsize_t chunk = 250'000'000, size = 1, limit = H5S_UNLIMITED;
+        H5Pset_chunk(chunked, 1, &chunk);
+        const hid_t space = H5Screate_simple(1, &size, &limit);
+        const hid_t dataset =
+            H5Dcreate2(file.get(), "small", H5T_IEEE_F32LE, space, H5P_DEFAULT, chunked, H5P_DEFAULT);
+        EXPECT_GE(dataset, 0);
+        H5Dclose(dataset);
+        H5Sclose(space);
+        H5Pclose(chunked);
+    }
+    EXPECT_THAT(readError(folder / "chunk.h5"),
+                HasSubstr("a chunk of dataset small would need 1000000000 bytes"));
+}
+
+TEST(Hdf5, LocksOfOtherProgramsDoNotMatterAndPluginsAreNotLoaded) {
+    const TemporaryFolder folder;
+    std::filesystem::copy_file(h5pyFile(), folder / "locked.h5");
+    const int descriptor = ::open((folder / "locked.h5").c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(descriptor, 0);
+    ASSERT_EQ(::flock(descriptor, LOCK_EX | LOCK_NB), 0);
+    const auto checkpoint = readCheckpoint(folder / "locked.h5");
+    ::close(descriptor);
+    EXPECT_TRUE(checkpoint.ok()) << checkpoint.error().message;
+    unsigned plugins = H5PL_ALL_PLUGIN;
+    ASSERT_GE(H5PLget_loading_state(&plugins), 0);
+    EXPECT_EQ(plugins, 0u);
 }
 
 TEST(Hdf5, OtherFilesAreNotReadThroughTheWeightFile) {

@@ -133,6 +133,23 @@ TEST_F(HostileHdf5, ReachesOutOfTheFile) {
         "soft is missing");
 }
 
+TEST_F(HostileHdf5, ChunkedDatasetsAreNotRead) {
+    expectError(
+        [](hid_t file) {
+            const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+            const hsize_t chunk = 1'000'000'000, size = 1, limit = H5S_UNLIMITED;
+            H5Pset_chunk(creation, 1, &chunk);
+            const hid_t space = H5Screate_simple(1, &size, &limit);
+            const hid_t dataset =
+                H5Dcreate2(file, "rest/chunked", H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+            EXPECT_GE(dataset, 0);
+            H5Dclose(dataset);
+            H5Sclose(space);
+            H5Pclose(creation);
+        },
+        "dataset chunked is in chunks");
+}
+
 TEST_F(HostileHdf5, MissingParts) {
     for (const char* part : {"layers", "rest", "layers/fc/indices", "layers/fc/codebook"}) {
         expectError([&](hid_t file) { H5Ldelete(file, part, H5P_DEFAULT); }, "is missing");

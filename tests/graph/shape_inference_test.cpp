@@ -1,5 +1,7 @@
 // Shapes of every op by hand, and an error that names the node for every way a shape or attribute can be
 // impossible.
+#include <limits>
+
 #include <gmock/gmock.h>
 
 #include "engine/graph/counts.h"
@@ -118,6 +120,8 @@ TEST(ShapeErrors, OfOtherOps) {
     EXPECT_THAT(errorOf(Linear{.inFeatures = 4, .outFeatures = 2}, {4, 1, 1}),
                 HasSubstr("expects 4 features"));
     EXPECT_THAT(errorOf(MaxPool2d{.padding = {2, 0}}, {4, 8, 8}), HasSubstr("half its kernel"));
+    EXPECT_THAT(errorOf(AvgPool2d{.padding = {0, std::numeric_limits<std::int64_t>::max()}}, {4, 8, 8}),
+                HasSubstr("half its kernel"));
     EXPECT_THAT(errorOf(AvgPool2d{.kernel = {9, 9}}, {4, 8, 8}), HasSubstr("does not fit"));
     EXPECT_THAT(errorOf(Pad{.channelsBefore = -1}, {4, 8, 8}), HasSubstr("padding out of range"));
     EXPECT_THAT(errorOf(Slice{.stride = {0, 1}}, {4, 8, 8}), HasSubstr("stride out of range"));

@@ -52,7 +52,8 @@ TEST(JobSpec, PaperRecipeIsThePublishedSettings) {
     EXPECT_DOUBLE_EQ(job.train.epochs, 350);
     EXPECT_DOUBLE_EQ(job.train.rates.weight, 2e-5);
     EXPECT_DOUBLE_EQ(job.train.rates.sigma, 2e-5);
-    EXPECT_DOUBLE_EQ(job.train.decayMixture, 5e-4);
+    EXPECT_DOUBLE_EQ(job.train.decayBatchNorm, 5e-4);
+    EXPECT_DOUBLE_EQ(job.train.decayMixture, 0) << "it would act on logarithms";
     EXPECT_TRUE(job.train.cycleMomentum);
     EXPECT_EQ(job.quantizer.weightGradient, quant::WeightGradient::Exact);
     EXPECT_EQ(job.quantizer.initSigma, quant::SigmaInit::Empirical);

@@ -39,7 +39,7 @@ TEST(ResumeJob, AStoppedRunEndsWithTheSameHash) {
     EXPECT_EQ(summary.hash, whole.hash);
     EXPECT_EQ(summary.top1Hard, whole.top1Hard);
     EXPECT_EQ(summary.status, report::RunStatus::Finished);
-    EXPECT_EQ(metricSteps(folder / "run.h5"), (std::vector<std::int64_t>{1, 2, 3, 4}));
+    EXPECT_EQ(metricSteps(folder / "run.h5"), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
 }
 
 TEST(ResumeJob, PretrainedWeightsAreNotNeededAgain) {
@@ -84,7 +84,7 @@ TEST(ResumeJob, ADamagedCheckpointFallsBackToTheOneBefore) {
     EXPECT_EQ(resumed(folder / "run.h5", sink).hash, whole.hash);
     ASSERT_FALSE(sink.lines.empty());
     EXPECT_NE(sink.lines.front().find("step-3.safetensors"), std::string::npos) << sink.lines.front();
-    EXPECT_EQ(metricSteps(folder / "run.h5"), (std::vector<std::int64_t>{1, 2, 3, 4}));
+    EXPECT_EQ(metricSteps(folder / "run.h5"), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
 }
 
 TEST(ResumeJob, TruncatedAndForeignCheckpointsArePassedOver) {
@@ -108,7 +108,7 @@ TEST(ResumeJob, WithoutCheckpointsTheRunStartsAgain) {
     fs::remove_all((folder / "run.h5").string() + ".ckpt");
     SteeringSink sink;
     EXPECT_EQ(resumed(folder / "run.h5", sink).hash, whole.hash);
-    EXPECT_EQ(metricSteps(folder / "run.h5"), (std::vector<std::int64_t>{1, 2, 3, 4}));
+    EXPECT_EQ(metricSteps(folder / "run.h5"), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
 }
 
 TEST(ResumeJob, AStopWhileFullPrecisionIsScoredCanBeResumed) {

@@ -12,6 +12,8 @@
 namespace bitloom::jobs {
 namespace {
 
+namespace fs = std::filesystem;
+
 TEST(TrainJob, RecordsTheWholeRun) {
     const testing::TemporaryFolder folder;
     const JobSpec job = smallJob();
@@ -32,7 +34,12 @@ TEST(TrainJob, RecordsTheWholeRun) {
     EXPECT_EQ(info.network.arch, "resnet20");
     EXPECT_EQ(*parseJob(info.jobToml, "recorded", "/"), job);
     EXPECT_EQ(*(*playback)->steps(), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
-    EXPECT_EQ((*playback)->metrics()->size(), 4u);
+    const auto metrics = (*playback)->metrics();
+    ASSERT_EQ(metrics->size(), 5u);
+    EXPECT_EQ(metrics->front().step, 0);
+    EXPECT_GE(metrics->front().top1Hard, 0) << "what quantizing alone costs";
+    EXPECT_TRUE(std::isnan(metrics->front().top1Soft));
+    EXPECT_TRUE(std::isnan(metrics->front().loss));
     const auto layers = (*playback)->layers(4);
     ASSERT_TRUE(layers.ok());
     EXPECT_EQ(layers->size(), info.network.layers.size());
@@ -126,9 +133,37 @@ TEST(TrainJob, ReportsOfStoppedAndUnfinishedRunsAreReal) {
     ASSERT_TRUE(report.ok()) << report.error().message;
     EXPECT_EQ(report->summary.status, report::RunStatus::Stopped);
     EXPECT_EQ(report->steps, 2);
-    EXPECT_TRUE(std::isnan(report->summary.top1Hard)) << "it was never scored";
+    EXPECT_TRUE(std::isnan(report->summary.top1Hard)) << "it was never scored after a step";
     EXPECT_DOUBLE_EQ(report->summary.bits, 3);
     EXPECT_GT(report->summary.fileBytes, 50000);
+}
+
+TEST(TrainJob, AnUnfinishedRunIsReplacedOnlyWhenAskedTo) {
+    const testing::TemporaryFolder folder;
+    trainAndStop(smallJob(), folder / "run.h5", 2);
+    SteeringSink sink;
+    JobControl control;
+    const auto refused = runTrainJob({smallJob(), folder / "run.h5", ""}, sink, control);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().kind, ErrorKind::Usage);
+    for (const char* part : {"run.h5", "--resume", "--replace"})
+        EXPECT_NE(refused.error().message.find(part), std::string::npos) << refused.error().message;
+    EXPECT_EQ(reportRun(folder / "run.h5")->steps, 2) << "nothing was touched";
+    const auto replaced = runTrainJob({smallJob(), folder / "run.h5", "", true}, sink, control);
+    ASSERT_TRUE(replaced.ok()) << replaced.error().message;
+    trainToEnd(smallJob(), folder / "run.h5");  // a finished run needs no question
+}
+
+TEST(TrainJob, AFileOfAnotherKindIsNotReplaced) {
+    const testing::TemporaryFolder folder;
+    writeSmallWeights(folder / "net.safetensors");
+    const auto before = fs::file_size(folder / "net.safetensors");
+    SteeringSink sink;
+    JobControl control;
+    const auto refused = runTrainJob({smallJob(), folder / "net.safetensors", ""}, sink, control);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("net.safetensors"), std::string::npos);
+    EXPECT_EQ(fs::file_size(folder / "net.safetensors"), before);
 }
 
 TEST(TrainJob, AFailedRunIsReportedFromItsLastCheckpoint) {

@@ -106,6 +106,26 @@ TEST(EvaluateJob, ScoresWeightsAndRunsAlike) {
     EXPECT_GT(weights->seconds, 0);
 }
 
+TEST(EvaluateJob, ARunKnowsItsImages) {
+    const testing::TemporaryFolder folder;
+    JobSpec job = smallJob();
+    job.data.normalize = "half";
+    job.train.evaluateImages = 0;
+    const report::RunSummary summary = trainToEnd(job, folder / "run.h5");
+    EvaluateRequest request;
+    request.weights = folder / "run.h5";
+    const auto run = evaluated(request);
+    ASSERT_TRUE(run.ok()) << run.error().message;
+    EXPECT_EQ(run->top1, summary.top1Hard);
+    EXPECT_EQ(run->images, 64);
+
+    writeSmallWeights(folder / "net.safetensors");
+    request.weights = folder / "net.safetensors";
+    const auto weights = evaluated(request);
+    ASSERT_FALSE(weights.ok());
+    EXPECT_NE(weights.error().message.find("--data"), std::string::npos) << weights.error().message;
+}
+
 TEST(EvaluateJob, CanBeCancelled) {
     const testing::TemporaryFolder folder;
     writeSmallWeights(folder / "net.safetensors");

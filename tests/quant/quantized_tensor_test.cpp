@@ -96,6 +96,16 @@ TEST(Metrics, FollowTheirDefinitions) {
     EXPECT_EQ(metrics.nonzeroParameters, 2 + 6 + 6);
     EXPECT_DOUBLE_EQ(metrics.compressionRate, 32.0 * 20 / (6 * 2 + 6 * 1));
     EXPECT_EQ(metrics.fp32Bytes, 4 * (2 + 4 + 3 + 8 + 12));
+    // MAC x weight bits x 32: a 32 x 32 bits, b 128 x 2 bits, fc 12 x 2 bits (an index of three values).
+    EXPECT_DOUBLE_EQ(metrics.bitOps, (32 * 32 + 128 * 2 + 12 * 2) * 32);
+}
+
+TEST(Metrics, ANetworkOfZerosHasNoCompressionRate) {
+    QuantizedModel model = makeModel();
+    model.layers.erase("fc");
+    model.layers["b"] = makeTensor(4, {0, 0, 0, 0, 0, 0, 0, 0});
+    model.layers["b"].shape = {4, 2, 1, 1};
+    EXPECT_TRUE(std::isnan(measure(model).compressionRate));
 }
 
 TEST(Metrics, OneBitWidthGivesThePapersFormula) {

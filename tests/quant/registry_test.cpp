@@ -8,6 +8,7 @@
 
 #include "engine/checkpoint/name_matching.h"
 #include "engine/graph/zoo/zoo.h"
+#include "engine/quant/method_names.h"
 #include "engine/quant/quantized_model.h"
 #include "tests/support/test_paths.h"
 
@@ -168,7 +169,12 @@ std::int64_t nonzeroAfterInit(const std::filesystem::path& path, const char* arc
                               const QuantizerOptions& options) {
     QuantizedModel model;
     model.graph = graph::zoo::makeModel(arch).value();
-    const auto weights = checkpoint::loadWeights(model.graph, path);
+    const auto file = checkpoint::readCheckpoint(path);
+    if (!file) {
+        ADD_FAILURE() << file.error().message;
+        return 0;
+    }
+    const auto weights = checkpoint::mapWeights(model.graph, *file);
     if (!weights) {
         ADD_FAILURE() << weights.error().message;
         return 0;

@@ -109,7 +109,7 @@ TEST_F(BadFile, AnotherProgramsHdf5File) {
 
 TEST_F(BadFile, TruncatedFinishedRunIsAnErrorAtAnyLength) {
     writeRun(true);
-    const std::string whole = *readTextFile(m_path);
+    const std::string whole = *readFile(m_path);
     for (int part = 1; part < 40; ++part) {
         write(whole.substr(0, whole.size() * static_cast<std::size_t>(part) / 40));
         EXPECT_THAT(messageOfOpening(), AllOf(HasSubstr(m_path.string()), HasSubstr("truncated"))) << part;
@@ -118,7 +118,7 @@ TEST_F(BadFile, TruncatedFinishedRunIsAnErrorAtAnyLength) {
 
 TEST_F(BadFile, TruncatedKilledRunIsNoCrash) {
     writeRun(false);
-    const std::string whole = *readTextFile(m_path);
+    const std::string whole = *readFile(m_path);
     EXPECT_EQ(messageOfOpening(), "");
     for (int part = 1; part < 40; ++part) {
         SCOPED_TRACE(part);
@@ -129,7 +129,7 @@ TEST_F(BadFile, TruncatedKilledRunIsNoCrash) {
 
 TEST_F(BadFile, FlippedBytesAreNoCrash) {
     writeRun(true);
-    const std::string whole = *readTextFile(m_path);
+    const std::string whole = *readFile(m_path);
     for (std::uint64_t seed = 0; seed < 150; ++seed) {
         SCOPED_TRACE(seed);
         Random random({seed, 7});
@@ -142,6 +142,27 @@ TEST_F(BadFile, FlippedBytesAreNoCrash) {
         write(bytes);
         readAll();
     }
+}
+
+TEST_F(BadFile, RowsThatTheFileCannotHoldAreNotRead) {
+    writeRun(true);
+    constexpr const char* kSteps = "layers/conv1/step";
+    {
+        const h5::Handle file(H5Fopen(m_path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+        ASSERT_GE(H5Ldelete(file.get(), kSteps, H5P_DEFAULT), 0);
+        const h5::Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+        const hsize_t chunk = 256, claimed = 1u << 24, limit = H5S_UNLIMITED;
+        H5Pset_chunk(creation.get(), 1, &chunk);
+        const h5::Handle space(H5Screate_simple(1, &claimed, &limit), H5Sclose);
+        const h5::Handle steps(H5Dcreate2(file.get(), kSteps, H5T_STD_I64LE, space.get(), H5P_DEFAULT,
+                                          creation.get(), H5P_DEFAULT),
+                               H5Dclose);
+        ASSERT_TRUE(steps.valid());
+    }
+    const auto reader = RunReader::open(m_path);
+    ASSERT_TRUE(reader.ok()) << reader.error().message;
+    EXPECT_LE((*reader)->steps("conv1")->size(), fs::file_size(m_path) / 8);
+    EXPECT_FALSE((*reader)->layer("conv1", 0).ok()) << "the other columns have 20 rows";
 }
 
 TEST_F(BadFile, WhatTheFileSystemRefusesIsNamedWithTheRemedy) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include "engine/base/atomic_file.h"
 #include "engine/record/run_reader.h"
 #include "engine/record/run_writer.h"
 #include "tests/record/run_samples.h"
@@ -75,6 +76,25 @@ TEST(FullDisk, CreationFailsAndLeavesNothing) {
     EXPECT_EXIT(std::exit(createWithoutRoom(folder / "run.h5")), ::testing::ExitedWithCode(0),
                 "run\\.h5: cannot .*: File too large; ");
     EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+int resumeWithoutRoom(const std::filesystem::path& path) {
+    limitFileSize(20'000);
+    const auto writer = RunWriter::resume(path, 7);
+    if (writer) return 2;
+    std::cerr << writer.error().message << '\n';
+    return 0;
+}
+
+TEST(FullDisk, ResumeFailsAndLeavesTheOldRun) {
+    const testing::TemporaryFolder folder;
+    const std::filesystem::path path = folder / "run.h5";
+    ASSERT_TRUE((*RunWriter::create(path, testing::sampleInfo(), testing::sampleLayouts()))->finish({}).ok());
+    const std::string before = *readFile(path);
+    EXPECT_EXIT(std::exit(resumeWithoutRoom(path)), ::testing::ExitedWithCode(0),
+                "run\\.h5: cannot .*: File too large; ");
+    EXPECT_EQ(*readFile(path), before);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 // Readers follow a run while it is written: in the same process, from another thread, and across processes.
 #include <atomic>
+#include <cerrno>
 #include <thread>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine/record/run_reader.h"
@@ -14,10 +16,27 @@
 #include "tests/record/writer_process.h"
 #include "tests/support/test_paths.h"
 
+namespace {
+
+std::atomic<int> syncs = 0;
+std::atomic<int> syncError = 0;  ///< errno with which fsync fails; 0: it does not
+
+}  // namespace
+
+/// In the place of the C library's, to count the calls and to stand for a failing disk.
+extern "C" int fsync(int descriptor) {
+    ++syncs;
+    if (syncError == 0) return static_cast<int>(::syscall(SYS_fsync, descriptor));
+    errno = syncError;
+    return -1;
+}
+
 namespace bitloom::record {
 namespace {
 
+using ::testing::AllOf;
 using testing::difference;
+using ::testing::HasSubstr;
 
 /// Checks the newest row of every layer and a few older ones; returns how many rows each layer has, at least.
 std::size_t checkRows(RunReader& reader, const std::vector<LayerLayout>& layouts) {
@@ -71,6 +90,26 @@ TEST_F(LiveReading, SameProcessSeesFlushedRowsAfterRefresh) {
         EXPECT_EQ(difference(**(*reader)->layer("conv1", step), testing::sampleSnapshot(m_layouts[0], step)),
                   "");
     }
+}
+
+TEST_F(LiveReading, SyncFlushesAndWaitsForTheDisk) {
+    auto writer = RunWriter::create(m_path, testing::sampleInfo(), m_layouts);
+    ASSERT_TRUE(writer.ok()) << writer.error().message;
+    ASSERT_TRUE((*writer)->appendMetric(testing::sampleMetric(1)).ok());
+    const int before = syncs;
+    ASSERT_TRUE((*writer)->flush().ok());
+    EXPECT_EQ(syncs, before) << "flush() is called often and must stay cheap";
+    ASSERT_TRUE((*writer)->appendMetric(testing::sampleMetric(2)).ok());
+    ASSERT_TRUE((*writer)->sync().ok());
+    EXPECT_EQ(syncs, before + 1);
+    EXPECT_EQ((*RunReader::open(m_path))->metrics()->size(), 2u);
+
+    syncError = EIO;
+    const Status failed = (*writer)->sync();
+    syncError = 0;
+    ASSERT_FALSE(failed.ok());
+    EXPECT_THAT(failed.error().message,
+                AllOf(HasSubstr(m_path.string()), HasSubstr("cannot flush it to disk: Input/output error")));
 }
 
 TEST_F(LiveReading, AnotherThreadReadsWhileOneWrites) {

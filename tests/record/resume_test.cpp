@@ -1,9 +1,12 @@
 // Continuing a run: what is kept, what is dropped, and that the file is whole at every moment.
+#include <array>
+#include <barrier>
+#include <fstream>
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include "engine/base/atomic_file.h"
 #include "engine/record/run_reader.h"
 #include "engine/record/run_writer.h"
 #include "tests/record/run_samples.h"
@@ -111,14 +114,32 @@ TEST_F(Resume, RowsBeforeTheStepAreRefused) {
                 HasSubstr("step 5 cannot follow step 6"));
 }
 
-TEST_F(Resume, FailureLeavesTheOldFileUntouched) {
-    const std::string before = *readTextFile(m_path);
-    const std::filesystem::path temporary = m_path.string() + ".tmp" + std::to_string(::getpid());
-    std::filesystem::create_directories(temporary / "in the way");
-    const auto writer = RunWriter::resume(m_path, 7);
-    ASSERT_FALSE(writer.ok());
-    EXPECT_THAT(writer.error().message, HasSubstr(m_path.string()));
-    EXPECT_EQ(*readTextFile(m_path), before);
+TEST_F(Resume, WhatAKilledWriterLeftBesideTheRunIsRemoved) {
+    std::ofstream(m_path.string() + ".tmp1-0") << "half";
+    const auto writer = resume(7);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(m_folder.path()), {}), 1);
+}
+
+TEST_F(Resume, OfTwoWritersThatStartTogetherOneIsRefused) {
+    for (int round = 0; round < 10; ++round) {
+        std::array<std::unique_ptr<RunWriter>, 2> writers;
+        std::array<std::string, 2> messages;
+        std::barrier together(2);
+        const auto start = [&](std::size_t i) {
+            together.arrive_and_wait();
+            auto writer = RunWriter::create(m_path, testing::sampleInfo(), m_layouts);
+            if (writer) {
+                writers[i] = std::move(writer).value();
+            } else {
+                messages[i] = writer.error().message;
+            }
+        };
+        std::thread other(start, 0);
+        start(1);
+        other.join();
+        ASSERT_NE(writers[0] == nullptr, writers[1] == nullptr) << round;
+        EXPECT_THAT(messages[0] + messages[1], HasSubstr("still being written"));
+    }
 }
 
 TEST_F(Resume, RunThatIsStillWrittenIsRefused) {

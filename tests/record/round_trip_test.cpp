@@ -149,7 +149,10 @@ TEST_F(RoundTrip, SummaryComesBackWhole) {
     EXPECT_EQ(read->top1Fp32, expected.top1Fp32);
     EXPECT_EQ(read->top1Soft, expected.top1Soft);
     EXPECT_EQ(read->top1Hard, expected.top1Hard);
+    EXPECT_EQ(read->top5Soft, expected.top5Soft);
     EXPECT_EQ(read->top5Hard, expected.top5Hard);
+    EXPECT_EQ(read->weightCompression, expected.weightCompression);
+    EXPECT_EQ(read->bitOps, expected.bitOps);
     EXPECT_EQ(read->bits, expected.bits);
     EXPECT_EQ(read->sparsity, expected.sparsity);
     EXPECT_EQ(read->nonzeroParameters, expected.nonzeroParameters);

@@ -134,11 +134,14 @@ report::RunSummary sampleSummary() {
     summary.top1Fp32 = 92.6;
     summary.top1Soft = 92.5;
     summary.top1Hard = 92.4;
+    summary.top5Soft = 99.7;
     summary.top5Hard = 99.8;
     summary.bits = 4;
     summary.sparsity = 0.25;
     summary.nonzeroParameters = 198'765;
     summary.compressionRate = 9.5;
+    summary.weightCompression = 8;
+    summary.bitOps = 5.2e9;
     summary.fileBytes = 140'001;
     summary.mse = 1.5e-5;
     summary.hash = "cbf29ce484222325";
@@ -195,6 +198,7 @@ std::string difference(const report::MetricSample& a, const report::MetricSample
     comparison.field("learningRate", a.learningRate, b.learningRate);
     comparison.field("top1Soft", a.top1Soft, b.top1Soft);
     comparison.field("top1Hard", a.top1Hard, b.top1Hard);
+    comparison.field("top5Soft", a.top5Soft, b.top5Soft);
     comparison.field("top5Hard", a.top5Hard, b.top5Hard);
     comparison.field("quantMse", a.quantMse, b.quantMse);
     comparison.field("stepSeconds", a.stepSeconds, b.stepSeconds);

@@ -34,12 +34,18 @@ TEST(EventKind, TextIsReversible) {
     EXPECT_EQ(eventKindFromText("eclipse"), EventKind::Warning);
 }
 
-TEST(LayerInfo, BlockIsThePathWithoutItsLastPart) {
-    LayerInfo layer;
-    layer.name = "layer1.0.conv1";
-    EXPECT_EQ(layer.block(), "layer1.0");
-    layer.name = "conv1";
-    EXPECT_EQ(layer.block(), "");
+TEST(LayerInfo, BlockIsThePathToItsFirstNumberedPart) {
+    const auto blockOf = [](const char* name) {
+        LayerInfo layer;
+        layer.name = name;
+        return layer.block();
+    };
+    EXPECT_EQ(blockOf("layer1.0.conv1"), "layer1.0");
+    EXPECT_EQ(blockOf("layer2.0.downsample.0"), "layer2.0") << "a shortcut belongs to its residual block";
+    EXPECT_EQ(blockOf("layer2.10.downsample.0"), "layer2.10");
+    EXPECT_EQ(blockOf("features.3"), "features") << "the last part is the layer itself";
+    EXPECT_EQ(blockOf("head.classifier.out"), "head.classifier");
+    EXPECT_EQ(blockOf("conv1"), "");
 }
 
 TEST(Histogram, BinsAreUniform) {

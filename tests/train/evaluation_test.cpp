@@ -209,25 +209,50 @@ TEST(EvaluateErrors, OverrideThatDoesNotFit) {
     EXPECT_THAT(accuracy.error().message, HasSubstr("evaluation of pixels"));
 }
 
-TEST(Evaluate, ScoresThePublicResNet20) {
-    BITLOOM_SHARED_OR_SKIP(weights, "weights/resnet20-12fca82f.th");
-    BITLOOM_SHARED_OR_SKIP(images, "data/cifar-10-batches-bin");
-    const auto dataset = data::openDataset("cifar10:" + images.string(), data::Split::Test);
+/// A public checkpoint on the first `images` test images of CIFAR-10, all of them for 0.
+void expectPublicAccuracy(const char* file, const char* arch, std::int64_t images, const Accuracy& expected,
+                          double points, double nats) {
+    BITLOOM_SHARED_OR_SKIP(weights, std::string("weights/") + file);
+    BITLOOM_SHARED_OR_SKIP(folder, "data/cifar-10-batches-bin");
+    const auto dataset = data::openDataset("cifar10:" + folder.string(), data::Split::Test);
     ASSERT_TRUE(dataset.ok()) << dataset.error().message;
-    const graph::Graph graph = graph::zoo::makeModel("resnet20").value();
-    const auto mapped = checkpoint::loadWeights(graph, weights);
+    const graph::Graph graph = graph::zoo::makeModel(arch).value();
+    const auto read = checkpoint::readCheckpoint(weights);
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    const auto mapped = checkpoint::mapWeights(graph, *read);
     ASSERT_TRUE(mapped.ok()) << mapped.error().message;
+    EXPECT_TRUE(mapped->report.fits()) << mapped->report.toText();
     auto executor = Executor::create(graph, "cpu").value();
     ASSERT_TRUE(executor->load(mapped->state).ok());
     EvaluationOptions options;
     options.normalization = data::normalizationByName("imagenet").value();
-    options.images = 1000;
+    options.images = images;
     const auto accuracy = score(*executor, **dataset, options);
     ASSERT_TRUE(accuracy.ok()) << accuracy.error().message;
+    EXPECT_NEAR(accuracy->top1, expected.top1, points);
+    if (expected.loss > 0) {
+        EXPECT_NEAR(accuracy->top5, expected.top5, points);
+        EXPECT_NEAR(accuracy->loss, expected.loss, nats);
+    }
+}
+
+TEST(Evaluate, ScoresThePublicResNet20) {
     // PyTorch's own figures for these images.
-    EXPECT_NEAR(accuracy->top1, 92.5, 0.15);
-    EXPECT_NEAR(accuracy->top5, 99.6, 0.15);
-    EXPECT_NEAR(accuracy->loss, 0.331, 1e-4);
+    expectPublicAccuracy("resnet20-12fca82f.th", "resnet20", 1000,
+                         {.top1 = 92.5, .top5 = 99.6, .loss = 0.331}, 0.15, 1e-4);
+}
+
+// All 10,000 images: the figures that PyTorch gives for these checkpoints.
+TEST(Evaluate, ScoresAllOfThePublicResNet20) {
+    expectPublicAccuracy("resnet20-12fca82f.th", "resnet20", 0, {.top1 = 91.73}, 0.02, 0);
+}
+
+TEST(Evaluate, ScoresAllOfThePublicResNet44) {
+    expectPublicAccuracy("resnet44-014dd654.th", "resnet44", 0, {.top1 = 93.10}, 0.02, 0);
+}
+
+TEST(Evaluate, ScoresAllOfThePublicResNet56) {
+    expectPublicAccuracy("resnet56-4bfd9763.th", "resnet56", 0, {.top1 = 93.39}, 0.02, 0);
 }
 
 // --- batch-norm statistics ---

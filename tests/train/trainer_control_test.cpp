@@ -18,7 +18,8 @@ bool hasEvent(const KeepingSink& sink, report::EventKind kind) {
 }
 
 TEST(TrainerControl, StopBeforeTheStartSavesStepZero) {
-    const auto trainer = SmallTraining().make();
+    const SmallTraining training;
+    const auto trainer = training.make();
     KeepingSink sink;
     KeptCheckpoint kept;
     JobControl control;

@@ -75,7 +75,7 @@ TEST(TrainerResume, AStopDuringEvaluationRepeatsTheEvaluation) {
         KeepingSink sink;
         JobControl control;
         sink.onProgress = [&](const report::Progress& progress) {
-            if (progress.phase == "evaluating") control.stop();
+            if (progress.phase == "evaluating" && progress.step == 6) control.stop();
         };
         EXPECT_FALSE(trainer->run(sink, control, kept.callback()).ok());
         EXPECT_EQ(kept.state.step, 6);
@@ -88,6 +88,27 @@ TEST(TrainerResume, AStopDuringEvaluationRepeatsTheEvaluation) {
     EXPECT_EQ(sink.metrics.front().step, 6);
     EXPECT_TRUE(std::isfinite(sink.metrics.front().loss));
     EXPECT_EQ(trainedHash(kept.state), whole);
+}
+
+TEST(TrainerResume, AStopDuringTheFirstEvaluationRepeatsIt) {
+    const SmallTraining training;
+    KeptCheckpoint kept;
+    {
+        const auto trainer = training.make();
+        KeepingSink sink;
+        JobControl control;
+        control.stop();
+        EXPECT_FALSE(trainer->run(sink, control, kept.callback()).ok());
+        EXPECT_EQ(kept.state.step, 0);
+        EXPECT_TRUE(sink.metrics.empty());
+    }
+    const auto resumed = training.make();
+    ASSERT_TRUE(resumed->restore(kept.state).ok());
+    KeepingSink sink;
+    JobControl control;
+    ASSERT_TRUE(resumed->run(sink, control, kept.callback()).ok());
+    EXPECT_EQ(sink.metrics.front().step, 0);
+    EXPECT_EQ(trainedHash(kept.state), finalHash(training));
 }
 
 TEST(TrainerResume, ADeployedModelNeedsOnlyTheCheckpoint) {

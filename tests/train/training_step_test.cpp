@@ -34,7 +34,7 @@ constexpr data::ImageShape kShape{3, 8, 8};
 
 TEST(TrainingStep, LossIsMeanCrossEntropy) {
     Fixture fixture = makeFixture();
-    const auto loss = forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, 0, false);
+    const auto loss = forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, {});
     ASSERT_TRUE(loss.ok());
     const torch::NoGradGuard guard;
     const torch::Tensor images = torch::tensor(fixture.batch.images).reshape({8, 3, 8, 8});
@@ -51,8 +51,10 @@ TEST(TrainingStep, LossIsMeanCrossEntropy) {
 
 TEST(TrainingStep, LabelSmoothingMixesInTheUniformTarget) {
     Fixture fixture = makeFixture();
+    TrainOptions smoothing;
+    smoothing.labelSmoothing = 0.2;
     const auto smoothed =
-        forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, 0.2, false);
+        forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, smoothing);
     ASSERT_TRUE(smoothed.ok());
     const torch::NoGradGuard guard;
     const torch::Tensor images = torch::tensor(fixture.batch.images).reshape({8, 3, 8, 8});
@@ -66,6 +68,35 @@ TEST(TrainingStep, LabelSmoothingMixesInTheUniformTarget) {
     }
     const double uniform = -logProbabilities.mean().item<double>();
     EXPECT_NEAR(*smoothed, 0.8 * plain + 0.2 * uniform, 1e-6);
+}
+
+TEST(TrainingStep, DistillationMixesInTheDivergenceFromTheTeacher) {
+    Fixture fixture = makeFixture();
+    auto teacher = std::move(Executor::create(smallGraph(), "cpu")).value();
+    teacher->initialize(9);
+    TrainOptions options;
+    options.distillation = 0.7;
+    options.distillationTemperature = 2;
+    const auto loss =
+        forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, options, teacher.get());
+    ASSERT_TRUE(loss.ok()) << loss.error().message;
+    EXPECT_FALSE(teacher->weight("conv2").grad().defined()) << "the teacher does not learn";
+    const torch::NoGradGuard guard;
+    const torch::Tensor images = torch::tensor(fixture.batch.images).reshape({8, 3, 8, 8});
+    const torch::Tensor logits =
+        fixture.executor->forward(images, true, trainingWeights(*fixture.executor, fixture.quantizers, false))
+            .to(torch::kFloat64);
+    const torch::Tensor taught = teacher->forward(images, false).to(torch::kFloat64);
+    const torch::Tensor target = torch::softmax(taught / 2, 1);
+    const torch::Tensor divergence =
+        (target * (target.log() - torch::log_softmax(logits / 2, 1))).sum(1).mean();
+    double crossEntropy = 0;
+    const torch::Tensor logProbabilities = torch::log_softmax(logits, 1);
+    for (std::size_t i = 0; i < 8; ++i) {
+        crossEntropy -=
+            logProbabilities[static_cast<std::int64_t>(i)][fixture.batch.labels[i]].item<double>() / 8;
+    }
+    EXPECT_NEAR(*loss, 0.3 * crossEntropy + 0.7 * 4 * divergence.item<double>(), 1e-5);
 }
 
 TEST(TrainingStep, HardForwardHasHardValuesAndSoftGradients) {

@@ -1,10 +1,12 @@
 #include "widgets/plots/curves_plot.h"
 
+#include <QAction>
 #include <QApplication>
 #include <QFrame>
 #include <QLabel>
 #include <QSignalSpy>
 #include <QTest>
+#include <QTimer>
 
 #include <gtest/gtest.h>
 
@@ -56,7 +58,8 @@ TEST_F(CurvesPlotTest, FourPanelsShareTheStepsAndNameTheirUnits) {
     settle();
     ASSERT_EQ(figure()->axisRectCount(), 4);
     for (int panel = 0; panel < 4; ++panel) {
-        EXPECT_EQ(steps(panel)->range(), QCPRange(0, 202));
+        EXPECT_NEAR(steps(panel)->range().lower, -2, 1e-9);
+        EXPECT_NEAR(steps(panel)->range().upper, 202, 1e-9);
         EXPECT_FALSE(values(panel)->label().isEmpty());
         EXPECT_EQ(figure()->axisRects().at(panel)->left(), figure()->axisRects().at(0)->left());
     }
@@ -65,6 +68,13 @@ TEST_F(CurvesPlotTest, FourPanelsShareTheStepsAndNameTheirUnits) {
         EXPECT_EQ(steps(panel)->range(), QCPRange(50, 60));
     // Values follow the steps in view: the loss at step 50 is 2 / 26.
     EXPECT_LT(values(0)->range().upper, 0.1);
+}
+
+TEST_F(CurvesPlotTest, AShortRunStartsAtTheLeft) {
+    m_plot.setMetrics(makeRows(1));
+    settle();
+    EXPECT_NEAR(steps(0)->range().lower, -0.1, 1e-9);
+    EXPECT_NEAR(steps(0)->range().upper, 10.1, 1e-9);
 }
 
 TEST_F(CurvesPlotTest, ValuesCoverTheCurvesAndTheFp32Line) {
@@ -83,8 +93,12 @@ TEST_F(CurvesPlotTest, AlarmWhenSoftAndHardPart) {
     auto* text = m_plot.findChild<QLabel*>(QStringLiteral("alarmText"));
     m_plot.setMetrics(makeRows(50, 2.9));
     EXPECT_FALSE(m_plot.alarm());
+    QSignalSpy changed(&m_plot, &CurvesPlot::alarmChanged);
     m_plot.setMetrics(makeRows(50, 31.2));
     EXPECT_TRUE(m_plot.alarm());
+    ASSERT_EQ(changed.count(), 1);
+    EXPECT_TRUE(changed.front().at(0).toBool());
+    EXPECT_TRUE(changed.takeFirst().at(1).toString().contains(QLatin1String("differ by 31.2 points")));
     EXPECT_TRUE(banner->isVisible());
     EXPECT_NE(text->text().indexOf(QStringLiteral("31.2 points")), -1) << text->text().toStdString();
     m_plot.setLayerGaps({{QStringLiteral("a"), 0.1},
@@ -94,6 +108,7 @@ TEST_F(CurvesPlotTest, AlarmWhenSoftAndHardPart) {
                          {QStringLiteral("e"), 0.2}});
     EXPECT_NE(text->text().indexOf(QStringLiteral("b (0.400), d (0.300), e (0.200)")), -1)
         << text->text().toStdString();
+    EXPECT_EQ(changed.count(), 0) << "gaps come with every snapshot and are no news";
     report::MetricSample better;
     better.step = 200;
     better.top1Soft = 90;
@@ -101,6 +116,47 @@ TEST_F(CurvesPlotTest, AlarmWhenSoftAndHardPart) {
     m_plot.appendMetric(better);
     EXPECT_FALSE(m_plot.alarm()) << "the newest evaluation decides";
     EXPECT_FALSE(banner->isVisible());
+    EXPECT_EQ(changed.takeFirst(), (QVariantList{false, QString()}));
+}
+
+TEST_F(CurvesPlotTest, ADoubleClickShowsAllAndChoosesNothing) {
+    m_plot.setMetrics(makeRows(51));
+    settle();
+    QSignalSpy selected(&m_plot, &CurvesPlot::stepSelected);
+    const QPoint at = pixelOf(40);
+    QWheelEvent wheel(at, figure()->mapToGlobal(at), {}, {0, 120}, Qt::NoButton, Qt::NoModifier,
+                      Qt::NoScrollPhase, false);
+    QApplication::sendEvent(figure(), &wheel);
+    settle();
+    ASSERT_TRUE(m_plot.stepsLocked());
+    EXPECT_TRUE(m_plot.findChild<QAction*>(QStringLiteral("lock"))->isChecked());
+    const double zoomed = steps(0)->range().size();
+    m_plot.appendMetric(makeRows(60).back());
+    settle();
+    EXPECT_EQ(steps(0)->range().size(), zoomed) << "new rows leave the range";
+    const auto* pending = m_plot.findChild<QTimer*>(QStringLiteral("pendingClick"));
+    QTest::mouseClick(figure(), Qt::LeftButton, {}, at);
+    EXPECT_TRUE(pending->isActive());
+    QTest::mouseDClick(figure(), Qt::LeftButton, {}, at);
+    QTest::mouseRelease(figure(), Qt::LeftButton, {}, at);
+    settle();
+    EXPECT_FALSE(pending->isActive());
+    EXPECT_EQ(selected.count(), 0);
+    EXPECT_FALSE(m_plot.stepsLocked());
+    EXPECT_GT(steps(0)->range().size(), zoomed);
+
+    m_plot.setStepsLocked(true);
+    QTest::mouseClick(figure(), Qt::LeftButton, {}, at);
+    ASSERT_TRUE(selected.count() == 1 || selected.wait()) << "a single click chooses after all";
+}
+
+TEST_F(CurvesPlotTest, ZoomingInShowsEveryRow) {
+    m_plot.setMetrics(makeRows(50'000));
+    settle();
+    steps(0)->setRange(999, 1401);
+    EXPECT_EQ(figure()->graph(0)->dataCount(), 203) << "201 rows in view and one on each side";
+    steps(0)->setRange(1003, 1007);
+    EXPECT_LT(values(2)->range().size(), 50) << "the line between two evaluations is in view";
 }
 
 TEST_F(CurvesPlotTest, AClickChoosesTheNearestStep) {
@@ -108,11 +164,16 @@ TEST_F(CurvesPlotTest, AClickChoosesTheNearestStep) {
     settle();
     QSignalSpy selected(&m_plot, &CurvesPlot::stepSelected);
     QTest::mousePress(figure(), Qt::LeftButton, {}, pixelOf(40));
+    EXPECT_EQ(selected.count(), 0);
+    QTest::mouseRelease(figure(), Qt::LeftButton, {}, pixelOf(40));
     ASSERT_EQ(selected.count(), 1);
     EXPECT_EQ(selected.takeFirst().at(0).toLongLong(), 40);
+    QTest::mousePress(figure(), Qt::LeftButton, {}, pixelOf(40));
     QTest::mouseMove(figure(), pixelOf(60));
+    ASSERT_EQ(selected.count(), 1) << "dragging chooses on its way";
+    EXPECT_EQ(selected.takeFirst().at(0).toLongLong(), 60);
     QTest::mouseRelease(figure(), Qt::LeftButton, {}, pixelOf(60));
-    selected.clear();
+    EXPECT_EQ(selected.count(), 0);
     m_plot.setCurrentStep(80);
     EXPECT_EQ(selected.count(), 0) << "only the person's choice is announced";
 }
@@ -172,9 +233,9 @@ TEST_F(CurvesPlotTest, CsvLeavesMissingValuesEmpty) {
     m_plot.setMetrics(makeRows(2));
     const QList<QByteArray> lines = m_plot.csv().trimmed().split('\n');
     ASSERT_EQ(lines.size(), 3);
-    EXPECT_EQ(lines[0], "step,epoch,loss,learning_rate,top1_soft,top1_hard,top5_hard,quant_mse,step_seconds");
-    EXPECT_EQ(lines[1], "0,0,2,0.01,90,89.5,,1e-05,");
-    EXPECT_EQ(lines[2], "2,0.02,1,0.01,,,,1e-05,");
+    EXPECT_EQ(lines[0], "step,epoch,loss,learning_rate,top1_soft,top1_hard,top5_soft,top5_hard,quant_mse,step_seconds");
+    EXPECT_EQ(lines[1], "0,0,2,0.01,90,89.5,,,1e-05,");
+    EXPECT_EQ(lines[2], "2,0.02,1,0.01,,,,,1e-05,");
 }
 
 }  // namespace

@@ -64,6 +64,11 @@ TEST(Format, BitsAreWholeWhenTheyAre) {
     EXPECT_EQ(plain(formatBits(8.0 / 3)), "2.67");
 }
 
+TEST(Format, ShapesJoinTheirExtents) {
+    EXPECT_EQ(formatShape({16, 3, 3, 3}).toStdString(), "16×3×3×3");
+    EXPECT_EQ(formatShape({}), noValueText());
+}
+
 TEST(Format, CsvNumbersReadBackExactly) {
     EXPECT_EQ(csvNumber(0.1), "0.1");
     EXPECT_EQ(csvNumber(1.0 / 3).toDouble(), 1.0 / 3);

@@ -64,7 +64,7 @@ TEST_F(InspectorTest, EmptyStateSaysWhatToDo) {
 TEST_F(InspectorTest, ShowsFigures) {
     choose(1);
     EXPECT_EQ(text("layerName"), "layer1.0.conv1");
-    EXPECT_EQ(text("shape"), "16 × 16 × 3 × 3");
+    EXPECT_EQ(text("shape"), "16×16×3×3");
     EXPECT_EQ(text("weights"), "2 304");
     EXPECT_EQ(text("macs"), "230 400");
     EXPECT_EQ(text("mse"), "–");
@@ -78,6 +78,18 @@ TEST_F(InspectorTest, ShowsFigures) {
     EXPECT_EQ(text("gradientWeight"), "0.0123");
     EXPECT_EQ(text("gradientTau"), "–");
     EXPECT_EQ(table()->model()->rowCount(), 16);
+}
+
+TEST_F(InspectorTest, TheSameLayerKeepsItsFiguresAndTheMarkedComponent) {
+    choose(1);
+    m_inspector.setSnapshot(makeSnapshot("layer1.0.conv1", 16));
+    m_inspector.selectComponent(3);
+    choose(1);
+    EXPECT_EQ(text("mse"), "1.50×10⁻⁵");
+    EXPECT_EQ(table()->currentIndex().row(), 3);
+    choose(2);
+    EXPECT_EQ(text("mse"), "–");
+    EXPECT_FALSE(table()->currentIndex().isValid());
 }
 
 TEST_F(InspectorTest, IgnoresSnapshotsOfOtherLayers) {
@@ -99,6 +111,10 @@ TEST_F(InspectorTest, FilterWiseLayersNameTheChannel) {
     EXPECT_NE(text("codebookTitle").find("channel 3 of 16"), std::string::npos);
     m_inspector.setChannel(99);
     EXPECT_NE(text("codebookTitle").find("channel 15 of 16"), std::string::npos);
+    m_inspector.setChannel(3);
+    choose(2);
+    m_inspector.setSnapshot(makeSnapshot("layer1.0.conv2", 4, 32));
+    EXPECT_NE(text("codebookTitle").find("channel 3 of 32"), std::string::npos) << "the plot keeps it, too";
 }
 
 TEST_F(InspectorTest, ApplySendsTheOverride) {
@@ -140,6 +156,27 @@ TEST_F(InspectorTest, OverridesBelongToTheirLayer) {
     EXPECT_TRUE(button("clearOverride")->isEnabled());
     choose(2);
     EXPECT_FALSE(button("clearOverride")->isEnabled());
+}
+
+TEST_F(InspectorTest, WithoutAnOverrideTheLayersOwnStateIsShown) {
+    report::LayerInfo twoBits = makeNetwork().layers[1];
+    twoBits.bits = 2;
+    m_inspector.setLayer(twoBits);
+    EXPECT_EQ(method()->currentData().toString(), QStringLiteral("dgms"));
+    EXPECT_EQ(components()->value(), 4);
+    EXPECT_EQ(text("componentBits"), "= 2 bits");
+    m_inspector.setOverride(std::pair(QStringLiteral("none"), 0));
+    choose(2);
+    EXPECT_EQ(method()->currentData().toString(), QStringLiteral("dgms")) << "another layer has its own";
+    EXPECT_EQ(components()->value(), 16);
+    choose(0);  // full precision: nothing says what the next job does with it
+    EXPECT_EQ(method()->currentIndex(), -1);
+    EXPECT_FALSE(components()->isVisible());
+    EXPECT_FALSE(button("applyOverride")->isEnabled());
+    EXPECT_TRUE(button("restoreFullPrecision")->isEnabled());
+    method()->setCurrentIndex(0);
+    EXPECT_TRUE(components()->isVisible());
+    EXPECT_TRUE(button("applyOverride")->isEnabled());
 }
 
 TEST_F(InspectorTest, NothingIsEditableWhileAJobRuns) {

@@ -35,7 +35,7 @@ TEST_F(LayerModelTest, GroupsByBlockInExecutionOrder) {
               "  conv1 | conv 3x3 | 16×16×3×3 | 2 304 | 4 | – | – | –\n"
               "linear | linear | 10×64 | 640 | 32 | – | – | –\n");
     EXPECT_EQ(m_model.layerCount(), 5);
-    EXPECT_EQ(m_model.recordedCount(), 0);
+    EXPECT_EQ(m_model.countWithData(), 0);
 }
 
 TEST_F(LayerModelTest, ShowsSnapshotsAndWeightedMeans) {
@@ -51,10 +51,7 @@ TEST_F(LayerModelTest, ShowsSnapshotsAndWeightedMeans) {
               "layer1.1 |  |  | 2 304 | 4 | – | – | –\n"
               "  conv1 | conv 3x3 | 16×16×3×3 | 2 304 | 4 | – | – | –\n"
               "linear | linear | 10×64 | 640 | 32 | – | – | –\n");
-    EXPECT_EQ(m_model.recordedCount(), 3);
-    m_model.clearSnapshots();
-    EXPECT_EQ(m_model.recordedCount(), 0);
-    EXPECT_EQ(m_model.snapshot(QStringLiteral("conv1")), nullptr);
+    EXPECT_EQ(m_model.countWithData(), 3);
 }
 
 TEST_F(LayerModelTest, ABatchCostsOneSignalALevel) {
@@ -121,6 +118,22 @@ TEST_F(LayerModelTest, SortsByNumbers) {
         std::isnan(weights.siblingAtColumn(LayerModel::Sparsity).data(LayerModel::SortRole).toDouble()));
 }
 
+TEST(LayerModel, AShortcutStandsInItsResidualBlock) {
+    report::NetworkInfo network;
+    for (const char* name : {"layer2.0.conv1", "layer2.0.conv2", "layer2.0.downsample.0", "layer2.1.conv1"}) {
+        report::LayerInfo layer;
+        layer.name = name;
+        network.layers.push_back(layer);
+    }
+    LayerModel model;
+    model.setNetwork(network);
+    ASSERT_EQ(model.rowCount(), 2);
+    const QModelIndex block = model.index(0, LayerModel::Name);
+    EXPECT_EQ(block.data().toString(), QStringLiteral("layer2.0"));
+    ASSERT_EQ(model.rowCount(block), 3);
+    EXPECT_EQ(model.index(2, LayerModel::Name, block).data().toString(), QStringLiteral("downsample.0"));
+}
+
 TEST(LayerModel, EmptyAndReplacedNetworks) {
     LayerModel model;
     const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Warning);
@@ -130,7 +143,7 @@ TEST(LayerModel, EmptyAndReplacedNetworks) {
     model.setSnapshot(makeSnapshot("conv1", 4));
     model.setNetwork({});
     EXPECT_EQ(print(model), "");
-    EXPECT_EQ(model.recordedCount(), 0);
+    EXPECT_EQ(model.countWithData(), 0);
 }
 
 TEST(LayerModel, EveryColumnHasATitleAndAnExplanation) {

@@ -1,5 +1,8 @@
 #include "widgets/controls/layers_panel.h"
 
+#include <QAction>
+#include <QApplication>
+#include <QClipboard>
 #include <QComboBox>
 #include <QHeaderView>
 #include <QLabel>
@@ -17,6 +20,7 @@ namespace {
 
 using testing::makeNetwork;
 using testing::makeSnapshot;
+using testing::plain;
 using testing::settle;
 
 class LayersPanelTest : public ::testing::Test {
@@ -30,7 +34,7 @@ class LayersPanelTest : public ::testing::Test {
 
     QTreeView* tree() { return m_panel.findChild<QTreeView*>(QStringLiteral("layersTree")); }
     QLineEdit* filter() { return m_panel.findChild<QLineEdit*>(QStringLiteral("filter")); }
-    QString countText() { return m_panel.findChild<QLabel*>(QStringLiteral("recordedCount"))->text(); }
+    std::string footer() { return plain(m_panel.findChild<QLabel*>(QStringLiteral("layersFooter"))->text()); }
 
     /// Names of the layers on show, from top to bottom.
     QStringList shown() {
@@ -48,13 +52,11 @@ class LayersPanelTest : public ::testing::Test {
 TEST_F(LayersPanelTest, ShowsEveryLayerExpanded) {
     EXPECT_EQ(shown().join(QLatin1Char(' ')).toStdString(),
               "conv1 layer1.0.conv1 layer1.0.conv2 layer1.1.conv1 linear");
-    EXPECT_EQ(countText(), QStringLiteral("0 of 5 layers recorded"));
+    EXPECT_EQ(footer(), "0 of 5 layers with data");
     m_panel.setSnapshots({makeSnapshot("conv1", 0, 0), makeSnapshot("layer1.1.conv1", 4)});
-    EXPECT_EQ(countText(), QStringLiteral("2 of 5 layers recorded"));
-    m_panel.clearSnapshots();
-    EXPECT_EQ(countText(), QStringLiteral("0 of 5 layers recorded"));
+    EXPECT_EQ(footer(), "2 of 5 layers with data");
     m_panel.setNetwork({});
-    EXPECT_EQ(countText(), QStringLiteral("No network loaded"));
+    EXPECT_EQ(footer(), "No network loaded");
 }
 
 TEST_F(LayersPanelTest, FiltersByNameAndOp) {
@@ -95,12 +97,44 @@ TEST_F(LayersPanelTest, SelectingByNameClearsAFilterInTheWay) {
 
 TEST_F(LayersPanelTest, ANewNetworkKeepsTheSelectionWhereItCan) {
     m_panel.selectLayer(QStringLiteral("layer1.1.conv1"));
+    QSignalSpy selected(&m_panel, &LayersPanel::layerSelected);
     m_panel.setNetwork(makeNetwork());
     EXPECT_EQ(m_panel.currentLayer(), QStringLiteral("layer1.1.conv1"));
+    EXPECT_EQ(selected.count(), 0) << "nobody chose a layer";
     report::NetworkInfo other = makeNetwork();
     other.layers.resize(1);
     m_panel.setNetwork(other);
     EXPECT_NE(m_panel.currentLayer(), QStringLiteral("layer1.1.conv1"));
+}
+
+TEST_F(LayersPanelTest, SeveralLayersAreAddedUpAndCopied) {
+    const auto row = [this](int top, int child = -1) {
+        const QModelIndex block = tree()->model()->index(top, 0);
+        return child < 0 ? block : tree()->model()->index(child, 0, block);
+    };
+    const auto toggle = [this](const QModelIndex& index) {
+        tree()->selectionModel()->select(index, QItemSelectionModel::Toggle | QItemSelectionModel::Rows);
+    };
+    toggle(row(3));
+    EXPECT_EQ(footer(), "0 of 5 layers with data") << "one layer needs no sum";
+    toggle(row(2, 0));
+    EXPECT_EQ(footer(), "2 layers selected: 2 944 weights, 10.09 bits per weight");
+    toggle(row(1));
+    toggle(row(1, 1));
+    EXPECT_EQ(footer(), "4 layers selected: 9 856 weights, 5.82 bits per weight")
+        << "a block stands for its layers, each counted once";
+
+    tree()->setColumnHidden(LayerModel::Shape, true);
+    m_panel.setSnapshots({makeSnapshot("layer1.1.conv1", 4)});
+    auto* copy = m_panel.findChild<QAction*>(QStringLiteral("copyRows"));
+    EXPECT_EQ(copy->shortcut(), QKeySequence(QKeySequence::Copy));
+    copy->trigger();
+    EXPECT_EQ(QApplication::clipboard()->text().toStdString(),
+              "Layer\tOp\tWeights\tBits\tSparsity %\tMSE\tGap\n"
+              "layer1.0\t\t6912\t4\t\t\t\n"
+              "layer1.0.conv2\tconv 3x3\t4608\t4\t\t\t\n"
+              "layer1.1.conv1\tconv 3x3\t2304\t2\t25\t1.5e-05\t0.125\n"
+              "linear\tlinear\t640\t32\t\t\t");
 }
 
 TEST_F(LayersPanelTest, SnapshotsKeepSelectionAndExpansion) {

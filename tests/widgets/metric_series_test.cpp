@@ -18,6 +18,16 @@ TEST(MetricSeries, ColumnsLeaveGapsOut) {
     EXPECT_EQ(top1.y, (std::vector<double>{89.5, 89.5, 89.5}));
 }
 
+TEST(MetricSeries, ColumnsOfAViewReachTheNearestValueBeyondItsEdges) {
+    const auto rows = makeRows(51);  // steps 0 to 100, evaluated at 0, 20, 40...
+    EXPECT_EQ(column(rows, &MetricSample::loss, 11, 14).x, (std::vector<double>{10, 12, 14, 16}));
+    EXPECT_EQ(column(rows, &MetricSample::top1Hard, 41, 59).x, (std::vector<double>{40, 60}));
+    EXPECT_EQ(column(rows, &MetricSample::top1Hard, -9, 0).x, (std::vector<double>{0, 20}));
+    EXPECT_EQ(column(rows, &MetricSample::top1Hard, 300, 400).x, (std::vector<double>{100}));
+    EXPECT_TRUE(column(rows, &MetricSample::top5Hard, 41, 59).x.empty());
+    EXPECT_TRUE(column({}, &MetricSample::loss, 41, 59).x.empty());
+}
+
 TEST(MetricSeries, ShortSeriesAreNotThinned) {
     const Series loss = column(makeRows(1000), &MetricSample::loss);
     EXPECT_EQ(decimate(loss, 1000).x, loss.x);

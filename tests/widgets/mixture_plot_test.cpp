@@ -6,7 +6,10 @@
 #include <QSignalSpy>
 #include <QSpinBox>
 #include <QTest>
+#include <QToolButton>
+#include <algorithm>
 #include <ctime>
+#include <memory>
 
 #include <gtest/gtest.h>
 
@@ -139,9 +142,34 @@ TEST_F(MixturePlotTest, AClickSelectsTheComponentOfThatWeight) {
     ASSERT_EQ(selected.count(), 1);
     EXPECT_EQ(selected.takeFirst().at(0).toInt(), -1);
     m_plot.selectComponent(3);
-    EXPECT_EQ(selected.count(), 0) << "only the person's choice is announced";
+    m_plot.selectComponent(3);
+    EXPECT_EQ(selected.count(), 1);
     m_plot.selectComponent(99);
     EXPECT_EQ(m_plot.selectedComponent(), -1);
+    EXPECT_EQ(selected.count(), 2);
+}
+
+TEST_F(MixturePlotTest, AnnouncesWhatASnapshotOrAChannelTakesAway) {
+    show(makeSnapshot("layer", 16, 8));
+    QSignalSpy selected(&m_plot, &MixturePlot::componentSelected);
+    QSignalSpy channel(&m_plot, &MixturePlot::channelChanged);
+    m_plot.selectComponent(3);
+    m_plot.setSnapshot(makeSnapshot("layer", 16, 8));
+    EXPECT_EQ(m_plot.selectedComponent(), 3) << "newer figures of the layer keep it";
+    m_plot.setChannel(5);
+    EXPECT_EQ(channel.takeLast().at(0).toInt(), 5);
+    EXPECT_EQ(selected.takeLast().at(0).toInt(), -1);
+    m_plot.selectComponent(3);
+    m_plot.setSnapshot(makeSnapshot("another layer", 16, 8));
+    EXPECT_EQ(selected.takeLast().at(0).toInt(), -1);
+    EXPECT_EQ(channel.count(), 0);
+    EXPECT_EQ(m_plot.channel(), 5);
+    m_plot.selectComponent(3);
+    m_plot.setSnapshot(makeSnapshot("another layer", 4, 2));
+    EXPECT_EQ(selected.takeLast().at(0).toInt(), -1) << "another codebook";
+    EXPECT_EQ(channel.takeLast().at(0).toInt(), 1);
+    m_plot.setSnapshot(nullptr);
+    EXPECT_EQ(channel.takeLast().at(0).toInt(), 0);
 }
 
 TEST_F(MixturePlotTest, TheLegendSelectsToo) {
@@ -169,6 +197,26 @@ TEST_F(MixturePlotTest, HoveringReadsValues) {
     EXPECT_EQ(readOut->text(), hint);
 }
 
+TEST_F(MixturePlotTest, TheReadOutOfARestingMouseFollowsNewData) {
+    show(makeSnapshot("layer", 4));
+    const auto* readOut = m_plot.findChild<QLabel*>(QStringLiteral("readOut"));
+    const QString hint = readOut->text();
+    QTest::mouseMove(figure(), pixelOf(0));
+    QTest::mouseMove(figure(), pixelOf(0.15));
+    const QString before = readOut->text();
+    auto moved = std::make_shared<report::LayerSnapshot>(*makeSnapshot("layer", 4));
+    moved->mixtures[0].components[2].mu = 0.16;
+    m_plot.setSnapshot(moved);
+    settle();
+    EXPECT_NE(readOut->text(), before);
+    EXPECT_NE(readOut->text().indexOf(QStringLiteral("Ψ = 0.1600")), -1) << readOut->text().toStdString();
+    QEvent leave(QEvent::Leave);
+    QApplication::sendEvent(figure(), &leave);
+    m_plot.setSnapshot(makeSnapshot("layer", 4));
+    settle();
+    EXPECT_EQ(readOut->text(), hint);
+}
+
 TEST_F(MixturePlotTest, ChannelsAreForFilterWiseLayers) {
     show(makeSnapshot("layer", 4));
     auto* spin = m_plot.findChild<QSpinBox*>(QStringLiteral("channel"));
@@ -179,10 +227,10 @@ TEST_F(MixturePlotTest, ChannelsAreForFilterWiseLayers) {
     QSignalSpy changed(&m_plot, &MixturePlot::channelChanged);
     m_plot.setChannel(99);
     EXPECT_EQ(m_plot.channel(), 7);
-    EXPECT_EQ(changed.count(), 0);
+    EXPECT_EQ(changed.count(), 1);
     spin->setValue(2);
     EXPECT_EQ(m_plot.channel(), 2);
-    EXPECT_EQ(changed.count(), 1);
+    EXPECT_EQ(changed.count(), 2);
     show(makeSnapshot("layer", 4, 2));
     EXPECT_EQ(m_plot.channel(), 1) << "clamped to the channels there are";
 }
@@ -237,6 +285,36 @@ TEST_F(MixturePlotTest, ANarrowPlotLeavesTheLegendOut) {
     settle();
     EXPECT_GT(counts()->width(), 200);
     EXPECT_LT(counts()->width(), wide);
+}
+
+TEST_F(MixturePlotTest, ANarrowPlotKeepsEveryButtonWithoutItsText) {
+    show(makeSnapshot("layer", 16, 64));
+    const auto* button = m_plot.findChild<QToolButton*>(QStringLiteral("lock"));
+    EXPECT_EQ(button->toolButtonStyle(), Qt::ToolButtonTextBesideIcon);
+    // What is left between the docks of a window of 1280 x 800, and the least there may be.
+    for (const QSize size : {QSize(530, 480), m_plot.minimumSizeHint()}) {
+        m_plot.resize(size);
+        settle();
+        EXPECT_EQ(button->toolButtonStyle(), Qt::ToolButtonIconOnly);
+        for (const auto* tool : m_plot.findChildren<QToolButton*>()) {
+            EXPECT_GE(tool->width(), tool->minimumSizeHint().width()) << tool->objectName().toStdString();
+            EXPECT_LE(tool->geometry().right(), tool->parentWidget()->width());
+        }
+        const auto* readOut = m_plot.findChild<QLabel*>(QStringLiteral("readOut"));
+        EXPECT_GT(readOut->width(), size.width() / 5);
+        EXPECT_GT(map()->height(), 0);
+    }
+}
+
+TEST_F(MixturePlotTest, EveryCommandCanBeListed) {
+    QStringList names;
+    for (const QAction* action : m_plot.actions()) {
+        names += action->objectName();
+        EXPECT_FALSE(action->shortcut().isEmpty());
+        EXPECT_FALSE(action->statusTip().isEmpty());
+        EXPECT_TRUE(action->toolTip().contains(action->shortcut().toString(QKeySequence::NativeText)));
+    }
+    EXPECT_EQ(names.join(QLatin1Char(' ')).toStdString(), "log_scale lock savePicture saveValues copyValues");
 }
 
 TEST_F(MixturePlotTest, ASnapshotIsDrawnWithinAQuarterOfAFrame) {

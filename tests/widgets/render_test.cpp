@@ -114,14 +114,32 @@ TEST_F(RenderTest, FailuresNameTheFile) {
     EXPECT_FALSE(renderToFile(m_mixture, in(m_folder, "view.gif"))) << "the message is optional";
 }
 
+TEST_F(RenderTest, ANameWithoutSuffixTakesThatOfTheChosenFilter) {
+    const QString filters = QStringLiteral("PNG (*.png);;SVG (*.svg)");
+    const QString svg = QStringLiteral("SVG (*.svg)");
+    EXPECT_EQ(withSuffix(QStringLiteral("/a/view"), filters, svg), QStringLiteral("/a/view.svg"));
+    EXPECT_EQ(withSuffix(QStringLiteral("layer1.0.conv1"), filters, svg),
+              QStringLiteral("layer1.0.conv1.svg"));
+    EXPECT_EQ(withSuffix(QStringLiteral("view.PNG"), filters, svg), QStringLiteral("view.PNG"));
+    EXPECT_EQ(withSuffix(QStringLiteral("view"), QStringLiteral("All (*)"), {}), QStringLiteral("view"));
+}
+
+TEST_F(RenderTest, FilesAreWrittenWholeOrNotAtAll) {
+    QString error;
+    EXPECT_TRUE(writeToFile(in(m_folder, "values.csv"), "a,b\n", &error)) << error.toStdString();
+    EXPECT_EQ(read(in(m_folder, "values.csv")), "a,b\n");
+    EXPECT_FALSE(writeToFile(in(m_folder, "no folder/values.csv"), "a,b\n", &error));
+    EXPECT_TRUE(error.contains(QLatin1String("no folder/values.csv"))) << error.toStdString();
+}
+
 TEST_F(RenderTest, TheExportMenuWritesWhatItIsAsked) {
     auto* button = m_mixture.findChild<ExportButton*>();
     ASSERT_NE(button, nullptr);
     QString wanted;
     button->setPickFile([&wanted](QWidget*, const QString&, const QString&) { return wanted; });
     QSignalSpy failed(&m_mixture, &MixturePlot::failed);
-    const auto trigger = [button](const char* name) {
-        button->findChild<QAction*>(QString::fromUtf8(name))->trigger();
+    const auto trigger = [this](const char* name) {
+        m_mixture.findChild<QAction*>(QString::fromUtf8(name))->trigger();
     };
     trigger("savePicture");
     trigger("saveValues");

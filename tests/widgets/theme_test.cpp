@@ -46,7 +46,9 @@ TEST_P(ThemeTest, CategoriesStandOutFromThePlot) {
     for (const QColor& category : colors().categories) {
         EXPECT_GE(contrast(category, colors().panel), 2) << category.name().toStdString();
     }
-    EXPECT_EQ(colors().category(7), colors().category(0));
+    EXPECT_EQ(colors().category(4), colors().category(0));
+    for (const double fraction : {0.0, 0.25, 0.5, 0.75, 1.0})
+        EXPECT_GE(contrast(sequentialColor(fraction), colors().panel), 2) << fraction;
 }
 
 TEST_P(ThemeTest, PaletteFollows) {

@@ -1,6 +1,7 @@
 #include "widgets/controls/timeline.h"
 
 #include <QComboBox>
+#include <QImage>
 #include <QLabel>
 #include <QSignalSpy>
 #include <QTest>
@@ -10,6 +11,7 @@
 
 #include "tests/widgets/widget_data.h"
 #include "widgets/controls/scrub_bar.h"
+#include "widgets/theme.h"
 
 namespace bitloom::widgets {
 namespace {
@@ -98,7 +100,8 @@ TEST_F(TimelineTest, KeysStep) {
 TEST_F(TimelineTest, FollowingKeepsToTheNewestStepAndScrubbingEndsIt) {
     QTest::mouseClick(button("follow"), Qt::LeftButton);
     EXPECT_TRUE(m_timeline.following());
-    EXPECT_EQ(m_requested.takeFirst().at(0).toLongLong(), 400);
+    EXPECT_EQ(m_timeline.currentStep(), 400);
+    EXPECT_EQ(m_requested.count(), 0) << "asking for a step by hand would end the following";
     m_timeline.setSteps({0, 100, 200, 300, 400, 500});
     EXPECT_EQ(m_timeline.currentStep(), 500);
     EXPECT_EQ(m_requested.count(), 0) << "the newest data comes by itself";
@@ -156,6 +159,25 @@ TEST_F(TimelineTest, WithoutStepsNothingCanBeAsked) {
     QTest::mouseClick(button("follow"), Qt::LeftButton);
     EXPECT_EQ(m_requested.count(), 0);
     EXPECT_FALSE(button("play")->isEnabled());
+}
+
+TEST_F(TimelineTest, WithoutStepsThereIsNeitherLabelNorHandle) {
+    const auto shows = [this](const QColor& color) {
+        const QImage image = bar()->grab().toImage();
+        for (int x = 0; x < image.width(); ++x) {
+            if (image.pixelColor(x, image.height() / 2) == color) return true;
+        }
+        return false;
+    };
+    m_timeline.setCurrentStep(300);
+    EXPECT_TRUE(shows(colors().accent));
+    m_timeline.setSteps({});
+    EXPECT_EQ(label(), "");
+    EXPECT_EQ(m_timeline.currentStep(), 0);
+    EXPECT_FALSE(shows(colors().disabledText));
+    EXPECT_FALSE(shows(colors().accent));
+    m_timeline.setSteps({0, 100});
+    EXPECT_EQ(label(), "step 0 / 600");
 }
 
 TEST_F(TimelineTest, ToolTipsNameEventsNearby) {

@@ -29,10 +29,10 @@ struct FigureText {
 constexpr std::array<FigureText, 8> kFigures = {{
     {"shape", "Shape", "Output × input per group × height × width"},
     {"weights", "Weights", "Number of weights"},
-    {"macs", "MACs", "Multiply-accumulates an image"},
-    {"bits", "Bits a weight", "Base-2 logarithm of the number of components, averaged over the mixtures"},
+    {"macs", "MACs", "Multiply-accumulates per image"},
+    {"bits", "Bits per weight", "Base-2 logarithm of the number of components, averaged over the mixtures"},
     {"packedSize", "Packed size",
-     "Bytes of packed indices and centroids; 4 bytes a weight in full precision"},
+     "Bytes of packed indices and centroids; 4 bytes per weight in full precision"},
     {"sparsity", "Sparsity", "Share of exact zeros among the hard weights"},
     {"mse", "MSE", "Mean (w − Ψ)², weight units squared"},
     {"gap", "Soft/hard gap", "Root mean square of Φ − Ψ over the standard deviation of w"},
@@ -67,13 +67,6 @@ QLabel* makeValue(QWidget* parent, const char* name, const QString& toolTip) {
     label->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     label->setTextInteractionFlags(Qt::TextSelectableByMouse);
     return label;
-}
-
-QString shapeText(const std::vector<std::int64_t>& shape) {
-    QStringList parts;
-    for (const std::int64_t extent : shape)
-        parts += QString::number(extent);
-    return parts.isEmpty() ? noValueText() : parts.join(QStringLiteral(" × "));
 }
 
 }  // namespace
@@ -178,6 +171,7 @@ QWidget* Inspector::makeOverride() {
     m_method = new QComboBox(m_overrideBox);
     m_method->setObjectName(QStringLiteral("method"));
     m_method->setToolTip(tr("How the next job quantizes this layer"));
+    m_method->setPlaceholderText(tr("Job default"));
     m_method->addItem(tr("DGMS mixture"), QStringLiteral("dgms"));
     m_method->addItem(tr("None (full precision)"), QStringLiteral("none"));
     m_components = new QSpinBox(m_overrideBox);
@@ -187,6 +181,12 @@ QWidget* Inspector::makeOverride() {
     m_components->setValue(kDefaultComponents);
     m_bits = makeLabel(m_overrideBox, {}, "muted");
     m_bits->setObjectName(QStringLiteral("componentBits"));
+    m_componentsTitle = makeLabel(m_overrideBox, tr("Components"), "muted");
+    for (QWidget* part : std::initializer_list<QWidget*>{m_componentsTitle, m_components, m_bits}) {
+        QSizePolicy policy = part->sizePolicy();
+        policy.setRetainSizeWhenHidden(true);  // what stands below stays where it is
+        part->setSizePolicy(policy);
+    }
     m_overrideNote = makeLabel(m_overrideBox, {}, "muted");
     m_overrideNote->setObjectName(QStringLiteral("overrideNote"));
     m_overrideNote->setWordWrap(true);
@@ -206,7 +206,7 @@ QWidget* Inspector::makeOverride() {
     grid->addWidget(makeLabel(m_overrideBox, tr("Next job"), "section"), 0, 0, 1, 3);
     grid->addWidget(makeLabel(m_overrideBox, tr("Method"), "muted"), 1, 0);
     grid->addWidget(m_method, 1, 1, 1, 2);
-    grid->addWidget(makeLabel(m_overrideBox, tr("Components"), "muted"), 2, 0);
+    grid->addWidget(m_componentsTitle, 2, 0);
     grid->addWidget(m_components, 2, 1);
     grid->addWidget(m_bits, 2, 2);
     grid->addWidget(m_overrideNote, 3, 0, 1, 3);
@@ -240,9 +240,8 @@ void Inspector::connectOverride() {
 void Inspector::setLayer(const report::LayerInfo& layer) {
     const bool other = layer.name != m_layer.name;
     m_layer = layer;
-    m_snapshot.reset();
     if (other) {
-        m_channel = 0;
+        m_snapshot.reset();
         setOverride(std::nullopt);
     }
     showLayer();
@@ -281,8 +280,16 @@ void Inspector::setOverride(std::optional<std::pair<QString, int>> method) {
     if (method) {
         m_method->setCurrentIndex(std::max(0, m_method->findData(method->first)));
         if (method->second >= 2) m_components->setValue(method->second);
+    } else {
+        showDefault();
     }
     updateOverrideState();
+}
+
+void Inspector::showDefault() {
+    m_method->setCurrentIndex(m_layer.quantized ? m_method->findData(QStringLiteral("dgms")) : -1);
+    m_components->setValue(m_layer.quantized ? static_cast<int>(std::lround(std::exp2(m_layer.bits)))
+                                             : kDefaultComponents);
 }
 
 void Inspector::showLayer() {
@@ -290,7 +297,7 @@ void Inspector::showLayer() {
     m_title->setText(any ? QString::fromStdString(m_layer.name) : tr("No layer selected"));
     m_subtitle->setText(any ? QString::fromStdString(m_layer.op)
                             : tr("Choose a layer on the left to see its figures."));
-    m_figures[Shape]->setText(shapeText(m_layer.weightShape));
+    m_figures[Shape]->setText(formatShape(m_layer.weightShape));
     m_figures[Weights]->setText(formatCount(m_layer.weights));
     m_figures[Macs]->setText(formatCount(m_layer.macs));
     for (QWidget* box : {m_figureBox, m_codebookBox, m_overrideBox})
@@ -337,11 +344,12 @@ void Inspector::updateOverrideState() {
     const bool editable = m_editable && !m_layer.name.empty();
     const double bits = std::log2(m_components->value());
     m_bits->setText(tr("= %1 bits").arg(formatBits(bits)));
-    for (QWidget* control : {static_cast<QWidget*>(m_method), static_cast<QWidget*>(m_apply)}) {
-        control->setEnabled(editable);
+    m_method->setEnabled(editable);
+    m_apply->setEnabled(editable && m_method->currentIndex() >= 0);
+    for (QWidget* part : std::initializer_list<QWidget*>{m_componentsTitle, m_components, m_bits}) {
+        part->setVisible(mixture);
+        part->setEnabled(editable && mixture);
     }
-    m_components->setEnabled(editable && mixture);
-    m_bits->setEnabled(editable && mixture);
     m_clear->setEnabled(editable && m_overridden);
     m_restore->setEnabled(editable);
     m_overrideNote->setText(!m_editable     ? tr("Stop the job to change this.")

@@ -19,7 +19,7 @@ class QTableView;
 namespace bitloom::widgets {
 
 /// Bytes that a layer's packed form takes: indices of ceil(log2 K) bits, rounded up to a byte, and one float
-/// a centroid; 4 bytes a weight without mixtures.
+/// a centroid; 4 bytes per weight without mixtures.
 [[nodiscard]] std::int64_t packedBytes(std::int64_t weights, const std::vector<report::Mixture>& mixtures);
 
 class Inspector : public QWidget {
@@ -28,13 +28,13 @@ class Inspector : public QWidget {
   public:
     explicit Inspector(QWidget* parent = nullptr);
 
-    /// Shows another layer and forgets the snapshot; a layer with an empty name shows the empty state.
+    /// Another layer forgets the snapshot and the override; a layer with an empty name shows the empty state.
     void setLayer(const report::LayerInfo& layer);
 
     /// Null, or a snapshot of another layer, shows no figures.
     void setSnapshot(report::LayerSnapshotPtr snapshot);
 
-    /// Which mixture of a filter-wise layer the codebook shows.
+    /// Which mixture of a filter-wise layer the codebook shows; MixturePlot::channelChanged says which.
     void setChannel(int channel);
 
     /// Marks a row of the codebook; -1 for none. Does not emit componentSelected.
@@ -43,8 +43,9 @@ class Inspector : public QWidget {
     /// Whether the overrides can be changed (a job is being prepared, not running).
     void setEditable(bool editable);
 
-    /// Shows the override in force ("dgms" or "none", components 2 to 256); nothing when the job's default
-    /// holds.
+    /// Shows the override in force ("dgms" or "none", components 2 to 256). Without one the controls show
+    /// what LayerInfo says of a quantized layer, and no method for others: whether the next job leaves them
+    /// in full precision is not known here.
     void setOverride(std::optional<std::pair<QString, int>> method);
 
     [[nodiscard]] QSize sizeHint() const override { return {330, 680}; }
@@ -67,6 +68,7 @@ class Inspector : public QWidget {
     void showLayer();
     void showSnapshot();
     void showComponents();
+    void showDefault();
     void updateOverrideState();
 
     report::LayerInfo m_layer;
@@ -85,6 +87,7 @@ class Inspector : public QWidget {
     QTableView* m_table = nullptr;
     QWidget* m_overrideBox = nullptr;
     QComboBox* m_method = nullptr;
+    QLabel* m_componentsTitle = nullptr;
     QSpinBox* m_components = nullptr;
     QLabel* m_bits = nullptr;
     QLabel* m_overrideNote = nullptr;

@@ -27,7 +27,7 @@ constexpr std::array<FigureText, 5> kFigures = {{
     {"top1Fp32", "FP32 top-1", "Accuracy on the validation set before quantization"},
     {"top1Soft", "soft top-1", "Accuracy with the soft weights Φ(w) that training uses"},
     {"top1Hard", "hard top-1", "Accuracy with the hard weights Ψ(w) that are deployed"},
-    {"bits", "bits", "Mean bits a weight over the quantized layers"},
+    {"bits", "bits", "Mean bits per weight over the quantized layers"},
     {"fileSize", "file", "Bytes on disk of the packed export"},
 }};
 
@@ -47,6 +47,8 @@ QString stateText(JobBar::State state) {
             return JobBar::tr("Paused");
         case JobBar::State::Stopping:
             return JobBar::tr("Stopping");
+        case JobBar::State::Stopped:
+            return JobBar::tr("Stopped");
         case JobBar::State::Finished:
             return JobBar::tr("Finished");
         case JobBar::State::Failed:

@@ -20,7 +20,7 @@ class JobBar : public QWidget {
     Q_OBJECT
 
   public:
-    enum class State { Idle, Running, Paused, Stopping, Finished, Failed };
+    enum class State { Idle, Running, Paused, Stopping, Stopped, Finished, Failed };
 
     explicit JobBar(QWidget* parent = nullptr);
 

@@ -1,19 +1,25 @@
 // See layers_panel.h.
 #include "widgets/controls/layers_panel.h"
 
+#include <QAction>
+#include <QClipboard>
 #include <QComboBox>
 #include <QDataStream>
+#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QIODevice>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
+#include <QSignalBlocker>
 #include <QSortFilterProxyModel>
 #include <QTreeView>
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/commands.h"
+#include "widgets/controls/elided_label.h"
 #include "widgets/format.h"
 #include "widgets/theme.h"
 
@@ -80,10 +86,10 @@ LayersPanel::LayersPanel(QWidget* parent) : QWidget(parent) {
         if (!LayerModel::isNumeric(column)) continue;
         m_heat->addItem(m_model.headerData(column, Qt::Horizontal, Qt::DisplayRole).toString(), column);
     }
-    m_count = new QLabel(this);
-    m_count->setObjectName(QStringLiteral("recordedCount"));
-    m_count->setToolTip(tr("Layers with figures, and all layers with weights"));
-    m_count->setProperty("role", QStringLiteral("muted"));
+    m_footer = new ElidedLabel(this);
+    m_footer->setObjectName(QStringLiteral("layersFooter"));
+    m_footer->setToolTip(tr("Layers with data and all layers with weights; select several to add them up"));
+    m_footer->setProperty("role", QStringLiteral("muted"));
     makeTree();
 
     auto* top = new QHBoxLayout;
@@ -95,13 +101,13 @@ LayersPanel::LayersPanel(QWidget* parent) : QWidget(parent) {
     column->setSpacing(0);
     column->addLayout(top);
     column->addWidget(m_tree, 1);
-    m_count->setContentsMargins(8, 4, 8, 4);
-    column->addWidget(m_count);
+    m_footer->setContentsMargins(8, 4, 8, 4);
+    column->addWidget(m_footer);
 
     connect(m_filter, &QLineEdit::textChanged, this, &LayersPanel::setFilter);
     connect(m_heat, &QComboBox::currentIndexChanged, this,
             [this] { m_model.setHeatColumn(m_heat->currentData().toInt()); });
-    updateCount();
+    updateFooter();
 }
 
 void LayersPanel::makeTree() {
@@ -126,15 +132,21 @@ void LayersPanel::makeTree() {
                 const QString name = index.data(LayerModel::LayerNameRole).toString();
                 if (!name.isEmpty()) Q_EMIT layerSelected(name);
             });
+    connect(m_tree->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+            &LayersPanel::updateFooter);
+    QAction* copy = addCommand(*this, QStringLiteral("copyRows"), tr("Copy selected layers"),
+                               tr("Copy the selected rows as text, for a spreadsheet"), QKeySequence::Copy);
+    connect(copy, &QAction::triggered, this, &LayersPanel::copyRows);
 }
 
 void LayersPanel::setNetwork(const report::NetworkInfo& network) {
+    const QSignalBlocker quiet(this);
     const QString before = currentLayer();
     m_model.setNetwork(network);
     m_tree->expandAll();
     if (!m_columnsSet && m_model.layerCount() > 0) fitColumns();
-    updateCount();
     selectLayer(before);
+    updateFooter();
 }
 
 /// Figures come later and must fit without widening: room for the longest kind there is.
@@ -151,12 +163,7 @@ void LayersPanel::fitColumns() {
 
 void LayersPanel::setSnapshots(const std::vector<report::LayerSnapshotPtr>& snapshots) {
     m_model.setSnapshots(snapshots);
-    updateCount();
-}
-
-void LayersPanel::clearSnapshots() {
-    m_model.clearSnapshots();
-    updateCount();
+    updateFooter();
 }
 
 QString LayersPanel::currentLayer() const {
@@ -177,12 +184,74 @@ void LayersPanel::setFilter(const QString& text) {
     m_tree->expandAll();
 }
 
-void LayersPanel::updateCount() {
+QModelIndexList LayersPanel::selectedRows() const {
+    QModelIndexList rows;
+    const auto add = [this, &rows](const QModelIndex& row) {
+        if (m_tree->selectionModel()->isSelected(row)) rows += row;
+    };
+    for (int top = 0; top < m_proxy->rowCount(); ++top) {
+        const QModelIndex block = m_proxy->index(top, 0);
+        add(block);
+        for (int child = 0; child < m_proxy->rowCount(block); ++child)
+            add(m_proxy->index(child, 0, block));
+    }
+    return rows;
+}
+
+QModelIndexList LayersPanel::selectedLayers() const {
+    QModelIndexList layers;
+    for (const QModelIndex& row : selectedRows()) {
+        if (!m_proxy->hasChildren(row) && !layers.contains(row)) layers += row;
+        for (int child = 0; child < m_proxy->rowCount(row); ++child)
+            layers += m_proxy->index(child, 0, row);
+    }
+    return layers;
+}
+
+/// Tabs between the columns on show, figures in full, so that a spreadsheet takes them as numbers.
+void LayersPanel::copyRows() const {
+    QStringList lines;
+    const auto addLine = [this, &lines](auto&& cell) {
+        QStringList cells;
+        for (int column = 0; column < LayerModel::ColumnCount; ++column) {
+            if (!m_tree->isColumnHidden(column)) cells += cell(column);
+        }
+        lines += cells.join(QLatin1Char('\t'));
+    };
+    addLine([this](int column) {
+        return m_model.headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+    });
+    for (const QModelIndex& row : selectedRows()) {
+        addLine([&row](int column) {
+            const QModelIndex cell = row.siblingAtColumn(column);
+            if (LayerModel::isNumeric(column))
+                return QString::fromLatin1(csvNumber(cell.data(LayerModel::SortRole).toDouble()));
+            const QString name = row.data(LayerModel::LayerNameRole).toString();
+            return column == LayerModel::Name && !name.isEmpty() ? name : cell.data().toString();
+        });
+    }
+    if (lines.size() > 1) QGuiApplication::clipboard()->setText(lines.join(QLatin1Char('\n')));
+}
+
+void LayersPanel::updateFooter() {
     const int all = m_model.layerCount();
-    m_count->setText(
-        all == 0
-            ? tr("No network loaded")
-            : tr("%1 of %2 layers recorded").arg(formatCount(m_model.recordedCount()), formatCount(all)));
+    const QModelIndexList selected = selectedLayers();
+    if (selected.size() < 2) {
+        m_footer->setText(all == 0 ? tr("No network loaded")
+                                   : tr("%1 of %2 layers with data")
+                                         .arg(formatCount(m_model.countWithData()), formatCount(all)));
+        return;
+    }
+    double weights = 0;
+    double bits = 0;
+    for (const QModelIndex& layer : selected) {
+        const double own = layer.siblingAtColumn(LayerModel::Weights).data(LayerModel::SortRole).toDouble();
+        weights += own;
+        bits += own * layer.siblingAtColumn(LayerModel::Bits).data(LayerModel::SortRole).toDouble();
+    }
+    m_footer->setText(tr("%1 layers selected: %2 weights, %3 bits per weight")
+                          .arg(formatCount(selected.size()), formatCount(std::llround(weights)),
+                               formatBits(bits / std::max(1.0, weights))));
 }
 
 void LayersPanel::showColumnMenu(const QPoint& position) {

@@ -1,8 +1,9 @@
-// The left dock: a filter line, the tree of layers, a chooser for the heat overlay and how many layers are
-// recorded.
+// The left dock: a filter line, the tree of layers, a chooser for the heat overlay, and a line that says how
+// many layers have data or, of several selected ones, what they sum to.
 #pragma once
 
 #include <QByteArray>
+#include <QModelIndex>
 #include <QString>
 #include <QWidget>
 #include <vector>
@@ -26,10 +27,9 @@ class LayersPanel : public QWidget {
     [[nodiscard]] LayerModel& model() { return m_model; }
     [[nodiscard]] const LayerModel& model() const { return m_model; }
 
-    /// Shows another network; keeps the selection when it has a layer of the same name.
+    /// Shows another network; keeps the current layer when it has one of the same name. Emits nothing.
     void setNetwork(const report::NetworkInfo& network);
     void setSnapshots(const std::vector<report::LayerSnapshotPtr>& snapshots);
-    void clearSnapshots();
 
     /// Empty when no layer (or only a block) is selected.
     [[nodiscard]] QString currentLayer() const;
@@ -51,7 +51,10 @@ class LayersPanel : public QWidget {
     void makeTree();
     void fitColumns();
     void setFilter(const QString& text);
-    void updateCount();
+    [[nodiscard]] QModelIndexList selectedRows() const;    ///< from top to bottom
+    [[nodiscard]] QModelIndexList selectedLayers() const;  ///< those of selected blocks included
+    void copyRows() const;
+    void updateFooter();
     void showColumnMenu(const QPoint& position);
 
     LayerModel m_model;
@@ -59,7 +62,7 @@ class LayersPanel : public QWidget {
     QLineEdit* m_filter;
     QTreeView* m_tree = nullptr;
     QComboBox* m_heat;
-    QLabel* m_count;
+    QLabel* m_footer;
     bool m_columnsSet = false;  ///< widths were fitted or restored and are the person's from then on
 };
 

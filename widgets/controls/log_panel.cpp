@@ -60,10 +60,6 @@ void LogPanel::appendLine(const QString& line) {
     m_text->appendPlainText(line);
 }
 
-void LogPanel::clear() {
-    m_text->clear();
-}
-
 void LogPanel::setCommand(const QString& command) {
     m_command->setText(command);
     m_command->setCursorPosition(0);

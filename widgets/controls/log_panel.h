@@ -21,7 +21,6 @@ class LogPanel : public QWidget {
 
     /// Stays at the end unless the person has scrolled up.
     void appendLine(const QString& line);
-    void clear();
 
     /// Empty hides the line.
     void setCommand(const QString& command);

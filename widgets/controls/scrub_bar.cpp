@@ -33,7 +33,7 @@ QColor markColor(report::EventKind kind) {
         case report::EventKind::Warning:
             return c.warning;
         case report::EventKind::Checkpoint:
-            return c.category(3);
+            return c.category(2);
         case report::EventKind::Finished:
             return c.success;
         default:
@@ -142,6 +142,7 @@ void ScrubBar::paintEvent(QPaintEvent*) {
     }
     painter.setRenderHint(QPainter::Antialiasing, false);
     paintEvents(painter, middle);
+    if (m_recordedEnd < m_first) return;  // no step to stand on
     painter.setRenderHint(QPainter::Antialiasing, true);
     painter.setPen(QPen(c.window, 2));
     painter.setBrush(isEnabled() ? c.accent : c.disabledText);

@@ -46,10 +46,7 @@ Timeline::Timeline(QWidget* parent) : QWidget(parent) {
     m_clock.setInterval(kBeatMs);
     connect(&m_clock, &QTimer::timeout, this, &Timeline::advance);
     connect(m_play, &QToolButton::clicked, this, [this] { setPlaying(!playing()); });
-    connect(m_follow, &QToolButton::clicked, this, [this](bool on) {
-        setFollowing(on);
-        if (on && !m_steps.empty()) Q_EMIT stepRequested(m_steps.back());
-    });
+    connect(m_follow, &QToolButton::clicked, this, &Timeline::setFollowing);
     connect(m_bar, &ScrubBar::scrubbed, this, &Timeline::request);
     updateButtons();
     updateLabel();
@@ -65,7 +62,7 @@ void Timeline::assemble() {
     m_follow->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     m_follow->setToolTip(tr("Follow the newest step"));
     m_speed->setObjectName(QStringLiteral("speed"));
-    m_speed->setToolTip(tr("Playback speed; 1× shows %1 recorded steps a second").arg(kStepsPerSecond));
+    m_speed->setToolTip(tr("Playback speed; 1× shows %1 recorded steps per second").arg(kStepsPerSecond));
     for (const double speed : kSpeeds)
         m_speed->addItem(QStringLiteral("%1×").arg(speed), speed);
     m_speed->setCurrentIndex(2);
@@ -96,6 +93,7 @@ void Timeline::setRange(qint64 first, qint64 last) {
 void Timeline::setSteps(const std::vector<std::int64_t>& steps) {
     m_steps = steps;
     m_bar->setRecordedEnd(steps.empty() ? m_bar->first() - 1 : steps.back());
+    if (steps.empty()) m_bar->setValue(m_bar->first());
     if (m_following && !steps.empty()) m_bar->setValue(steps.back());
     updateButtons();
     updateLabel();
@@ -185,6 +183,10 @@ void Timeline::advance() {
 }
 
 void Timeline::updateLabel() {
+    if (m_steps.empty()) {
+        m_label->clear();
+        return;
+    }
     QString text = tr("step %1 / %2").arg(formatCount(m_bar->value()), formatCount(m_bar->last()));
     const qint64 epoch = m_stepsPerEpoch > 0 ? m_stepsPerEpoch : m_epochFromEvents;
     if (epoch > 0) {

@@ -32,7 +32,7 @@ class Timeline : public QWidget {
     void setRange(qint64 first, qint64 last);
 
     /// Steps that have data, ascending. While following, the cursor moves to the newest of them without
-    /// stepRequested.
+    /// stepRequested. Without steps there is no cursor and no label.
     void setSteps(const std::vector<std::int64_t>& steps);
 
     /// For the epoch beside the step; 0 derives it from the epoch events.
@@ -43,7 +43,7 @@ class Timeline : public QWidget {
     void setCurrentStep(qint64 step);
     [[nodiscard]] qint64 currentStep() const;
 
-    /// Following keeps to the newest step; playing or scrubbing ends it.
+    /// Following keeps to the newest step, which comes without stepRequested; playing or scrubbing ends it.
     void setFollowing(bool following);
     [[nodiscard]] bool following() const { return m_following; }
 

@@ -35,6 +35,7 @@ CodebookModel::CodebookModel(QObject* parent) : QAbstractTableModel(parent) {}
 void CodebookModel::setMixture(const report::Mixture& mixture) {
     const auto& before = m_mixture.components;
     const auto& after = mixture.components;
+    m_colors = ComponentColors(mixture);
     if (before.size() != after.size()) {
         beginResetModel();
         m_mixture = mixture;
@@ -61,21 +62,20 @@ QVariant CodebookModel::data(const QModelIndex& index, int role) const {
     if (role == Qt::ForegroundRole && component.count == 0) return QBrush(colors().disabledText);
     if (role == Qt::TextAlignmentRole) return int{Qt::AlignRight | Qt::AlignVCenter};
     if (role == Qt::DecorationRole && index.column() == Index) {
-        return colors().category(static_cast<std::size_t>(index.row()));
+        return m_colors.of(static_cast<std::size_t>(index.row()));
     }
-    const bool plain = role == SortRole;
-    if (role != Qt::DisplayRole && !plain) return {};
+    if (role != Qt::DisplayRole) return {};
     switch (index.column()) {
         case Index:
-            return plain ? QVariant(index.row()) : QString::number(index.row());
+            return QString::number(index.row());
         case Mu:
-            return plain ? QVariant(component.mu) : formatFixed(component.mu, 4);
+            return formatFixed(component.mu, 4);
         case Pi:
-            return plain ? QVariant(component.pi) : formatFixed(component.pi, 4);
+            return formatFixed(component.pi, 4);
         case Sigma:
-            return plain ? QVariant(component.sigma) : formatFixed(component.sigma, 4);
+            return formatFixed(component.sigma, 4);
         case Count:
-            return plain ? QVariant(static_cast<qlonglong>(component.count)) : formatCount(component.count);
+            return formatCount(component.count);
         default:
             return {};
     }

@@ -5,6 +5,7 @@
 #include <QAbstractTableModel>
 
 #include "engine/report/mixture.h"
+#include "widgets/component_colors.h"
 
 namespace bitloom::widgets {
 
@@ -13,7 +14,6 @@ class CodebookModel : public QAbstractTableModel {
 
   public:
     enum Column { Index, Mu, Pi, Sigma, Count, ColumnCount };
-    enum Role { SortRole = Qt::UserRole + 1 };  ///< the plain number
 
     explicit CodebookModel(QObject* parent = nullptr);
 
@@ -29,6 +29,7 @@ class CodebookModel : public QAbstractTableModel {
 
   private:
     report::Mixture m_mixture;
+    ComponentColors m_colors;
 };
 
 }  // namespace bitloom::widgets

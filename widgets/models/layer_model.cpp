@@ -23,18 +23,12 @@ constexpr std::array<ColumnText, LayerModel::ColumnCount> kColumns = {{
     {"Op", "Operation and kernel size"},
     {"Shape", "Shape of the weights: output × input per group × height × width"},
     {"Weights", "Number of weights"},
-    {"Bits", "Bits a weight when hard; a block shows the mean over its weights"},
+    {"Bits", "Bits per weight when hard; a block shows the mean over its weights"},
     {"Sparsity %", "Share of exact zeros among the hard weights, per cent"},
     {"MSE", "Mean (w − Ψ)², weight units squared"},
-    {"Gap", "Root mean square of Φ − Ψ over the standard deviation of w: how far soft and hard weights part"},
+    {"Gap",
+     "Root mean square of Φ − Ψ over the standard deviation of w: how far soft and hard weights differ"},
 }};
-
-QString shapeText(const std::vector<std::int64_t>& shape) {
-    QStringList parts;
-    for (const std::int64_t extent : shape)
-        parts += QString::number(extent);
-    return parts.join(QChar(0x00D7));
-}
 
 QString valueText(double value, int column) {
     switch (column) {
@@ -78,7 +72,7 @@ void LayerModel::setNetwork(const report::NetworkInfo& network) {
     m_layerByName.clear();
     m_topRowOf.assign(count, 0);
     m_snapshots.assign(count, nullptr);
-    m_recorded = 0;
+    m_withData = 0;
     std::map<std::string, int> rowOfBlock;
     for (std::size_t i = 0; i < count; ++i) {
         const report::LayerInfo& layer = network.layers[i];
@@ -105,7 +99,7 @@ void LayerModel::setSnapshots(const std::vector<report::LayerSnapshotPtr>& snaps
         const auto found = m_layerByName.find(snapshot->layer);
         if (found == m_layerByName.end()) continue;
         const auto layer = static_cast<std::size_t>(found->second);
-        if (!m_snapshots[layer]) ++m_recorded;
+        if (!m_snapshots[layer]) ++m_withData;
         m_snapshots[layer] = snapshot;
         touched[static_cast<std::size_t>(m_topRowOf[layer])] = true;
         any = true;
@@ -121,14 +115,6 @@ void LayerModel::setSnapshots(const std::vector<report::LayerSnapshotPtr>& snaps
 
 void LayerModel::setSnapshot(const report::LayerSnapshotPtr& snapshot) {
     setSnapshots({snapshot});
-}
-
-void LayerModel::clearSnapshots() {
-    if (m_recorded == 0) return;
-    std::fill(m_snapshots.begin(), m_snapshots.end(), nullptr);
-    m_recorded = 0;
-    updateHeatRange();
-    emitChanged(std::vector<bool>(m_rows.size(), true));
 }
 
 void LayerModel::setHeatColumn(int column) {
@@ -268,10 +254,10 @@ QVariant LayerModel::display(const QModelIndex& index) const {
     if (layer < 0) return column == Name ? m_rows[static_cast<std::size_t>(index.row())].block : QString();
     const report::LayerInfo& info = m_network.layers[static_cast<std::size_t>(layer)];
     if (column == Op) return QString::fromStdString(info.op);
-    if (column == Shape) return shapeText(info.weightShape);
-    // Inside a block the last part says enough.
+    if (column == Shape) return formatShape(info.weightShape);
+    // Inside a block, what follows the block's name says enough.
     const QString name = QString::fromStdString(info.name);
-    return index.internalId() == 0 ? name : name.mid(name.lastIndexOf(QLatin1Char('.')) + 1);
+    return index.internalId() == 0 ? name : name.mid(m_rows[index.internalId() - 1].block.size() + 1);
 }
 
 QVariant LayerModel::data(const QModelIndex& index, int role) const {
@@ -300,8 +286,6 @@ QVariant LayerModel::data(const QModelIndex& index, int role) const {
         case LayerNameRole:
             return layer < 0 ? QString()
                              : QString::fromStdString(m_network.layers[static_cast<std::size_t>(layer)].name);
-        case OrderRole:
-            return layer < 0 ? m_rows[static_cast<std::size_t>(index.row())].layers.front() : layer;
         default:
             return {};
     }
@@ -314,11 +298,10 @@ QString LayerModel::toolTip(const QModelIndex& index) const {
         return tr("%1: %2 layers; sums and means over their weights").arg(row.block).arg(row.layers.size());
     }
     const report::LayerInfo& info = m_network.layers[static_cast<std::size_t>(layer)];
-    const QString text = tr("%1: %2, %3 weights, %4 multiply-accumulates an image")
+    const QString text = tr("%1: %2, %3 weights, %4 multiply-accumulates per image")
                              .arg(QString::fromStdString(info.name), QString::fromStdString(info.op),
                                   formatCount(info.weights), formatCount(info.macs));
-    if (!m_snapshots[static_cast<std::size_t>(layer)])
-        return text + QLatin1Char('\n') + tr("No data recorded yet");
+    if (!m_snapshots[static_cast<std::size_t>(layer)]) return text + QLatin1Char('\n') + tr("No data yet");
     return info.quantized ? text : text + QLatin1Char('\n') + tr("Full precision");
 }
 

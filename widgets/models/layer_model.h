@@ -21,7 +21,6 @@ class LayerModel : public QAbstractItemModel {
     enum Role {
         SortRole = Qt::UserRole + 1,  ///< a number or lower-case text to sort by; NaN where there is no data
         LayerNameRole,                ///< full layer name; empty for a block
-        OrderRole,                    ///< position in execution order
     };
 
     explicit LayerModel(QObject* parent = nullptr);
@@ -35,16 +34,13 @@ class LayerModel : public QAbstractItemModel {
     void setSnapshots(const std::vector<report::LayerSnapshotPtr>& snapshots);
     void setSnapshot(const report::LayerSnapshotPtr& snapshot);
 
-    /// Forgets all snapshots and keeps the layers.
-    void clearSnapshots();
-
     /// Colours the cells of one numeric column by magnitude; -1 for none.
     void setHeatColumn(int column);
     [[nodiscard]] int heatColumn() const { return m_heatColumn; }
     [[nodiscard]] static bool isNumeric(int column) { return column >= Weights && column < ColumnCount; }
 
     [[nodiscard]] int layerCount() const { return static_cast<int>(m_network.layers.size()); }
-    [[nodiscard]] int recordedCount() const { return m_recorded; }
+    [[nodiscard]] int countWithData() const { return m_withData; }
 
     /// Null when the layer is unknown.
     [[nodiscard]] const report::LayerInfo* layer(const QString& name) const;
@@ -84,7 +80,7 @@ class LayerModel : public QAbstractItemModel {
     std::vector<int> m_topRowOf;                        ///< by layer
     std::vector<report::LayerSnapshotPtr> m_snapshots;  ///< by layer; null when none came
     std::unordered_map<std::string, int> m_layerByName;
-    int m_recorded = 0;
+    int m_withData = 0;
     int m_heatColumn = -1;
     Range m_heatRange;
 };

@@ -13,6 +13,7 @@ using report::MetricSample;
 
 constexpr std::size_t kMarkersUpTo = 60;  // more evaluations than this are drawn as a line without dots
 constexpr double kLeastSteps = 10;        // one row alone still needs a width
+constexpr double kAir = 0.01;             // beside the first and the last step, so that no dot is cut in half
 constexpr int kMostEpochLines = 60;       // more epochs than this in view would grey the panel
 
 struct CurveText {
@@ -38,7 +39,7 @@ struct PanelText {
 /// In the order of CurvesFigure::PanelName.
 constexpr std::array<PanelText, 4> kPanels = {{
     {"Training loss", "nats", 1e-3},
-    {"Learning rate", "η", 1e-9},
+    {"Learning rate", "rate", 1e-9},
     {"Top-1 accuracy", "%", 1.0},
     {"Quantization MSE", "weight²", 1e-12},
 }};
@@ -124,7 +125,9 @@ void CurvesFigure::assemblePanel(std::size_t index) {
     }
     const auto changed = qOverload<const QCPRange&>(&QCPAxis::rangeChanged);
     QObject::connect(step, changed, m_plot, [this](const QCPRange& range) {
-        setStepRange(range);
+        if (range == m_steps) return;  // the other panels follow the first
+        showSteps(range);
+        updateCurves();
         fitValues();
     });
 }
@@ -134,8 +137,8 @@ QCPGraph* CurvesFigure::addCurve(PanelName panel) {
     return m_plot->addGraph(rect->axis(QCPAxis::atBottom), rect->axis(QCPAxis::atLeft));
 }
 
-void CurvesFigure::setStepRange(const QCPRange& range) {
-    // setRange of an unchanged range emits nothing, which ends the exchange between the panels.
+void CurvesFigure::showSteps(const QCPRange& range) {
+    m_steps = range;
     for (const Panel& panel : m_panels)
         panel.rect->axis(QCPAxis::atBottom)->setRange(range);
 }
@@ -145,24 +148,28 @@ QCPRange CurvesFigure::fullRange() const {
     const auto first = static_cast<double>(m_state.rows.front().step);
     const auto last = static_cast<double>(m_state.rows.back().step);
     const double width = std::max(last - first, kLeastSteps);
-    // A little air on the right, where the newest dots are.
-    return {last - width, last + 0.01 * width};
+    return {first - kAir * width, first + (1 + kAir) * width};
 }
 
-void CurvesFigure::update() {
+/// What is in view is thinned, not what lies outside: zooming in shows every row in the end.
+void CurvesFigure::updateCurves() {
     std::vector<double> keep;
     for (const report::RunEvent& event : m_state.events)
         keep.push_back(static_cast<double>(event.step));
     std::sort(keep.begin(), keep.end());
     for (std::size_t i = 0; i < kCurves.size(); ++i) {
-        const Series whole = column(m_state.rows, kCurves[i].field);
-        const Series drawn = decimate(whole, kCurvePoints, keep);
+        const Series drawn = decimate(column(m_state.rows, kCurves[i].field, m_steps.lower, m_steps.upper),
+                                      kCurvePoints, keep);
         setGraphData(*m_curves[i], drawn.x, drawn.y);
         const bool dots = kCurves[i].panel == Top1 && drawn.x.size() <= kMarkersUpTo;
         m_curves[i]->setScatterStyle(dots ? QCPScatterStyle(QCPScatterStyle::ssDisc, 5) : QCPScatterStyle());
     }
-    if (!m_state.zoomed) setStepRange(fullRange());
+}
+
+void CurvesFigure::update() {
     const QCPRange range = fullRange();
+    if (!m_state.locked) showSteps(range);
+    updateCurves();
     const bool known = std::isfinite(m_state.fp32);
     setGraphData(*m_fp32, {range.lower, range.upper}, {m_state.fp32, m_state.fp32});
     m_fp32->setVisible(known);
@@ -172,7 +179,6 @@ void CurvesFigure::update() {
 
 /// Each value axis shows what its curves do within the range of steps in view.
 void CurvesFigure::fitValues() {
-    const QCPRange steps = stepRange();
     for (std::size_t p = 0; p < m_panels.size(); ++p) {
         QCPRange values(report::kNoValue, report::kNoValue);
         const auto include = [&values](double value) {
@@ -182,7 +188,9 @@ void CurvesFigure::fitValues() {
         for (std::size_t i = 0; i < kCurves.size(); ++i) {
             if (kCurves[i].panel != static_cast<int>(p)) continue;
             bool found = false;
-            const QCPRange range = m_curves[i]->getValueRange(found, QCP::sdBoth, steps);
+            QCPRange range = m_curves[i]->getValueRange(found, QCP::sdBoth, m_steps);
+            // No row in view: the line runs between those beside it.
+            if (!found) range = m_curves[i]->getValueRange(found);
             if (!found) continue;
             include(range.lower);
             include(range.upper);

@@ -18,7 +18,7 @@ struct CurvesState {
     std::vector<report::RunEvent> events;
     double fp32 = report::kNoValue;    ///< per cent
     std::optional<std::int64_t> step;  ///< of the cursor; none shows the newest values
-    bool zoomed = false;               ///< the person chose the range of steps
+    bool locked = false;               ///< new rows leave the range of steps as it is
 };
 
 /// Vertical lines at events through one panel.
@@ -55,14 +55,6 @@ class CurvesFigure {
     /// The step at a position inside a panel.
     [[nodiscard]] std::optional<double> stepAt(const QPointF& position) const;
 
-    [[nodiscard]] QCPRange stepRange() const {
-        return m_panels.front().rect->axis(QCPAxis::atBottom)->range();
-    }
-    void setStepRange(const QCPRange& range);
-
-    /// Everything there is to see.
-    [[nodiscard]] QCPRange fullRange() const;
-
   private:
     enum PanelName { Loss, LearningRate, Top1, QuantMse, PanelCount };
     enum CurveName { LossCurve, RateCurve, SoftCurve, HardCurve, MseCurve, CurveCount };
@@ -73,7 +65,10 @@ class CurvesFigure {
     };
 
     void assemblePanel(std::size_t index);
+    [[nodiscard]] QCPRange fullRange() const;  ///< everything there is to see
     QCPGraph* addCurve(PanelName panel);
+    void showSteps(const QCPRange& range);
+    void updateCurves();
     void updateHeaders();
     void fitValues();
     [[nodiscard]] QString valueAt(double report::MetricSample::*field, int panel) const;
@@ -81,6 +76,7 @@ class CurvesFigure {
     const CurvesState& m_state;
     QCustomPlot* m_plot;
     std::array<Panel, PanelCount> m_panels;
+    QCPRange m_steps;  ///< of every panel
     std::array<QCPGraph*, CurveCount> m_curves{};
     QCPGraph* m_fp32 = nullptr;
 };

@@ -2,24 +2,29 @@
 // in QCustomPlot's beforeReplot, so that a burst of rows costs one replot and a hidden plot none.
 #include "widgets/plots/curves_plot.h"
 
+#include <QAction>
+#include <QApplication>
 #include <QFrame>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QTimer>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
-#include "widgets/controls/elided_label.h"
 #include "widgets/plots/curves_figure.h"
 #include "widgets/plots/export_button.h"
+#include "widgets/plots/tool_row.h"
 #include "widgets/theme.h"
 
 namespace bitloom::widgets {
 namespace {
 
 constexpr std::size_t kNamedLayers = 3;  // the alarm names so many layers
+constexpr int kClickSlack = 3;  // pixels that the mouse may move between press and release of a click
 
 }  // namespace
 
@@ -27,9 +32,10 @@ struct CurvesPlot::Parts {
     explicit Parts(CurvesPlot& owner) : view(owner), figure(&owner, state) {}
 
     void assemble();
-    QWidget* makeTools();
+    void makeTools();
     QWidget* makeBanner();
     void connectMouse();
+    [[nodiscard]] bool dragged(const QMouseEvent* event) const;  ///< since the left button went down
     void invalidate();
     void refresh();
     void pick(const QPointF& position);
@@ -44,13 +50,16 @@ struct CurvesPlot::Parts {
     CurvesFigure figure;
     std::vector<std::pair<QString, double>> gaps;
     bool stale = true;
-    bool alarm = false;
+    QString alarm;  ///< empty when off
+    std::optional<QPoint> pressed;
+    QPointF clicked;
+    QTimer* clickTimer = nullptr;
     QFrame* banner = nullptr;
     QLabel* bannerIcon = nullptr;
     QLabel* bannerText = nullptr;
-    QLabel* readOut = nullptr;
     QLabel* empty = nullptr;
-    QWidget* tools = nullptr;
+    ToolRow* tools = nullptr;
+    QAction* lockSwitch = nullptr;
 };
 
 void CurvesPlot::Parts::assemble() {
@@ -62,7 +71,7 @@ void CurvesPlot::Parts::assemble() {
     auto* column = new QVBoxLayout(&view);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
-    tools = makeTools();
+    makeTools();
     column->addWidget(tools);
     auto* banners = new QHBoxLayout;
     banners->setContentsMargins(8, 0, 8, 2);
@@ -70,6 +79,9 @@ void CurvesPlot::Parts::assemble() {
     column->addLayout(banners);
     column->addWidget(&figure.plot(), 1);
     column->addWidget(empty, 1);
+    clickTimer = new QTimer(&view);
+    clickTimer->setObjectName(QStringLiteral("pendingClick"));
+    clickTimer->setSingleShot(true);
     connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] { refresh(); });
     connectMouse();
     leave();
@@ -78,19 +90,15 @@ void CurvesPlot::Parts::assemble() {
     view.setAutoFillBackground(true);
 }
 
-QWidget* CurvesPlot::Parts::makeTools() {
-    auto* bar = new QWidget(&view);
-    auto* row = new QHBoxLayout(bar);
-    row->setContentsMargins(8, 4, 6, 4);
-    readOut = new ElidedLabel(bar);
-    readOut->setObjectName(QStringLiteral("readOut"));
-    readOut->setProperty("role", QStringLiteral("muted"));
-    readOut->setToolTip(tr("Values of the row under the mouse"));
+void CurvesPlot::Parts::makeTools() {
+    tools = new ToolRow(&view, tr("Values of the row under the mouse"));
+    lockSwitch = tools->addSwitch(
+        QStringLiteral("lock"), tr("Lock steps"),
+        tr("Keep the range of steps when new rows come; double-click the plot to see all again"), Qt::Key_K);
+    connect(lockSwitch, &QAction::toggled, &view, &CurvesPlot::setStepsLocked);
     auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
     connect(exporter, &ExportButton::failed, &view, &CurvesPlot::failed);
-    row->addWidget(readOut, 1);
-    row->addWidget(exporter);
-    return bar;
+    tools->add(exporter);
 }
 
 QWidget* CurvesPlot::Parts::makeBanner() {
@@ -99,7 +107,7 @@ QWidget* CurvesPlot::Parts::makeBanner() {
     banner->setProperty("role", QStringLiteral("warning"));
     banner->setToolTip(
         tr("The hard weights are what is deployed. Lower the temperature or the learning rate of the "
-           "mixtures when they part from the soft weights."));
+           "mixtures when the two drift apart."));
     bannerIcon = new QLabel(banner);
     bannerText = new QLabel(banner);
     bannerText->setObjectName(QStringLiteral("alarmText"));
@@ -117,19 +125,36 @@ void CurvesPlot::Parts::connectMouse() {
     QCustomPlot* plot = &figure.plot();
     plot->installEventFilter(&view);
     connect(plot, &QCustomPlot::mousePress, &view, [this](QMouseEvent* event) {
-        if (event->button() == Qt::LeftButton) pick(event->position());
+        if (event->button() == Qt::LeftButton) pressed = event->pos();
     });
     connect(plot, &QCustomPlot::mouseMove, &view, [this](QMouseEvent* event) {
-        if (event->buttons() & Qt::LeftButton) pick(event->position());
+        if (dragged(event)) pick(event->position());
         hover(event->position());
     });
+    connect(plot, &QCustomPlot::mouseRelease, &view, [this](QMouseEvent* event) {
+        if (event->button() != Qt::LeftButton || !pressed) return;
+        clicked = event->position();
+        // A double-click begins with a click; where it means something, the click waits for it.
+        if (state.locked && !dragged(event)) {
+            clickTimer->start(QApplication::doubleClickInterval());
+        } else {
+            pick(clicked);
+        }
+        pressed.reset();
+    });
+    connect(clickTimer, &QTimer::timeout, &view, [this] { pick(clicked); });
     connect(plot, &QCustomPlot::mouseWheel, &view, [this](QWheelEvent* event) {
-        if (figure.stepAt(event->position())) state.zoomed = true;
+        if (figure.stepAt(event->position())) view.setStepsLocked(true);
     });
     connect(plot, &QCustomPlot::mouseDoubleClick, &view, [this] {
-        state.zoomed = false;
-        invalidate();
+        clickTimer->stop();
+        pressed.reset();
+        view.setStepsLocked(false);
     });
+}
+
+bool CurvesPlot::Parts::dragged(const QMouseEvent* event) const {
+    return pressed && (event->pos() - *pressed).manhattanLength() > kClickSlack;
 }
 
 void CurvesPlot::Parts::invalidate() {
@@ -165,11 +190,11 @@ void CurvesPlot::Parts::hover(const QPointF& position) {
     if (std::isfinite(row.top1Soft)) text += tr("   soft %1 %").arg(formatFixed(row.top1Soft, 2));
     if (std::isfinite(row.top1Hard)) text += tr("   hard %1 %").arg(formatFixed(row.top1Hard, 2));
     if (std::isfinite(row.quantMse)) text += tr("   MSE %1").arg(formatScientific(row.quantMse));
-    readOut->setText(text);
+    tools->setReadOut(text);
 }
 
 void CurvesPlot::Parts::leave() {
-    readOut->setText(tr("Click or drag to go to a step, wheel to zoom, double-click to see all"));
+    tools->setReadOut(tr("Click or drag to go to a step, wheel to zoom, double-click to see all"));
 }
 
 void CurvesPlot::Parts::rowsChanged() {
@@ -200,15 +225,19 @@ void CurvesPlot::Parts::updateAlarm() {
     const auto at = lastWithValue(state.rows, kNewest, &report::MetricSample::top1Hard);
     const double soft = at ? state.rows[*at].top1Soft : report::kNoValue;
     const double hard = at ? state.rows[*at].top1Hard : report::kNoValue;
-    alarm = std::abs(soft - hard) > kAlarmPoints;  // false when either is missing
-    banner->setVisible(alarm);
-    if (!alarm) return;
-    QString text = tr("Soft and hard weights part by %1 points at step %2: top-1 is %3 % soft and %4 % hard.")
-                       .arg(formatFixed(std::abs(soft - hard), 1), formatCount(state.rows[*at].step),
-                            formatFixed(soft, 1), formatFixed(hard, 1));
+    const bool on = std::abs(soft - hard) > kAlarmPoints;  // false when either is missing
+    const QString before = std::exchange(
+        alarm,
+        on ? tr("Soft and hard weights differ by %1 points at step %2: top-1 is %3 % soft and %4 % hard.")
+                 .arg(formatFixed(std::abs(soft - hard), 1), formatCount(state.rows[*at].step),
+                      formatFixed(soft, 1), formatFixed(hard, 1))
+           : QString());
+    banner->setVisible(on);
+    if (alarm != before) Q_EMIT view.alarmChanged(on, alarm);
+    if (!on) return;
     const QString layers = worstLayers();
-    if (!layers.isEmpty()) text += QLatin1Char(' ') + tr("Largest gaps: %1.").arg(layers);
-    bannerText->setText(text);
+    bannerText->setText(layers.isEmpty() ? alarm
+                                         : alarm + QLatin1Char(' ') + tr("Largest gaps: %1.").arg(layers));
     bannerIcon->setPixmap(icon(QStringLiteral("warning"), &ThemeColors::warning).pixmap(16, 16));
 }
 
@@ -220,6 +249,8 @@ CurvesPlot::~CurvesPlot() = default;
 
 void CurvesPlot::clear() {
     Parts& p = *m_parts;
+    p.clickTimer->stop();
+    setStepsLocked(false);
     p.state = {};
     p.gaps.clear();
     p.rowsChanged();
@@ -246,8 +277,18 @@ void CurvesPlot::setEvents(const std::vector<report::RunEvent>& events) {
 }
 
 void CurvesPlot::setFp32Accuracy(double percent) {
-    m_parts->state.fp32 = percent;
-    m_parts->invalidate();
+    const double before = std::exchange(m_parts->state.fp32, percent);
+    if (percent != before && (std::isfinite(percent) || std::isfinite(before))) m_parts->invalidate();
+}
+
+void CurvesPlot::setStepsLocked(bool locked) {
+    m_parts->lockSwitch->setChecked(locked);
+    if (std::exchange(m_parts->state.locked, locked) == locked) return;
+    if (!locked) m_parts->invalidate();
+}
+
+bool CurvesPlot::stepsLocked() const {
+    return m_parts->state.locked;
 }
 
 void CurvesPlot::setCurrentStep(std::int64_t step) {
@@ -262,19 +303,20 @@ void CurvesPlot::setCurrentStep(std::int64_t step) {
 
 void CurvesPlot::setLayerGaps(const std::vector<std::pair<QString, double>>& gaps) {
     m_parts->gaps = gaps;
-    if (m_parts->alarm) m_parts->updateAlarm();
+    if (alarm()) m_parts->updateAlarm();
 }
 
 bool CurvesPlot::alarm() const {
-    return m_parts->alarm;
+    return !m_parts->alarm.isEmpty();
 }
 
 QByteArray CurvesPlot::csv() const {
-    QByteArray text = "step,epoch,loss,learning_rate,top1_soft,top1_hard,top5_hard,quant_mse,step_seconds\n";
+    QByteArray text =
+        "step,epoch,loss,learning_rate,top1_soft,top1_hard,top5_soft,top5_hard,quant_mse,step_seconds\n";
     for (const report::MetricSample& row : m_parts->state.rows) {
         text += QByteArray::number(static_cast<qlonglong>(row.step));
         for (const double value : {row.epoch, row.loss, row.learningRate, row.top1Soft, row.top1Hard,
-                                   row.top5Hard, row.quantMse, row.stepSeconds}) {
+                                   row.top5Soft, row.top5Hard, row.quantMse, row.stepSeconds}) {
             text += ',' + csvNumber(value);
         }
         text += '\n';

@@ -1,6 +1,7 @@
 // The run as four stacked panels over training steps: loss (nats), learning rate, top-1 accuracy soft and
 // hard (per cent), quantization MSE (weight units squared). Keeps every row it was given, draws about 1,000
-// points a curve (extremes, first, last and event steps always among them). Nothing is computed while hidden.
+// points per curve (extremes, first, last and event steps in view always among them). Nothing is computed
+// while hidden.
 #pragma once
 
 #include <QByteArray>
@@ -22,7 +23,7 @@ class CurvesPlot : public QWidget {
     explicit CurvesPlot(QWidget* parent = nullptr);
     ~CurvesPlot() override;
 
-    /// Forgets rows, events, the FP32 line, gaps and the current step.
+    /// Forgets rows, events, the FP32 line, gaps, the current step and the lock of the steps.
     void clear();
 
     /// Rows in order of step. setMetrics replaces all rows; appendMetric replaces the last row when it has
@@ -35,13 +36,17 @@ class CurvesPlot : public QWidget {
     /// Top-1 of the full-precision network in per cent; NaN removes the line.
     void setFp32Accuracy(double percent);
 
+    /// Keeps the range of steps when new rows come. Zooming by hand locks it, too.
+    void setStepsLocked(bool locked);
+    [[nodiscard]] bool stepsLocked() const;
+
     /// Moves the cursor; the header of each panel shows the values there. Negative removes it.
     void setCurrentStep(std::int64_t step);
 
     /// Soft/hard gap of each layer; the alarm names the largest.
     void setLayerGaps(const std::vector<std::pair<QString, double>>& gaps);
 
-    /// Whether the newest evaluation parts soft and hard top-1 by more than kAlarmPoints.
+    /// Whether soft and hard top-1 of the newest evaluation differ by more than kAlarmPoints.
     [[nodiscard]] bool alarm() const;
     static constexpr double kAlarmPoints = 3.0;
 
@@ -54,6 +59,9 @@ class CurvesPlot : public QWidget {
   Q_SIGNALS:
     /// The step of the row nearest to where the person clicked or dragged.
     void stepSelected(qint64 step);
+    /// The alarm went on or off, or a newer evaluation changed its figures. `text` is one sentence; empty
+    /// when off.
+    void alarmChanged(bool on, const QString& text);
     /// An export did not succeed; `message` names the file and the remedy.
     void failed(const QString& message);
 

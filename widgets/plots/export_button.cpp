@@ -1,12 +1,13 @@
 // See export_button.h.
 #include "widgets/plots/export_button.h"
 
+#include <QAction>
 #include <QClipboard>
 #include <QFileDialog>
 #include <QGuiApplication>
 #include <QMenu>
-#include <QSaveFile>
 
+#include "widgets/commands.h"
 #include "widgets/plots/render.h"
 #include "widgets/theme.h"
 
@@ -14,7 +15,9 @@ namespace bitloom::widgets {
 namespace {
 
 QString pickWithDialog(QWidget* parent, const QString& title, const QString& filter) {
-    return QFileDialog::getSaveFileName(parent, title, {}, filter);
+    QString chosen;
+    const QString path = QFileDialog::getSaveFileName(parent, title, {}, filter, &chosen);
+    return path.isEmpty() ? path : withSuffix(path, filter, chosen);
 }
 
 }  // namespace
@@ -28,19 +31,26 @@ ExportButton::ExportButton(QWidget* view, Csv csv)
     setToolTip(tr("Save this figure as a picture, or its values as a table"));
     setPopupMode(QToolButton::InstantPopup);
     auto* menu = new QMenu(this);
-    QAction* picture = menu->addAction(tr("Save picture…"), this, &ExportButton::savePicture);
-    picture->setObjectName(QStringLiteral("savePicture"));
-    QAction* values = menu->addAction(tr("Save values as CSV…"), this, &ExportButton::saveValues);
-    values->setObjectName(QStringLiteral("saveValues"));
-    QAction* copy = menu->addAction(tr("Copy values"), this, [this] {
-        QGuiApplication::clipboard()->setText(QString::fromUtf8(m_csv()));
-    });
-    copy->setObjectName(QStringLiteral("copyValues"));
+    menu->setToolTipsVisible(true);
+    const auto add = [view, menu](const char* name, const QString& text, const QString& tip,
+                                  const QKeySequence& key) {
+        QAction* action = addCommand(*view, QString::fromUtf8(name), text, tip, key);
+        menu->addAction(action);
+        return action;
+    };
+    connect(add("savePicture", tr("Save picture…"), tr("Save this figure as PNG, SVG or PDF"), Qt::Key_P),
+            &QAction::triggered, this, &ExportButton::savePicture);
+    connect(add("saveValues", tr("Save values…"), tr("Save the values of this figure as CSV"), Qt::Key_V),
+            &QAction::triggered, this, &ExportButton::saveValues);
+    connect(
+        add("copyValues", tr("Copy values"), tr("Copy the values of this figure as CSV"), QKeySequence::Copy),
+        &QAction::triggered, this,
+        [this] { QGuiApplication::clipboard()->setText(QString::fromUtf8(m_csv())); });
     setMenu(menu);
 }
 
 void ExportButton::savePicture() {
-    const QString path = m_pickFile(m_view, tr("Save picture"), tr("Pictures (*.png *.svg *.pdf)"));
+    const QString path = m_pickFile(m_view, tr("Save picture"), tr("PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"));
     if (path.isEmpty()) return;
     QString error;
     if (!renderToFile(*m_view, path, &error)) Q_EMIT failed(error);
@@ -49,12 +59,8 @@ void ExportButton::savePicture() {
 void ExportButton::saveValues() {
     const QString path = m_pickFile(m_view, tr("Save values"), tr("Comma-separated values (*.csv)"));
     if (path.isEmpty()) return;
-    QSaveFile file(path);
-    const QByteArray values = m_csv();
-    const bool written =
-        file.open(QIODevice::WriteOnly) && file.write(values) == values.size() && file.commit();
-    if (!written)
-        Q_EMIT failed(tr("Cannot write %1: %2. Choose another folder.").arg(path, file.errorString()));
+    QString error;
+    if (!writeToFile(path, m_csv(), &error)) Q_EMIT failed(error);
 }
 
 }  // namespace bitloom::widgets

@@ -12,7 +12,8 @@ class ExportButton : public QToolButton {
 
   public:
     using Csv = std::function<QByteArray()>;
-    /// Asks where to save; empty when the person cancels. Tests put their own in place.
+    /// Asks where to save; empty when the person cancels. The answer ends in a suffix of `filter`. Tests put
+    /// their own in place.
     using PickFile = std::function<QString(QWidget* parent, const QString& title, const QString& filter)>;
 
     ExportButton(QWidget* view, Csv csv);

@@ -109,11 +109,8 @@ ComponentLegend::ComponentLegend(QCustomPlot* figure) : QCPLayoutElement(figure)
 }
 
 void ComponentLegend::setMixture(const report::Mixture* mixture) {
-    if (mixture) {
-        m_mixture = *mixture;
-    } else {
-        m_mixture.components.clear();
-    }
+    m_mixture = mixture ? *mixture : report::Mixture{};
+    m_colors = ComponentColors(m_mixture);
 }
 
 void ComponentLegend::setSelected(int component) {
@@ -200,7 +197,7 @@ void ComponentLegend::drawRow(QCPPainter* painter, int component, int top) const
     const bool selected = component == m_selected;
     const QRect row(rect().left() + 4, top, rect().width() - 8, height);
     if (selected) painter->fillRect(row, faded(colors().accent, 0.22));
-    painter->fillRect(QRect(row.left() + 3, top + height / 2 - 4, 9, 9), colors().category(k));
+    painter->fillRect(QRect(row.left() + 3, top + height / 2 - 4, 9, 9), m_colors.of(k));
     painter->setPen(c.count == 0 && !selected ? colors().disabledText : colors().text);
     drawCell(painter, edges[0], top, height, QString::number(component));
     drawCell(painter, edges[1], top, height, formatFixed(c.pi, 4));
@@ -253,7 +250,7 @@ void CentroidMarks::draw(QCPPainter* painter) {
         if (!(mark.count > 0) || !m_key->range().contains(mark.centroid)) continue;
         const bool selected = static_cast<int>(k) == m_selected;
         const double opacity = m_selected < 0 || selected ? 1 : 0.4;
-        const QColor color = faded(colors().category(k), opacity);
+        const QColor color = faded(m_colors.of(k), opacity);
         const double x = m_key->coordToPixel(mark.centroid);
         const double y = std::max<double>(m_value->coordToPixel(mark.count), area.top() + 3);
         painter->setPen(QPen(color, selected ? 3 : 2, Qt::SolidLine, Qt::FlatCap));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/report/mixture.h"
+#include "widgets/component_colors.h"
 #include "widgets/plots/plot_surface.h"
 
 namespace bitloom::widgets {
@@ -72,6 +73,7 @@ class ComponentLegend : public QCPLayoutElement {
     [[nodiscard]] int firstRow() const;
 
     report::Mixture m_mixture;
+    ComponentColors m_colors;
     int m_selected = -1;
     int m_first = 0;
     bool m_shown = true;
@@ -87,7 +89,10 @@ class CentroidMarks : public QCPLayerable {
         double centroid = 0;
         double count = 0;
     };
-    void setMarks(std::vector<Mark> marks) { m_marks = std::move(marks); }
+    void setMarks(std::vector<Mark> marks, ComponentColors colors) {
+        m_marks = std::move(marks);
+        m_colors = std::move(colors);
+    }
     void setSelected(int component) { m_selected = component; }
 
   protected:
@@ -99,6 +104,7 @@ class CentroidMarks : public QCPLayerable {
     QCPAxis* m_key;
     QCPAxis* m_value;
     std::vector<Mark> m_marks;
+    ComponentColors m_colors;
     int m_selected = -1;
 };
 

@@ -15,17 +15,27 @@ bool earlier(const MetricSample& row, std::int64_t step) {
 
 }  // namespace
 
-Series column(const std::vector<MetricSample>& rows, double MetricSample::*field) {
+Series column(const std::vector<MetricSample>& rows, double MetricSample::*field, double low, double high) {
+    const auto hasValue = [field](const MetricSample& row) { return std::isfinite(row.*field); };
+    auto first = std::partition_point(rows.begin(), rows.end(), [low](const MetricSample& row) {
+        return static_cast<double>(row.step) < low;
+    });
+    auto last = std::partition_point(
+        first, rows.end(), [high](const MetricSample& row) { return static_cast<double>(row.step) <= high; });
+    while (first != rows.begin() && !hasValue(*--first)) {
+    }
+    last = std::find_if(last, rows.end(), hasValue);
+    if (last != rows.end()) ++last;
     Series series;
-    for (const MetricSample& row : rows) {
-        if (!std::isfinite(row.*field)) continue;
-        series.x.push_back(static_cast<double>(row.step));
-        series.y.push_back(row.*field);
+    for (; first != last; ++first) {
+        if (!hasValue(*first)) continue;
+        series.x.push_back(static_cast<double>(first->step));
+        series.y.push_back((*first).*field);
     }
     return series;
 }
 
-Series decimate(const Series& series, std::size_t points, const std::vector<double>& keep) {
+Series decimate(Series series, std::size_t points, const std::vector<double>& keep) {
     const std::size_t count = series.x.size();
     if (count <= points || points < 4) return series;
     std::vector<std::size_t> chosen = {0, count - 1};

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -18,14 +19,17 @@ struct Series {
     std::vector<double> y;
 };
 
-/// The rows where `field` has a value.
+/// The rows where `field` has a value: those whose step lies in [low, high], and the nearest on either side,
+/// so that a line reaches the edges of the view.
 [[nodiscard]] Series column(const std::vector<report::MetricSample>& rows,
-                            double report::MetricSample::*field);
+                            double report::MetricSample::*field,
+                            double low = -std::numeric_limits<double>::infinity(),
+                            double high = std::numeric_limits<double>::infinity());
 
 /// At most about `points` points: the least and the greatest value of each bucket, always the first, the last
 /// and those at `keep` (ascending steps). Values are taken over, never averaged. A short series comes back as
 /// it is.
-[[nodiscard]] Series decimate(const Series& series, std::size_t points, const std::vector<double>& keep = {});
+[[nodiscard]] Series decimate(Series series, std::size_t points, const std::vector<double>& keep = {});
 
 /// Index of the row whose step is nearest; nothing without rows. Rows ascend by step.
 [[nodiscard]] std::optional<std::size_t> nearestRow(const std::vector<report::MetricSample>& rows,

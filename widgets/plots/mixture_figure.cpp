@@ -106,7 +106,7 @@ void MixtureFigure::assembleMap() {
     QCPAxis* weight = m_map->axis(QCPAxis::atBottom);
     QCPAxis* value = m_map->axis(QCPAxis::atLeft);
     weight->setLabel(QStringLiteral("weight w"));
-    value->setLabel(QStringLiteral("quantized weight"));
+    value->setLabel(QStringLiteral("quantized w"));  // as short as the panel is low
     value->ticker()->setTickCount(4);
     m_identity = m_plot->addGraph(weight, value);
     m_hardMap = m_plot->addGraph(weight, value);
@@ -205,7 +205,8 @@ void MixtureFigure::updateComponents(const MixtureState& state, double scale) {
         marks.push_back({component.mu, static_cast<double>(component.count) * scale});
         m_quantizedPeak = std::max(m_quantizedPeak, marks.back().count);
     }
-    m_marks->setMarks(std::move(marks));
+    m_colors = mixture ? ComponentColors(*mixture) : ComponentColors();
+    m_marks->setMarks(std::move(marks), m_colors);
     m_marks->setSelected(m_selected);
     styleComponents();
 }
@@ -243,7 +244,7 @@ void MixtureFigure::updateTitle(const MixtureState& state, double scale) {
 void MixtureFigure::updateKeys() {
     using Swatch = KeyStrip::Swatch;
     const ThemeColors& c = colors();
-    std::vector<KeyStrip::Key> keys = {{QStringLiteral("full precision w"), c.histogram, Swatch::Box}};
+    std::vector<KeyStrip::Key> keys = {{QStringLiteral("FP32 w"), c.histogram, Swatch::Box}};
     if (m_quantized) {
         keys.push_back({QStringLiteral("mixture"), c.text, Swatch::Line});
         keys.push_back({QStringLiteral("soft Φ(w)"), c.soft, Swatch::Outline});
@@ -304,7 +305,7 @@ void MixtureFigure::restyle() {
 void MixtureFigure::styleComponents() {
     for (std::size_t k = 0; k < m_curves.components.size() && k < m_components.size(); ++k) {
         const bool selected = static_cast<int>(k) == m_selected;
-        const QColor& color = colors().category(k);
+        const QColor color = m_colors.of(k);
         m_components[k]->setPen(
             QPen(faded(color, m_selected < 0 || selected ? 1 : 0.35), selected ? 2.4 : 1));
         m_components[k]->setBrush(selected ? QBrush(faded(color, 0.3)) : QBrush(Qt::NoBrush));

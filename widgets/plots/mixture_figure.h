@@ -70,6 +70,7 @@ class MixtureFigure {
     QCPGraph* m_sum = nullptr;
     CentroidMarks* m_marks = nullptr;
     std::vector<QCPGraph*> m_components;  ///< grows to the largest codebook seen
+    ComponentColors m_colors;
     QCPGraph* m_identity = nullptr;
     QCPGraph* m_softMap = nullptr;
     QCPGraph* m_hardMap = nullptr;

@@ -4,14 +4,17 @@
 #include "widgets/plots/mixture_plot.h"
 
 #include <QAction>
-#include <QHBoxLayout>
 #include <QLabel>
+#include <QSignalBlocker>
 #include <QSpinBox>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <optional>
+#include <utility>
 
-#include "widgets/controls/elided_label.h"
 #include "widgets/plots/export_button.h"
 #include "widgets/plots/mixture_figure.h"
+#include "widgets/plots/tool_row.h"
 #include "widgets/theme.h"
 
 namespace bitloom::widgets {
@@ -19,30 +22,22 @@ namespace {
 
 constexpr int kClickSlack = 3;  // pixels that the mouse may move between press and release of a click
 
-QToolButton* makeSwitch(QWidget* parent, QAction* action) {
-    auto* button = new QToolButton(parent);
-    button->setObjectName(action->objectName());
-    button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-    button->setDefaultAction(action);
-    return button;
-}
-
 }  // namespace
 
 struct MixturePlot::Parts {
     explicit Parts(MixturePlot& owner) : view(owner), figure(&owner) {}
 
     void assemble();
-    QAction* addSwitch(const QString& name, const QString& text, const QString& toolTip,
-                       const QKeySequence& key);
-    QWidget* makeTools();
+    void makeTools();
     void connectMouse();
     void lockByZoom();
     void invalidate();
     void refresh();
+    void select(int component);
     void click(const QPointF& position);
     void hover(const QPointF& position);
     void leave();
+    [[nodiscard]] int components() const;  ///< of the mixture that is drawn
     [[nodiscard]] QString readOut(double weight) const;
     [[nodiscard]] std::optional<double> weightAt(const QPointF& position) const;
 
@@ -50,11 +45,11 @@ struct MixturePlot::Parts {
     MixtureFigure figure;
     MixtureState state;
     bool stale = false;
-    bool lockedByZoom = false;  ///< a lock that zooming brought ends with the layer; one from the switch stays
+    bool lockedByZoom = false;  ///< a lock by zooming ends with the layer; one from the switch stays
     QPoint pressed;
-    QWidget* tools = nullptr;
+    std::optional<QPointF> pointed;  ///< where the mouse rests over the figure
+    ToolRow* tools = nullptr;
     QLabel* empty = nullptr;
-    QLabel* readOutLabel = nullptr;
     QLabel* channelLabel = nullptr;
     QSpinBox* channel = nullptr;
     QAction* logSwitch = nullptr;
@@ -63,16 +58,11 @@ struct MixturePlot::Parts {
 
 void MixturePlot::Parts::assemble() {
     view.setObjectName(QStringLiteral("mixturePlot"));
-    logSwitch =
-        addSwitch(QStringLiteral("log_scale"), tr("Log counts"), tr("Logarithmic counts (L)"), Qt::Key_L);
-    lockSwitch = addSwitch(
-        QStringLiteral("lock"), tr("Lock axes"),
-        tr("Keep the ranges when new data comes (K); double-click the plot to see all again"), Qt::Key_K);
     empty = new QLabel(tr("Nothing to show yet.\nOpen a run or start a job, then choose a layer."), &view);
     empty->setObjectName(QStringLiteral("emptyHint"));
     empty->setAlignment(Qt::AlignCenter);
     empty->setProperty("role", QStringLiteral("muted"));
-    tools = makeTools();
+    makeTools();
     auto* column = new QVBoxLayout(&view);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
@@ -83,54 +73,32 @@ void MixturePlot::Parts::assemble() {
     figure.plot().hide();
     connect(logSwitch, &QAction::toggled, &view, &MixturePlot::setLogCounts);
     connect(lockSwitch, &QAction::toggled, &view, &MixturePlot::setAxesLocked);
-    connect(channel, &QSpinBox::valueChanged, &view, [this](int chosen) {
-        if (chosen == state.channel) return;
-        view.setChannel(chosen);
-        Q_EMIT view.channelChanged(chosen);
-    });
+    connect(channel, &QSpinBox::valueChanged, &view, &MixturePlot::setChannel);
     connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] { refresh(); });
     connectMouse();
     view.setBackgroundRole(QPalette::Base);  // announces a palette change, for which all parts must be there
     view.setAutoFillBackground(true);
 }
 
-QAction* MixturePlot::Parts::addSwitch(const QString& name, const QString& text, const QString& toolTip,
-                                       const QKeySequence& key) {
-    auto* action = new QAction(icon(name), text, &view);
-    action->setObjectName(name);
-    action->setCheckable(true);
-    action->setToolTip(toolTip);
-    action->setShortcut(key);
-    action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
-    view.addAction(action);
-    return action;
-}
-
-QWidget* MixturePlot::Parts::makeTools() {
-    auto* bar = new QWidget(&view);
-    auto* row = new QHBoxLayout(bar);
-    row->setContentsMargins(8, 4, 6, 4);
-    row->setSpacing(4);
-    readOutLabel = new ElidedLabel(bar);
-    readOutLabel->setObjectName(QStringLiteral("readOut"));
-    readOutLabel->setToolTip(tr("Values under the mouse"));
-    readOutLabel->setProperty("role", QStringLiteral("muted"));
-    channelLabel = new QLabel(tr("Channel"), bar);
-    channel = new QSpinBox(bar);
+void MixturePlot::Parts::makeTools() {
+    tools = new ToolRow(&view, tr("Values under the mouse"));
+    channelLabel = new QLabel(tr("Channel"), tools);
+    channel = new QSpinBox(tools);
     channel->setObjectName(QStringLiteral("channel"));
-    channel->setToolTip(tr("Output channel whose mixture is drawn (this layer has one mixture a channel)"));
-    row->addWidget(readOutLabel, 1);
-    row->addWidget(channelLabel);
-    row->addWidget(channel);
-    row->addWidget(makeSwitch(bar, logSwitch));
-    row->addWidget(makeSwitch(bar, lockSwitch));
+    channel->setToolTip(tr("Output channel whose mixture is drawn (this layer has one mixture per channel)"));
+    tools->add(channelLabel);
+    tools->add(channel);
+    logSwitch =
+        tools->addSwitch(QStringLiteral("log_scale"), tr("Log counts"), tr("Logarithmic counts"), Qt::Key_L);
+    lockSwitch = tools->addSwitch(
+        QStringLiteral("lock"), tr("Lock axes"),
+        tr("Keep the ranges when new data comes; double-click the plot to see all again"), Qt::Key_K);
     auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
     connect(exporter, &ExportButton::failed, &view, &MixturePlot::failed);
-    row->addWidget(exporter);
+    tools->add(exporter);
     channelLabel->hide();
     channel->hide();
     leave();
-    return bar;
 }
 
 void MixturePlot::Parts::connectMouse() {
@@ -176,6 +144,7 @@ void MixturePlot::Parts::refresh() {
     if (!stale || !state.snapshot) return;
     stale = false;
     figure.update(state);
+    if (pointed) hover(*pointed);  // what is under a resting mouse has changed
 }
 
 std::optional<double> MixturePlot::Parts::weightAt(const QPointF& position) const {
@@ -184,6 +153,13 @@ std::optional<double> MixturePlot::Parts::weightAt(const QPointF& position) cons
         return rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
     }
     return std::nullopt;
+}
+
+void MixturePlot::Parts::select(int component) {
+    if (component == state.selected) return;
+    state.selected = component;
+    invalidate();
+    Q_EMIT view.componentSelected(component);
 }
 
 void MixturePlot::Parts::click(const QPointF& position) {
@@ -195,20 +171,17 @@ void MixturePlot::Parts::click(const QPointF& position) {
         if (!weight) return;
         hit = static_cast<int>(report::hardIndex(*mixture, *weight));
     }
-    const int chosen = *hit == state.selected ? -1 : *hit;
-    view.selectComponent(chosen);
-    Q_EMIT view.componentSelected(chosen);
+    select(*hit == state.selected ? -1 : *hit);
+}
+
+int MixturePlot::Parts::components() const {
+    const report::Mixture* mixture = state.mixture();
+    return mixture ? static_cast<int>(mixture->components.size()) : 0;
 }
 
 QString MixturePlot::Parts::readOut(double weight) const {
     const report::LayerSnapshot& snapshot = *state.snapshot;
     QString text = QStringLiteral("w = %1").arg(formatFixed(weight, 4));
-    if (const auto bin = binAt(snapshot.weights, weight)) {
-        text += QStringLiteral("   %1 weights in this bin").arg(formatCount(snapshot.weights.counts[*bin]));
-        if (*bin < snapshot.softWeights.counts.size()) {
-            text += QStringLiteral(", %1 soft").arg(formatCount(snapshot.softWeights.counts[*bin]));
-        }
-    }
     if (const report::Mixture* mixture = state.mixture()) {
         const std::size_t k = report::hardIndex(*mixture, weight);
         text += QStringLiteral("   Φ = %1   Ψ = %2   k = %3 (r = %4)")
@@ -217,18 +190,26 @@ QString MixturePlot::Parts::readOut(double weight) const {
                     .arg(k)
                     .arg(formatFixed(report::responsibilities(*mixture, weight)[k], 2));
     }
+    if (const auto bin = binAt(snapshot.weights, weight)) {
+        text += QStringLiteral("   %1 weights in this bin").arg(formatCount(snapshot.weights.counts[*bin]));
+        if (*bin < snapshot.softWeights.counts.size()) {
+            text += QStringLiteral(", %1 soft").arg(formatCount(snapshot.softWeights.counts[*bin]));
+        }
+    }
     return text;
 }
 
 void MixturePlot::Parts::hover(const QPointF& position) {
     const auto weight = state.snapshot ? weightAt(position) : std::nullopt;
     if (!weight) return leave();
-    readOutLabel->setText(readOut(*weight));
+    pointed = position;
+    tools->setReadOut(readOut(*weight));
     figure.setCursor(weight);
 }
 
 void MixturePlot::Parts::leave() {
-    readOutLabel->setText(tr("Point to read values, click to choose a component, wheel to zoom"));
+    pointed.reset();
+    tools->setReadOut(tr("Point to read values, click to choose a component, wheel to zoom"));
     figure.setCursor(std::nullopt);
 }
 
@@ -241,23 +222,24 @@ MixturePlot::~MixturePlot() = default;
 void MixturePlot::setSnapshot(report::LayerSnapshotPtr snapshot) {
     Parts& p = *m_parts;
     const bool otherLayer = !snapshot || !p.state.snapshot || snapshot->layer != p.state.snapshot->layer;
+    const int componentsBefore = p.components();
     p.state.snapshot = std::move(snapshot);
     const bool any = p.state.snapshot != nullptr;
-    if (otherLayer) {
-        p.state.selected = -1;
-        if (p.lockedByZoom) setAxesLocked(false);
-    }
+    if (otherLayer && p.lockedByZoom) setAxesLocked(false);
     const int channels = any ? static_cast<int>(p.state.snapshot->mixtures.size()) : 0;
-    p.state.channel = std::clamp(p.state.channel, 0, std::max(0, channels - 1));
+    const int channel = std::clamp(p.state.channel, 0, std::max(0, channels - 1));
+    const bool otherChannel = channel != std::exchange(p.state.channel, channel);
     const QSignalBlocker quiet(p.channel);
     p.channel->setRange(0, std::max(0, channels - 1));
-    p.channel->setValue(p.state.channel);
+    p.channel->setValue(channel);
     p.channel->setVisible(channels > 1);
     p.channelLabel->setVisible(channels > 1);
     p.tools->setVisible(any);
     p.figure.plot().setVisible(any);
     p.empty->setVisible(!any);
     if (any) p.invalidate();
+    if (otherChannel) Q_EMIT channelChanged(channel);
+    if (otherLayer || otherChannel || p.components() != componentsBefore) p.select(-1);
 }
 
 const report::LayerSnapshotPtr& MixturePlot::snapshot() const {
@@ -281,9 +263,10 @@ void MixturePlot::setChannel(int channel) {
     const int wanted = std::clamp(channel, 0, std::max(0, channels - 1));
     if (wanted == p.state.channel) return;
     p.state.channel = wanted;
-    p.state.selected = -1;
     p.channel->setValue(wanted);
     p.invalidate();
+    Q_EMIT channelChanged(wanted);
+    p.select(-1);
 }
 
 int MixturePlot::channel() const {
@@ -303,12 +286,7 @@ bool MixturePlot::axesLocked() const {
 }
 
 void MixturePlot::selectComponent(int component) {
-    const report::Mixture* mixture = m_parts->state.mixture();
-    const int count = mixture ? static_cast<int>(mixture->components.size()) : 0;
-    const int wanted = component >= 0 && component < count ? component : -1;
-    if (wanted == m_parts->state.selected) return;
-    m_parts->state.selected = wanted;
-    m_parts->invalidate();
+    m_parts->select(component >= 0 && component < m_parts->components() ? component : -1);
 }
 
 int MixturePlot::selectedComponent() const {

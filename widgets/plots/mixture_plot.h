@@ -31,12 +31,12 @@ class MixturePlot : public QWidget {
     void setChannel(int channel);
     [[nodiscard]] int channel() const;
 
-    /// Keeps the ranges as they are when a new snapshot comes. Zooming and dragging by hand lock them too, until another
-    /// layer is shown.
+    /// Keeps the ranges as they are when a new snapshot comes. Zooming and dragging by hand lock them too,
+    /// until another layer is shown.
     void setAxesLocked(bool locked);
     [[nodiscard]] bool axesLocked() const;
 
-    /// Emphasises one component, -1 for none. Does not emit componentSelected.
+    /// Emphasises one component, -1 for none.
     void selectComponent(int component);
     [[nodiscard]] int selectedComponent() const;
 
@@ -47,9 +47,10 @@ class MixturePlot : public QWidget {
     [[nodiscard]] QSize minimumSizeHint() const override { return {360, 260}; }
 
   Q_SIGNALS:
-    /// A component was clicked, -1 when the selection was cleared.
+    /// Another component is selected, -1 for none; another channel is drawn. The plot owns both and announces
+    /// every change, whoever made it: the person, the program, or a snapshot that does not have what was
+    /// chosen.
     void componentSelected(int component);
-    /// The person chose another channel.
     void channelChanged(int channel);
     /// An export did not succeed; `message` names the file and the remedy.
     void failed(const QString& message);

@@ -1,5 +1,5 @@
 // The one header through which QCustomPlot enters; private to widgets/plots. Also what every figure shares:
-// style, ticks with our number format, deferred replots.
+// style, ticks with our number format, filling a graph.
 #pragma once
 
 #include <qcustomplot.h>

@@ -4,6 +4,7 @@
 #include <QFileInfo>
 #include <QLayout>
 #include <QPdfWriter>
+#include <QRegularExpression>
 #include <QSaveFile>
 #include <QSvgGenerator>
 #include <QWidget>
@@ -79,28 +80,38 @@ QByteArray pdf(QWidget& view, QCustomPlot* figure) {
 }  // namespace
 
 bool renderToFile(QWidget& view, const QString& path, QString* error) {
-    const auto fail = [error](const QString& message) {
-        if (error) *error = message;
-        return false;
-    };
     const QString suffix = QFileInfo(path).suffix().toLower();
     QByteArray (*format)(QWidget&, QCustomPlot*) = nullptr;
     if (suffix == QLatin1String("png")) format = png;
     if (suffix == QLatin1String("svg")) format = svg;
     if (suffix == QLatin1String("pdf")) format = pdf;
-    if (!format) return fail(QStringLiteral("%1: pictures end in .png, .svg or .pdf").arg(path));
+    if (!format) {
+        if (error) *error = QStringLiteral("%1: pictures end in .png, .svg or .pdf").arg(path);
+        return false;
+    }
     view.ensurePolished();
     if (view.layout()) view.layout()->activate();
     QCustomPlot* figure = figureOf(view);
     // What a figure shows is computed when it is replotted, which a view that was never shown has not been.
     if (figure) figure->replot(QCustomPlot::rpQueuedRefresh);
-    const QByteArray bytes = format(view, figure);
+    return writeToFile(path, format(view, figure), error);
+}
+
+bool writeToFile(const QString& path, const QByteArray& content, QString* error) {
     QSaveFile file(path);
-    if (!file.open(QIODevice::WriteOnly) || file.write(bytes) != bytes.size() || !file.commit()) {
-        return fail(
-            QStringLiteral("Cannot write %1: %2. Choose another folder.").arg(path, file.errorString()));
+    if (file.open(QIODevice::WriteOnly) && file.write(content) == content.size() && file.commit())
+        return true;
+    if (error)
+        *error = QStringLiteral("Cannot write %1: %2. Choose another folder.").arg(path, file.errorString());
+    return false;
+}
+
+QString withSuffix(const QString& path, const QString& filters, const QString& chosenFilter) {
+    static const QRegularExpression kPattern(QStringLiteral("\\*(\\.\\w+)"));
+    for (auto match = kPattern.globalMatch(filters); match.hasNext();) {
+        if (path.endsWith(match.next().captured(1), Qt::CaseInsensitive)) return path;
     }
-    return true;
+    return path + kPattern.match(chosenFilter).captured(1);
 }
 
 }  // namespace bitloom::widgets

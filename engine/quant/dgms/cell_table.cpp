@@ -31,18 +31,20 @@ Indices allOf(const Components& components) {
 }
 
 /// Whether r of the top component leads by kappa all over the cell: rho <= (1 - kappa) / (1 + kappa),
-/// dgms/README.md section 4.
+/// dgms/README.md section 4. A parameter that is not finite saturates nothing, so that it shows in the
+/// weights.
 bool isSaturated(const Components& components, const CellBounds& bounds, double kappa) {
     if (kappa >= 1) return false;
     constexpr double kNegligible = -40;
     const double reference = bounds.lowest(bounds.top());
     double rho = components.size() * std::exp(kNegligible);
     const double limit = (1 - kappa) / (1 + kappa);
+    if (!std::isfinite(reference)) return false;
     if (components.phantom - reference > kNegligible) rho += std::exp(components.phantom - reference);
     for (int k = 0; k < components.size() && rho <= limit; ++k) {
         if (k == bounds.top()) continue;
         const double lead = bounds.highest(k) - reference;
-        if (lead > kNegligible) rho += std::exp(lead);
+        if (!(lead <= kNegligible)) rho += std::exp(lead);
     }
     return rho <= limit;
 }
@@ -51,7 +53,7 @@ Indices nearComponents(const Components& components, const CellBounds& bounds, d
     const double reference = std::max(bounds.lowest(bounds.top()), components.phantom);
     Indices near;
     for (int k = 0; k < components.size(); ++k) {
-        if (bounds.highest(k) > reference - farGap) near.push_back(k);
+        if (!(bounds.highest(k) <= reference - farGap)) near.push_back(k);
     }
     return near;
 }

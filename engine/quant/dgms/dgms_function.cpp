@@ -8,6 +8,7 @@
 
 #include "engine/quant/dgms/dgms_kernel.h"
 #include "engine/quant/dgms/mixture_reader.h"
+#include "engine/quant/memory_order.h"
 
 namespace bitloom::quant::dgms {
 namespace {
@@ -58,7 +59,9 @@ torch::Tensor inOnePiece(const torch::Tensor& tensor, std::int64_t groups) {
 
 torch::Tensor likeInMemory(const torch::Tensor& tensor, const torch::Tensor& model) {
     const torch::Tensor local = tensor.detach();
-    if (local.is_cpu() && local.strides() == model.strides() && local.dtype() == model.dtype()) return local;
+    const bool alike = local.is_cpu() && local.dtype() == model.dtype() &&
+                       local.is_non_overlapping_and_dense() && sameMemoryOrder(local, model);
+    if (alike) return local;
     return torch::empty_like(model).copy_(local);
 }
 

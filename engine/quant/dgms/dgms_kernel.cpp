@@ -218,7 +218,8 @@ struct SoftVector {
     V farShare;       // numerator of phi of a far component
 };
 
-/// Steps 1 to 3 of dgms/README.md section 2 for one vector of weights. Leaves r, the numerators of phi, and d in `t`.
+/// Steps 1 to 3 of dgms/README.md section 2 for one vector of weights. Leaves r, the numerators of phi, and d
+/// in `t`.
 HWY_INLINE SoftVector evaluate(const Components& components, const Segment& segment, V weight,
                                const Temporaries& t) {
     const D d;
@@ -281,8 +282,8 @@ HWY_INLINE void accumulate(double* sum, V value) {
     hn::StoreU(hn::Add(hn::LoadU(d, sum), value), d, sum);
 }
 
-/// One vector of dgms/README.md section 3: adds to the per-component sums in `t`, to `sumC` and `sumFar`; returns
-/// dL/dw.
+/// One vector of dgms/README.md section 3: adds to the per-component sums in `t`, to `sumC` and `sumFar`;
+/// returns dL/dw.
 HWY_INLINE V backwardVector(const Components& components, const Segment& segment, V weight, V gradient,
                             const Temporaries& t, V& sumC, V& sumFar) {
     const D d;

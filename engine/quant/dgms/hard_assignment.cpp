@@ -19,6 +19,10 @@ HardAssigner::HardAssigner(const Components& components, double low, double high
         const double left = low + (cell - kCellMargin) * width;
         bounds.evaluate(left, left + (1 + 2 * kCellMargin) * width);
         const double best = bounds.lowest(bounds.top());
+        if (!std::isfinite(best)) {  // the training has diverged: nothing can be ruled out
+            m_start.clear();
+            return;
+        }
         const double slack = 1e-9 * (1 + std::abs(best));  // far above rounding in u, so that ties stay ties
         for (int k = 0; k < components.size(); ++k) {
             if (bounds.highest(k) >= best - slack) m_candidates.push_back(static_cast<std::uint8_t>(k));

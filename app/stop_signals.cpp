@@ -1,9 +1,10 @@
-#include "app/cli_signals.h"
+#include "app/stop_signals.h"
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,8 +12,8 @@
 namespace bitloom::app {
 namespace {
 
-// A handler may only do what is async-signal-safe: it writes one byte, and a thread that reads it takes the
-// job's lock.
+// A handler may only do what is async-signal-safe: it writes one byte, and a thread that reads it does the
+// rest.
 constexpr char kStop = 's';
 constexpr char kQuit = 'q';
 std::array<int, 2> pipeEnds = {-1, -1};
@@ -31,16 +32,16 @@ void onSignal(int) {
 
 }  // namespace
 
-StopOnSignal::StopOnSignal(JobControl& control) {
+StopOnSignal::StopOnSignal(std::function<void()> stop) {
     if (::pipe2(pipeEnds.data(), O_CLOEXEC) != 0)
         throw std::system_error(errno, std::generic_category(), "pipe");
-    m_waiter = std::thread([&control] {
+    m_waiter = std::thread([stop = std::move(stop)] {
         char what = 0;
         while (true) {
             const ssize_t got = ::read(pipeEnds[0], &what, 1);
             if (got < 0 && errno == EINTR) continue;
             if (got != 1 || what == kQuit) return;
-            control.stop();
+            stop();
         }
     });
     struct sigaction action {};
