@@ -22,6 +22,7 @@ void applyRecipe(Recipe recipe, jobs::JobSpec& spec) {
     spec.quantizer.initSigma = standard->quantizer.initSigma;
     spec.quantizer.trainTemperature = standard->quantizer.trainTemperature;
     spec.train.rates = standard->train.rates;
+    spec.train.hardForward = standard->train.hardForward;
     spec.train.weightDecay = standard->train.weightDecay;
     spec.train.decayBatchNorm = standard->train.decayBatchNorm;
     spec.train.decayMixture = standard->train.decayMixture;

@@ -14,9 +14,7 @@
 #include <QMetaObject>
 #include <QMimeData>
 #include <QScreen>
-#include <QScrollArea>
 #include <QStatusBar>
-#include <QStyle>
 #include <QToolBar>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -27,6 +25,7 @@
 #include "widgets/controls/layers_panel.h"
 #include "widgets/controls/log_panel.h"
 #include "widgets/controls/timeline.h"
+#include "widgets/controls/vertical_scroll_area.h"
 #include "widgets/format.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/mixture_plot.h"
@@ -111,12 +110,8 @@ void MainWindow::makeDocks() {
     setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
     addDock(Qt::LeftDockWidgetArea, "layersDock", tr("Layers"), "Ctrl+Shift+L", m_layers);
     // On a low screen the inspector scrolls; it must not push the timeline off the bottom.
-    auto* inspectorScroll = new QScrollArea;
-    inspectorScroll->setFrameShape(QFrame::NoFrame);
-    inspectorScroll->setWidgetResizable(true);
-    inspectorScroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    inspectorScroll->setWidget(m_inspector);
-    addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I", inspectorScroll);
+    addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I",
+            new widgets::VerticalScrollArea(m_inspector));
     QDockWidget* timeline =
         addDock(Qt::BottomDockWidgetArea, "timelineDock", tr("Timeline"), "Ctrl+Shift+T", m_timeline);
     // One line high: a title above it would be as tall as the timeline itself.
@@ -216,9 +211,6 @@ void MainWindow::start() {
 
 void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
-    // Known only once fonts and style are: the inspector scrolls up and down, never sideways.
-    m_docks[1]->widget()->setMinimumWidth(m_inspector->minimumSizeHint().width() +
-                                          style()->pixelMetric(QStyle::PM_ScrollBarExtent));
     if (!std::exchange(m_arranged, true)) arrangeDocks();  // shares of a size that is known only now
 }
 

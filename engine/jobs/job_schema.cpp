@@ -319,9 +319,12 @@ void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, Jo
         job.quantizer.trainTemperature = true;
         return;
     }
-    // The fast mode of dgms/README.md section 6, measured: wide codebooks start close to the optimum and want
-    // small steps.
-    const double rate = layer.method != "none" && layer.components >= 16 ? 1e-3 : 1e-2;
+    // dgms/README.md section 6, measured: wide codebooks start close to the optimum and want small steps.
+    const bool quantized = layer.method != "none";
+    double rate = 1e-2;
+    if (quantized && layer.components >= 16) rate = 1e-3;
+    if (quantized && layer.components < 8) rate = 3e-2;
+    train.hardForward = quantized;
     train.rates.weight = train.rates.full = train.rates.batchNorm = rate;
 }
 

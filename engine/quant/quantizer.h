@@ -34,6 +34,9 @@ class Quantizer {
     /// parameters().
     [[nodiscard]] virtual torch::Tensor soft(const torch::Tensor& weight) = 0;
 
+    /// The values of hard() with the gradients of soft(): training through the deployed weights.
+    [[nodiscard]] virtual torch::Tensor hardForward(const torch::Tensor& weight) = 0;
+
     /// Deployed weights of `weight` (detached).
     [[nodiscard]] virtual QuantizedTensor hard(const torch::Tensor& weight) const = 0;
 

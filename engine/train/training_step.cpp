@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "engine/train/tensor_conversion.h"
-
 namespace bitloom::train {
 namespace {
 
@@ -60,19 +58,12 @@ torch::Tensor distillationLoss(const torch::Tensor& logits, Executor& teacher, c
 
 }  // namespace
 
-torch::Tensor hardWeights(const quant::Quantizer& quantizer, const torch::Tensor& weight) {
-    const quant::QuantizedTensor hard = quantizer.hard(weight.detach());
-    return toTorch(graph::Tensor::fromFloats(hard.shape, hard.dequantize())).to(weight.device());
-}
-
 WeightOverrides trainingWeights(const Executor& executor, const quant::QuantizerMap& quantizers,
                                 bool hardForward) {
     WeightOverrides weights;
     for (const auto& [node, quantizer] : quantizers) {
         const torch::Tensor& latent = executor.weight(node);
-        torch::Tensor soft = quantizer->soft(latent);
-        if (hardForward) soft = hardWeights(*quantizer, latent) + (soft - soft.detach());
-        weights.emplace(node, std::move(soft));
+        weights.emplace(node, hardForward ? quantizer->hardForward(latent) : quantizer->soft(latent));
     }
     return weights;
 }

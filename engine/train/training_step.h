@@ -16,9 +16,6 @@ namespace bitloom::train {
 [[nodiscard]] WeightOverrides trainingWeights(const Executor& executor, const quant::QuantizerMap& quantizers,
                                               bool hardForward);
 
-/// Psi(w) of a quantized layer as a tensor like `weight`, detached.
-[[nodiscard]] torch::Tensor hardWeights(const quant::Quantizer& quantizer, const torch::Tensor& weight);
-
 /// (1 - d) cross-entropy + d T^2 KL(teacher || student) at temperature T, means over the batch in nats; d =
 /// options.distillation, T^2 keeps the size of the gradients (Hinton et al. 2015). Without `teacher` d is 0.
 /// Gradients are added to what the leaves hold. A loss that is not finite is an error that names the first

@@ -227,7 +227,8 @@ TEST(JobDraft, ARecipeSetsTheRatesAndLeavesTheRest) {
     EXPECT_EQ(draft.spec.quantizer.weightGradient, quant::WeightGradient::Exact);
     applyRecipe(Recipe::ShortRun, draft.spec);
     EXPECT_EQ(draft.spec.train.rates.sigma, 0);
-    EXPECT_EQ(draft.spec.train.rates.weight, 1e-2);
+    EXPECT_EQ(draft.spec.train.rates.weight, 3e-2);
+    EXPECT_TRUE(draft.spec.train.hardForward);
     EXPECT_EQ(draft.spec.train.decayMixture, 0);
     EXPECT_EQ(draft.spec.quantizer.weightGradient, quant::WeightGradient::StraightThrough);
     draft.spec.quantizer.layer.components = 16;

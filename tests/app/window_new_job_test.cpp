@@ -69,7 +69,7 @@ TEST_F(NewJobTest, GuessedJobsGetTheRecipeOfTheirComponents) {
     m_proposal.guessed = true;
     const NewJobDialog dialog(m_proposal);
     find<QSpinBox>(dialog, "components")->setValue(4);
-    EXPECT_EQ(dialog.draft().spec.train.rates.weight, 1e-2);
+    EXPECT_EQ(dialog.draft().spec.train.rates.weight, 3e-2);
     find<QSpinBox>(dialog, "components")->setValue(16);
     EXPECT_EQ(dialog.draft().spec.train.rates.weight, 1e-3);
 }

@@ -1,6 +1,6 @@
-// Time of one training step of ResNet-20 on 32x32 images: full precision, and DGMS on the same network. The
-// steps of both kinds alternate in one process. compare_step.sh pairs the full-precision step with Python
-// PyTorch's.
+// Time of one training step of ResNet-20 on 32x32 images: full precision, and DGMS on the same network
+// with its soft and its hard forward. The steps of all three alternate in one process. compare_step.sh pairs
+// the full-precision step with Python PyTorch's.
 //
 //     bench_step [--steps 20] [--threads 2] [--batch 128] [--bits 4]
 //
@@ -43,6 +43,7 @@ struct Bench {
     quant::QuantizerMap quantizers;
     std::unique_ptr<train::Sgd> optimizer;
     std::vector<double> seconds;
+    bool hardForward = false;
 };
 
 template <class T>
@@ -81,7 +82,9 @@ data::Batch randomBatch(int count) {
 void step(Bench& bench, const data::Batch& batch) {
     const auto start = Clock::now();
     bench.optimizer->clearGradients();
-    orExit(train::forwardBackward(*bench.executor, bench.quantizers, batch, data::ImageShape{}, {}));
+    train::TrainOptions options;
+    options.hardForward = bench.hardForward;
+    orExit(train::forwardBackward(*bench.executor, bench.quantizers, batch, data::ImageShape{}, options));
     bench.optimizer->step(0.01, 0.9);
     bench.seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
 }
@@ -106,7 +109,7 @@ bool parse(int count, char** words, Settings& settings) {
 }
 
 void print(const char* name, const Bench& bench) {
-    fmt::print("{:<5} median {:.1f} ms  p10 {:.1f}  p90 {:.1f}\n", name, quantile(bench.seconds, 0.5) * 1e3,
+    fmt::print("{:<18} median {:.1f} ms  p10 {:.1f}  p90 {:.1f}\n", name, quantile(bench.seconds, 0.5) * 1e3,
                quantile(bench.seconds, 0.1) * 1e3, quantile(bench.seconds, 0.9) * 1e3);
 }
 
@@ -120,22 +123,23 @@ int main(int count, char** words) {
     }
     train::configureTorch(settings.threads);
     Bench full = makeBench(false, settings.bits);
-    Bench dgms = makeBench(true, settings.bits);
+    Bench soft = makeBench(true, settings.bits);
+    Bench hard = makeBench(true, settings.bits);
+    hard.hardForward = true;
     const data::Batch batch = randomBatch(settings.batch);
     constexpr int kWarmup = 3;
     for (int i = 0; i < kWarmup + settings.steps; ++i) {
-        if (i == kWarmup) {
-            full.seconds.clear();
-            dgms.seconds.clear();
+        for (Bench* bench : {&full, &soft, &hard}) {
+            if (i == kWarmup) bench->seconds.clear();
+            step(*bench, batch);
         }
-        step(full, batch);
-        step(dgms, batch);
     }
     print("fp32", full);
-    print("dgms", dgms);
+    print("dgms, soft forward", soft);
+    print("dgms, hard forward", hard);
     const double fullMedian = quantile(full.seconds, 0.5);
-    const double dgmsMedian = quantile(dgms.seconds, 0.5);
-    fmt::print("{{\"fp32\": {:.5f}, \"dgms\": {:.5f}, \"ratio\": {:.4f}, \"threads\": {}}}\n", fullMedian,
-               dgmsMedian, dgmsMedian / fullMedian, settings.threads);
+    fmt::print("{{\"fp32\": {:.5f}, \"soft_ratio\": {:.4f}, \"hard_ratio\": {:.4f}, \"threads\": {}}}\n",
+               fullMedian, quantile(soft.seconds, 0.5) / fullMedian, quantile(hard.seconds, 0.5) / fullMedian,
+               settings.threads);
     return 0;
 }

@@ -16,7 +16,7 @@ for ((round = 0; round < rounds; ++round)); do
   "$python" - "$ours" "$usual" "$channels_last" <<'PY'
 import json, sys
 ours, usual, last = json.loads(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
-print(f"bitloom fp32 {ours['fp32']*1e3:.1f} ms, dgms {ours['dgms']*1e3:.1f} ms (x{ours['ratio']:.3f}) | pytorch {usual*1e3:.1f} ms, "
+print(f"bitloom fp32 {ours['fp32']*1e3:.1f} ms, dgms x{ours['soft_ratio']:.3f} soft, x{ours['hard_ratio']:.3f} hard | pytorch {usual*1e3:.1f} ms, "
       f"channels-last {last*1e3:.1f} ms | bitloom / pytorch {ours['fp32']/usual:.3f}, / channels-last {ours['fp32']/last:.3f}")
 PY
 done

@@ -40,11 +40,15 @@ TEST(JobSpec, EmptyJobIsTheShortRecipe) {
 }
 
 TEST(JobSpec, ShortRecipeTakesLargerStepsBelowFourBits) {
-    EXPECT_DOUBLE_EQ(parsed("[quantizer]\nbits = 2").train.rates.weight, 1e-2);
+    EXPECT_DOUBLE_EQ(parsed("[quantizer]\nbits = 2").train.rates.weight, 3e-2);
     EXPECT_DOUBLE_EQ(parsed("[quantizer]\nbits = 3").train.rates.batchNorm, 1e-2);
     EXPECT_DOUBLE_EQ(parsed("[quantizer]\nbits = 4").train.rates.full, 1e-3);
-    EXPECT_DOUBLE_EQ(parsed("", {"quantizer.bits=2"}).train.rates.full, 1e-2);
+    EXPECT_DOUBLE_EQ(parsed("", {"quantizer.bits=2"}).train.rates.full, 3e-2);
     EXPECT_DOUBLE_EQ(parsed("[quantizer]\nmethod = 'none'").train.rates.full, 1e-2);
+    EXPECT_TRUE(parsed("[quantizer]\nbits = 2").train.hardForward);
+    EXPECT_FALSE(parsed("[quantizer]\nbits = 2\n[train]\nhard_forward = false").train.hardForward);
+    EXPECT_FALSE(parsed("[quantizer]\nmethod = 'none'").train.hardForward);
+    EXPECT_FALSE(parsed("[train]\nrecipe = 'paper'").train.hardForward);
 }
 
 TEST(JobSpec, PaperRecipeIsThePublishedSettings) {

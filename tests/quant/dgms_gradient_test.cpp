@@ -67,7 +67,8 @@ class DgmsGradient : public ::testing::TestWithParam<Case> {
         const at::Generator generator = at::detail::createCPUGenerator(7);
         const torch::Tensor upstream = torch::randn(values.sizes(), generator, torch::kFloat32);
 
-        const SoftOptions options{c.parity, WeightGradient::Exact, c.prune};
+        const SoftOptions options{
+            .parity = c.parity, .weightGradient = WeightGradient::Exact, .prune = c.prune};
         const Gradients ours = differentiate(quant::dgms::softWeights(weight, mixture, options), weight,
                                              mixture, upstream.to(dtype));
         const torch::Tensor exactWeight = values.to(torch::kFloat64).set_requires_grad(true);

@@ -75,6 +75,43 @@ TEST(DgmsQuantizer, TemperatureIsTrainedOnlyOnRequestOrInParity) {
     EXPECT_THAT(groupsOf(*makeQuantizer(layer(), options)), UnorderedElementsAre("mu", "sigma", "pi", "tau"));
 }
 
+TEST(DgmsQuantizer, HardForwardIsTheDeployedWeightInEveryMode) {
+    QuantizerOptions options;
+    for (const Granularity granularity : {Granularity::Layer, Granularity::Filter}) {
+        for (const SigmaInit sigma : {SigmaInit::Standard, SigmaInit::Empirical}) {
+            for (const bool parity : {false, true}) {
+                options.granularity = granularity;
+                options.initSigma = sigma;
+                options.parity = parity;
+                const auto quantizer = makeQuantizer(layer(), options);
+                const torch::Tensor weight = layer().set_requires_grad(true);
+                const torch::Tensor forward = quantizer->hardForward(weight);
+                const torch::Tensor deployed =
+                    torch::tensor(quantizer->hard(weight).dequantize()).reshape(weight.sizes());
+                EXPECT_TRUE(torch::equal(forward, deployed)) << parity;
+                EXPECT_TRUE(forward.requires_grad());
+            }
+        }
+    }
+}
+
+TEST(DgmsQuantizer, HardForwardPassesOnWhatIsNotFinite) {
+    const auto quantizer = makeQuantizer(layer(), {});
+    torch::Tensor weight = layer().clone();
+    weight.view(-1)[5] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_TRUE(quantizer->hardForward(weight).view(-1)[5].isnan().item<bool>());
+}
+
+TEST(DgmsQuantizer, AMixtureThatIsNotFiniteShowsInTheWeights) {
+    const auto quantizer = makeQuantizer(layer(), {});
+    const torch::NoGradGuard guard;
+    for (QuantizerParameter& entry : quantizer->parameters()) {
+        if (entry.group == "sigma") entry.tensor[0] = std::numeric_limits<float>::quiet_NaN();
+    }
+    EXPECT_FALSE(quantizer->soft(layer()).isfinite().all().item<bool>());
+    EXPECT_EQ(quantizer->hard(layer()).indices.size(), static_cast<std::size_t>(layer().numel()));
+}
+
 TEST(DgmsQuantizer, SoftReachesEveryParameter) {
     QuantizerOptions options;
     options.trainTemperature = true;

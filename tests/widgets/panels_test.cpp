@@ -1,4 +1,4 @@
-// Job bar, log panel and error bar.
+// Job bar, log panel, error bar and the scroll area around the inspector.
 #include <QAction>
 #include <QApplication>
 #include <QClipboard>
@@ -9,6 +9,7 @@
 #include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
+#include <QVBoxLayout>
 
 #include <gtest/gtest.h>
 
@@ -16,6 +17,7 @@
 #include "widgets/controls/error_bar.h"
 #include "widgets/controls/job_bar.h"
 #include "widgets/controls/log_panel.h"
+#include "widgets/controls/vertical_scroll_area.h"
 
 namespace bitloom::widgets {
 namespace {
@@ -155,6 +157,22 @@ TEST(ErrorBar, OneLineHasNoDetails) {
     EXPECT_FALSE(child<QToolButton>(bar, "more")->isVisible());
     bar.showError(QStringLiteral("  \n "));
     EXPECT_FALSE(bar.isVisible()) << "an empty message clears";
+}
+
+TEST(VerticalScrollAreaTest, IsAsWideAsItsContentNeedsNow) {
+    auto* content = new QWidget;
+    auto* column = new QVBoxLayout(content);
+    auto* part = new QWidget;
+    part->setMinimumWidth(120);
+    column->addWidget(part);
+    VerticalScrollArea area(content);
+    area.resize(50, 50);
+    area.show();
+    QCoreApplication::processEvents();
+    EXPECT_GE(area.minimumWidth(), 120);
+    part->setMinimumWidth(300);
+    ASSERT_TRUE(QTest::qWaitFor([&area] { return area.minimumWidth() >= 300; }));
+    EXPECT_GE(area.viewport()->width(), content->minimumSizeHint().width());
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Certified cells (dgms/README.md section 4): the range of a layer's weights cut into equal cells, each of which either
-// is proved to have Phi = mu_k throughout, or names the few components that matter in it. Adjacent cells of
-// the second kind share a segment, so that the kernel can gather many weights under one list of components.
-// Pure, any thread.
+// Certified cells (dgms/README.md section 4): the range of a layer's weights cut into equal cells, each of
+// which either is proved to have Phi = mu_k throughout, or names the few components that matter in it.
+// Adjacent cells of the second kind share a segment, so that the kernel can gather many weights under one
+// list of components. Pure, any thread.
 #pragma once
 
 #include <cstdint>

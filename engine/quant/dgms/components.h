@@ -1,6 +1,6 @@
 // The Gaussian mixture of one layer or filter as the kernels use it: clamped, normalised, in double. No
-// libtorch. Notation of dgms/README.md section 2: u_k(w) = log pi_k - log sigma_k - d_k^2 / 2 with d_k = (w - mu_k) /
-// sigma_k.
+// libtorch. Notation of dgms/README.md section 2: u_k(w) = log pi_k - log sigma_k - d_k^2 / 2 with d_k = (w -
+// mu_k) / sigma_k.
 #pragma once
 
 #include <limits>
@@ -19,9 +19,9 @@ struct Components {
     std::vector<double> pi;            ///< [K], sums to 1
     std::vector<double> offset;        ///< [K], log pi_k - log sigma_k
     double temperature = 0.01;         ///< tau, in [kMinTemperature, kMaxTemperature]
-    /// The published code divides by (sum_k pi_k N_k) + 1e-11 (dgms/README.md section 2). That constant acts as one
-    /// more component inside the denominator of r, whose u does not depend on w: this value. -infinity when
-    /// absent.
+    /// The published code divides by (sum_k pi_k N_k) + 1e-11 (dgms/README.md section 2). That constant acts
+    /// as one more component inside the denominator of r, whose u does not depend on w: this value. -infinity
+    /// when absent.
     double phantom = -std::numeric_limits<double>::infinity();
 
     [[nodiscard]] int size() const { return static_cast<int>(mu.size()); }

@@ -114,15 +114,18 @@ std::vector<MixtureTable> makeTables(std::vector<Components> components, const t
 }
 
 template <class T>
-void runForward(const std::vector<MixtureTable>& tables, const torch::Tensor& weight, torch::Tensor& soft) {
+void runForward(const std::vector<MixtureTable>& tables, const torch::Tensor& weight, bool hard,
+                torch::Tensor& result) {
     const Blocks blocks(weight.numel(), static_cast<std::int64_t>(tables.size()));
     const T* source = weight.data_ptr<T>();
-    T* target = soft.data_ptr<T>();
+    T* target = result.data_ptr<T>();
     at::parallel_for(0, blocks.total(), blocks.grain(), [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t block = first; block < last; ++block) {
             const std::int64_t begin = blocks.begin(block);
-            softForward(tables[blocks.group(block)], source + begin,
-                        static_cast<std::size_t>(blocks.size(block)), target + begin);
+            const auto size = static_cast<std::size_t>(blocks.size(block));
+            const MixtureTable& table = tables[blocks.group(block)];
+            hard ? hardForward(table, source + begin, size, target + begin)
+                 : softForward(table, source + begin, size, target + begin);
         }
     });
 }
@@ -221,7 +224,7 @@ class SoftFunction : public torch::autograd::Function<SoftFunction> {
         AT_DISPATCH_FLOATING_TYPES(local.scalar_type(), "dgms_soft", [&] {
             saved->tables =
                 makeTables<scalar_t>(readComponents(mixture, options.parity), local, options.prune);
-            runForward<scalar_t>(saved->tables, local, soft);
+            runForward<scalar_t>(saved->tables, local, options.hardForward, soft);
         });
         saved->weightGradient = options.weightGradient;
         saved->device = weight.device();

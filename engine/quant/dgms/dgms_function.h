@@ -1,5 +1,5 @@
-// Soft quantization of DGMS as one autograd function: Phi(w) forward (dgms/README.md section 2), exact gradients
-// backward (2.3). Runs on CPU; weights on another device are copied there and back.
+// Soft quantization of DGMS as one autograd function: Phi(w) forward (dgms/README.md section 2), exact
+// gradients backward (section 3). Runs on CPU; weights on another device are copied there and back.
 #pragma once
 
 #include <torch/torch.h>
@@ -24,11 +24,12 @@ struct MixtureTensors {
 struct SoftOptions {
     bool parity = false;
     WeightGradient weightGradient = WeightGradient::Exact;
+    bool hardForward = false;  ///< values of Psi with the gradients of Phi
     bool prune = true;  ///< false evaluates every component of every weight: for tests and measurements
 };
 
-/// Phi of `weight` (float32 or float64, first dimension the output channels), its shape, dtype and memory
-/// order.
+/// Phi (or Psi, options.hardForward) of `weight` (float32 or float64, first dimension the output channels),
+/// its shape, dtype and memory order.
 [[nodiscard]] torch::Tensor softWeights(const torch::Tensor& weight, const MixtureTensors& mixture,
                                         const SoftOptions& options);
 

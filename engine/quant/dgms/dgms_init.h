@@ -1,5 +1,5 @@
-// Where a mixture starts (dgms/README.md section 1): 1-D k-means, the centre nearest zero replaced by the fixed zero,
-// sigma from the members or 0.01, pi from cluster shares. No libtorch; any thread.
+// Where a mixture starts (dgms/README.md section 1): 1-D k-means, the centre nearest zero replaced by the
+// fixed zero, sigma from the members or 0.01, pi from cluster shares. No libtorch; any thread.
 #pragma once
 
 #include <span>

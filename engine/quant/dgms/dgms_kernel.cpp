@@ -386,6 +386,37 @@ void forwardBlock(const MixtureTable& table, const T* weights, std::size_t count
     copyResults(s, soft);
 }
 
+/// The deployed value of one weight outside of constant cells. In parity mode the phantom component may hide
+/// the best one from the near list. What is not finite stays so.
+double hardValue(const Components& components, const Segment& segment, double weight) {
+    if (!std::isfinite(weight)) return weight;
+    if (std::isfinite(components.phantom)) return components.mu[components.hardIndex(weight)];
+    double best = -std::numeric_limits<double>::infinity();
+    double value = std::numeric_limits<double>::quiet_NaN();
+    for (std::size_t j = 0; j < segment.near.size(); ++j) {
+        const double score = components.score(segment.near[j], weight);
+        if (score > best) {
+            best = score;
+            value = segment.mu[j];
+        }
+    }
+    return value;
+}
+
+template <class T>
+void hardBlock(const MixtureTable& table, const T* weights, std::size_t count, T* hard) {
+    Scratch& s = threadScratch();
+    classify(table.cells, weights, count, s.bucket.data());
+    const std::int32_t components = table.components.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::int32_t bucket = s.bucket[i];
+        hard[i] = static_cast<T>(
+            bucket < components
+                ? table.cells.value[bucket]
+                : hardValue(table.components, table.cells.segments[bucket - components], weights[i]));
+    }
+}
+
 template <class T>
 void backwardBlock(const MixtureTable& table, const T* weights, const T* gradients, std::size_t count,
                    double* sums, T* weightGradients) {
@@ -411,6 +442,12 @@ void forwardFloat(const MixtureTable& table, const float* weights, std::size_t c
 void forwardDouble(const MixtureTable& table, const double* weights, std::size_t count, double* soft) {
     forwardBlock(table, weights, count, soft);
 }
+void hardFloat(const MixtureTable& table, const float* weights, std::size_t count, float* hard) {
+    hardBlock(table, weights, count, hard);
+}
+void hardDouble(const MixtureTable& table, const double* weights, std::size_t count, double* hard) {
+    hardBlock(table, weights, count, hard);
+}
 void backwardFloat(const MixtureTable& table, const float* weights, const float* gradients, std::size_t count,
                    double* sums, float* weightGradients) {
     backwardBlock(table, weights, gradients, count, sums, weightGradients);
@@ -435,6 +472,8 @@ HWY_EXPORT(rangeFloat);
 HWY_EXPORT(rangeDouble);
 HWY_EXPORT(forwardFloat);
 HWY_EXPORT(forwardDouble);
+HWY_EXPORT(hardFloat);
+HWY_EXPORT(hardDouble);
 HWY_EXPORT(backwardFloat);
 HWY_EXPORT(backwardDouble);
 HWY_EXPORT(targetName);
@@ -453,6 +492,14 @@ void softForward(const MixtureTable& table, const float* weights, std::size_t co
 
 void softForward(const MixtureTable& table, const double* weights, std::size_t count, double* soft) {
     HWY_DYNAMIC_DISPATCH(forwardDouble)(table, weights, count, soft);
+}
+
+void hardForward(const MixtureTable& table, const float* weights, std::size_t count, float* hard) {
+    HWY_DYNAMIC_DISPATCH(hardFloat)(table, weights, count, hard);
+}
+
+void hardForward(const MixtureTable& table, const double* weights, std::size_t count, double* hard) {
+    HWY_DYNAMIC_DISPATCH(hardDouble)(table, weights, count, hard);
 }
 
 void softBackward(const MixtureTable& table, const float* weights, const float* gradients, std::size_t count,

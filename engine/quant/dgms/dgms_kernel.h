@@ -1,10 +1,10 @@
-// Vectorised soft quantization of one block of weights and its exact gradients (dgms/README.md sections 2 to 4). Works
-// weight by weight with the few components of its segment; nothing of size K x N exists. No libtorch; any
-// thread.
+// Vectorised soft quantization of one block of weights and its exact gradients (dgms/README.md sections 2 to
+// 4). Works weight by weight with the few components of its segment; nothing of size K x N exists. No
+// libtorch; any thread.
 //
 // Everything inside a segment is computed in double: r enters the second softmax divided by tau, so an
 // absolute error of 1e-7 in u becomes 1e-5 in Phi's slope, and float32 cannot hold u (values up to thousands)
-// to 1e-7. Only about one weight in ten lies in a segment, so this costs little.
+// to 1e-7. Only about one weight in seven lies in a segment, so this costs little.
 #pragma once
 
 #include <cstddef>
@@ -23,9 +23,9 @@ struct MixtureTable {
     CellTable cells;
 };
 
-/// Sums over weights that the parameter gradients are made of (dgms/README.md section 3, G = dL/dPhi): a row holds, for
-/// K components and S segments, F[K], A0[K], A1[K], A2[K], C, far[S]. far_s is to be added to F of every far
-/// component of segment s.
+/// Sums over weights that the parameter gradients are made of (dgms/README.md section 3, G = dL/dPhi): a row
+/// holds, for K components and S segments, F[K], A0[K], A1[K], A2[K], C, far[S]. far_s is to be added to F of
+/// every far component of segment s.
 struct SumLayout {
     explicit SumLayout(const MixtureTable& table)
         : components(table.components.mu.size()), segments(table.cells.segments.size()) {}
@@ -51,6 +51,10 @@ struct WeightRange {
 /// Phi of `count` <= kBlockSize weights.
 void softForward(const MixtureTable& table, const float* weights, std::size_t count, float* soft);
 void softForward(const MixtureTable& table, const double* weights, std::size_t count, double* soft);
+
+/// Psi of `count` <= kBlockSize weights: mu of argmax u, the lowest index on ties.
+void hardForward(const MixtureTable& table, const float* weights, std::size_t count, float* hard);
+void hardForward(const MixtureTable& table, const double* weights, std::size_t count, double* hard);
 
 /// Gradients of one block: adds to `sums` (SumLayout), writes dL/dw to `weightGradients` unless it is null.
 void softBackward(const MixtureTable& table, const float* weights, const float* gradients, std::size_t count,

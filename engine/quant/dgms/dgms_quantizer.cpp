@@ -153,6 +153,13 @@ torch::Tensor DgmsQuantizer::soft(const torch::Tensor& weight) {
     return softWeights(weight, m_mixture, m_options);
 }
 
+torch::Tensor DgmsQuantizer::hardForward(const torch::Tensor& weight) {
+    projectParameters();
+    SoftOptions options = m_options;
+    options.hardForward = true;
+    return softWeights(weight, m_mixture, options);
+}
+
 QuantizedTensor DgmsQuantizer::hard(const torch::Tensor& weight) const {
     const torch::Tensor local = rowMajor(weight);
     const std::span<const float> values = valuesOf(local);

@@ -1,5 +1,5 @@
-// Differentiable Gaussian Mixture weight Sharing (DGMS, Dong et al., IJCV 2022) of one layer. The mathematics:
-// dgms/README.md.
+// Differentiable Gaussian Mixture weight Sharing (DGMS, Dong et al., IJCV 2022) of one layer. The
+// mathematics: dgms/README.md.
 #pragma once
 
 #include <memory>
@@ -18,6 +18,7 @@ class DgmsQuantizer final : public Quantizer {
 
     [[nodiscard]] std::string_view method() const override { return "dgms"; }
     [[nodiscard]] torch::Tensor soft(const torch::Tensor& weight) override;
+    [[nodiscard]] torch::Tensor hardForward(const torch::Tensor& weight) override;
     [[nodiscard]] QuantizedTensor hard(const torch::Tensor& weight) const override;
     /// Groups "mu", "sigma" (log sigma), "pi" (log |p|) and, when the temperature is trained, "tau".
     [[nodiscard]] std::vector<QuantizerParameter> parameters() override;

@@ -1,5 +1,6 @@
-// Hard assignment (dgms/README.md section 2 step 4) of many weights: cells that only one component can win are looked
-// up, the others compare the few that can. Gives exactly Components::hardIndex. No libtorch; any thread.
+// Hard assignment (dgms/README.md section 2 step 4) of many weights: cells that only one component can win
+// are looked up, the others compare the few that can. Gives exactly Components::hardIndex. No libtorch; any
+// thread.
 #pragma once
 
 #include <cstdint>
