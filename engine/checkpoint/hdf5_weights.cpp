@@ -301,8 +301,8 @@ class DatasetReader {
 Result<Checkpoint> readHdf5(const InputFile& file) {
     const SilencedErrors silenced;
     H5PLset_loading_state(0);  // a file must not choose code that is loaded to decode it
-    // HDF5's locks fail on read-only and network file systems, and a reader needs none. The properties live on
-    // because closing them would clear the reason of a failure.
+    // HDF5's locks fail on read-only and network file systems, and a reader needs none. The properties live
+    // on because closing them would clear the reason of a failure.
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
     H5Pset_file_locking(access.get(), false, true);
     const Handle handle(H5Fopen(file.path().c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);

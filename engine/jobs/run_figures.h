@@ -7,9 +7,9 @@
 
 namespace bitloom::jobs {
 
-/// Fills bits, sparsity, nonzeroParameters, compressionRate, weightCompression, bitOps, fileBytes, fileCompression, mse and hash.
-/// `state` holds the latent weights that `model` was made from. The bytes are those of the packed safetensors
-/// export; 0 for a network that cannot be packed.
+/// Fills bits, sparsity, nonzeroParameters, compressionRate, weightCompression, bitOps, fileBytes,
+/// fileCompression, mse and hash. `state` holds the latent weights that `model` was made from. The bytes are
+/// those of the packed safetensors export; 0 for a network that cannot be packed.
 void addFigures(report::RunSummary& summary, const quant::QuantizedModel& model,
                 const train::TrainerState& state);
 

@@ -7,7 +7,9 @@ namespace bitloom::testing {
 
 namespace fs = std::filesystem;
 
-fs::path projectRoot() { return BITLOOM_PROJECT_ROOT; }
+fs::path projectRoot() {
+    return BITLOOM_PROJECT_ROOT;
+}
 
 std::optional<fs::path> sharedFile(const std::string& relative) {
     const char* variable = std::getenv("BITLOOM_SHARED");

@@ -7,8 +7,8 @@
 
 namespace bitloom::testing {
 
-/// The folder with real datasets and checkpoints: BITLOOM_SHARED, or ../shared beside the project. Nothing when absent; then a
-/// test says so: `BITLOOM_SHARED_OR_SKIP(path, "weights/resnet20-12fca82f.th")`.
+/// The folder with real datasets and checkpoints: BITLOOM_SHARED, or ../shared beside the project. Nothing
+/// when absent; then a test says so: `BITLOOM_SHARED_OR_SKIP(path, "weights/resnet20-12fca82f.th")`.
 [[nodiscard]] std::optional<std::filesystem::path> sharedFile(const std::string& relative);
 
 /// The project's root.
@@ -30,7 +30,7 @@ class TemporaryFolder {
 
 }  // namespace bitloom::testing
 
-#define BITLOOM_SHARED_OR_SKIP(variable, relative)                                               \
-    const auto variable##Found = ::bitloom::testing::sharedFile(relative);                       \
+#define BITLOOM_SHARED_OR_SKIP(variable, relative)                                                  \
+    const auto variable##Found = ::bitloom::testing::sharedFile(relative);                          \
     if (!variable##Found) GTEST_SKIP() << "no " << (relative) << " in ../shared or BITLOOM_SHARED"; \
     const std::filesystem::path& variable = *variable##Found

@@ -233,7 +233,8 @@ TEST_F(CurvesPlotTest, CsvLeavesMissingValuesEmpty) {
     m_plot.setMetrics(makeRows(2));
     const QList<QByteArray> lines = m_plot.csv().trimmed().split('\n');
     ASSERT_EQ(lines.size(), 3);
-    EXPECT_EQ(lines[0], "step,epoch,loss,learning_rate,top1_soft,top1_hard,top5_soft,top5_hard,quant_mse,step_seconds");
+    EXPECT_EQ(lines[0],
+              "step,epoch,loss,learning_rate,top1_soft,top1_hard,top5_soft,top5_hard,quant_mse,step_seconds");
     EXPECT_EQ(lines[1], "0,0,2,0.01,90,89.5,,,1e-05,");
     EXPECT_EQ(lines[2], "2,0.02,1,0.01,,,,,1e-05,");
 }

@@ -1,5 +1,5 @@
-// A scroll area that scrolls up and down only: it is always as wide as its content needs, also when the content
-// changes.
+// A scroll area that scrolls up and down only: it is always as wide as its content needs, also when the
+// content changes.
 #pragma once
 
 #include <QScrollArea>
