@@ -1,5 +1,6 @@
 #include "app/cli.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <vector>
 
@@ -47,13 +48,19 @@ std::vector<std::string> verbNames(const CLI::App& app) {
     return names;
 }
 
-/// `bitloom` and `bitloom FILE`.
-int openWindow(const CLI::App& app, const FrontEnd& frontEnd, const std::string& file) {
-    if (!file.empty() && !std::filesystem::exists(file)) {
-        return reportError(
-            usageError("'{}' is neither a file nor a verb; did you mean {}? 'bitloom --help' lists the verbs",
-                       file, nearestName(file, verbNames(app))));
+/// The first word of the command line is a verb or a file, unless it is an option.
+Status checkFirstWord(const CLI::App& app, const std::string& word) {
+    const std::vector<std::string> verbs = verbNames(app);
+    if (word.empty() || word.starts_with('-') || std::ranges::find(verbs, word) != verbs.end() ||
+        std::filesystem::exists(word)) {
+        return {};
     }
+    return usageError("'{}' is neither a file nor a verb; did you mean {}? 'bitloom --help' lists the verbs",
+                      word, nearestName(word, verbs));
+}
+
+/// `bitloom` and `bitloom FILE`.
+int openWindow(const FrontEnd& frontEnd, const std::string& file) {
     if (!frontEnd.window) {
         return reportError(usageError("this build has no window; 'bitloom --help' lists what it can do"));
     }
@@ -62,10 +69,28 @@ int openWindow(const CLI::App& app, const FrontEnd& frontEnd, const std::string&
     return frontEnd.window(options);
 }
 
+/// "; did you mean --out instead of --otu?" for the first option that nobody knows; empty when there is none.
+std::string nearestOption(const CLI::App& app) {
+    const auto verbs = app.get_subcommands();
+    const CLI::App& parsed = verbs.empty() ? app : *verbs.front();
+    std::vector<std::string> known;
+    for (const CLI::Option* option : parsed.get_options()) {
+        for (const std::string& name : option->get_lnames())
+            known.push_back("--" + name);
+    }
+    for (const std::string& word : app.remaining(true)) {
+        if (!word.starts_with("--") || word == "--") continue;
+        const std::string name = word.substr(0, word.find('='));
+        if (std::ranges::find(known, name) != known.end()) continue;
+        return fmt::format("; did you mean {} instead of {}?", nearestName(name, known), name);
+    }
+    return {};
+}
+
 /// CLI11's message, and the nearest option where one was not known.
 int reportUsage(const CLI::App& app, const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
-    spdlog::error("{}; see 'bitloom --help' or 'bitloom VERB --help'", error.what());
+    spdlog::error("{}{}; see 'bitloom --help' or 'bitloom VERB --help'", error.what(), nearestOption(app));
     return kUsage;
 }
 
@@ -83,12 +108,14 @@ int parseAndRun(int argc, char** argv, const FrontEnd& frontEnd) {
                            addExportVerb, addWindowVerb}) {
         add(context);
     }
+    if (const Status known = checkFirstWord(app, argc > 1 ? argv[1] : ""); !known)
+        return reportError(known.error());
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return reportUsage(app, error);
     }
-    return chosen ? chosen() : openWindow(app, frontEnd, file);
+    return chosen ? chosen() : openWindow(frontEnd, file);
 }
 
 }  // namespace

@@ -67,7 +67,12 @@ std::string numberText(double value, int digits) {
     return std::isnan(value) ? "-" : fmt::format("{:.{}g}", value, digits);
 }
 
+std::string countText(std::int64_t count) {
+    return count < 0 ? "-" : fmt::format("{}", count);
+}
+
 std::string bytesText(std::int64_t bytes) {
+    if (bytes < 0) return "-";
     if (bytes < 10000) return fmt::format("{} bytes", bytes);
     const bool large = bytes >= 10000000;
     return fmt::format("{:.1f} {} ({} bytes)", static_cast<double>(bytes) / (large ? 1e6 : 1e3),

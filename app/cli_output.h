@@ -30,7 +30,9 @@ class Table {
 [[nodiscard]] std::string percentText(double percent);
 /// A short number; "-" for NaN.
 [[nodiscard]] std::string numberText(double value, int digits = 4);
-/// "1.08 MB (1082345 bytes)"
+/// A whole number; "-" for a negative one, which stands for an unknown count.
+[[nodiscard]] std::string countText(std::int64_t count);
+/// "1082.3 kB (1082345 bytes)"; "-" for a negative number.
 [[nodiscard]] std::string bytesText(std::int64_t bytes);
 
 /// To standard output.

@@ -1,6 +1,8 @@
 // `bitloom report` and `bitloom export`: recorded runs.
 #include "app/cli_report.h"
 
+#include <cmath>
+
 #include "app/cli_progress.h"
 #include "app/cli_verbs.h"
 #include "app/stop_signals.h"
@@ -8,6 +10,11 @@
 
 namespace bitloom::app {
 namespace {
+
+/// Null for an unknown count; NaN is written as null anyway.
+Json countJson(std::int64_t count) {
+    return count < 0 ? Json() : Json(count);
+}
 
 Json layerJson(const jobs::LayerReport& layer) {
     return {{"name", layer.info.name},
@@ -20,18 +27,19 @@ Json layerJson(const jobs::LayerReport& layer) {
             {"sparsity", layer.sparsity},
             {"mse", layer.mse},
             {"soft_hard_gap", layer.softHardGap},
-            {"packed_bytes", layer.packedBytes}};
+            {"packed_bytes", countJson(layer.packedBytes)}};
 }
 
 std::string layersText(const std::vector<jobs::LayerReport>& layers) {
     Table table({"layer", "op", "weights", "bits", "sparsity", "MSE", "soft-hard gap", "bytes"});
     for (const jobs::LayerReport& layer : layers) {
-        const bool quantized = layer.info.quantized;
+        const auto measured = [&layer](double value, int digits, bool exponent = false) {
+            if (!layer.info.quantized || std::isnan(value)) return std::string("-");
+            return exponent ? fmt::format("{:.{}e}", value, digits) : fmt::format("{:.{}f}", value, digits);
+        };
         table.add({layer.info.name, layer.info.op, fmt::format("{}", layer.info.weights),
-                   numberText(layer.info.bits, 3), quantized ? fmt::format("{:.3f}", layer.sparsity) : "-",
-                   quantized ? fmt::format("{:.3e}", layer.mse) : "-",
-                   quantized ? fmt::format("{:.4f}", layer.softHardGap) : "-",
-                   fmt::format("{}", layer.packedBytes)});
+                   numberText(layer.info.bits, 3), measured(layer.sparsity, 3), measured(layer.mse, 3, true),
+                   measured(layer.softHardGap, 4), countText(layer.packedBytes)});
     }
     return table.text();
 }
@@ -95,7 +103,7 @@ Json toJson(const jobs::RunReport& report) {
     Json json = {{"run", report.info.path},
                  {"status", report::toText(summary.status)},
                  {"arch", report.info.network.arch},
-                 {"steps", report.steps},
+                 {"steps", countJson(report.steps)},
                  {"total_steps", report.info.totalSteps},
                  {"top1_fp32", summary.top1Fp32},
                  {"top1_soft", summary.top1Soft},
@@ -104,11 +112,11 @@ Json toJson(const jobs::RunReport& report) {
                  {"top5_hard", summary.top5Hard},
                  {"bits", summary.bits},
                  {"sparsity", summary.sparsity},
-                 {"nonzero_params", summary.nonzeroParameters},
+                 {"nonzero_params", countJson(summary.nonzeroParameters)},
                  {"compression_rate", summary.compressionRate},
                  {"wcr", summary.weightCompression},
                  {"bitops", summary.bitOps},
-                 {"file_bytes", summary.fileBytes},
+                 {"file_bytes", countJson(summary.fileBytes)},
                  {"file_compression", summary.fileCompression},
                  {"mse", summary.mse},
                  {"hash", summary.hash},
@@ -127,8 +135,8 @@ std::string toText(const jobs::RunReport& report) {
     const report::RunSummary& summary = report.summary;
     const std::string fields =
         fieldsText({{"Run", report.info.path},
-                    {"Status", fmt::format("{}, {} of {} steps", report::toText(summary.status), report.steps,
-                                           report.info.totalSteps)},
+                    {"Status", fmt::format("{}, {} of {} steps", report::toText(summary.status),
+                                           countText(report.steps), report.info.totalSteps)},
                     {"Network", report.info.network.arch},
                     {"Top-1 full precision", percentText(summary.top1Fp32)},
                     {"Top-1 soft", percentText(summary.top1Soft)},
@@ -136,15 +144,16 @@ std::string toText(const jobs::RunReport& report) {
                     {"Top-5 soft", percentText(summary.top5Soft)},
                     {"Top-5 hard", percentText(summary.top5Hard)},
                     {"Bits", numberText(summary.bits)},
-                    {"Sparsity", fmt::format("{:.4f}", summary.sparsity)},
-                    {"Non-zero parameters", fmt::format("{}", summary.nonzeroParameters)},
+                    {"Sparsity", numberText(summary.sparsity)},
+                    {"Non-zero parameters", countText(summary.nonzeroParameters)},
                     {"Compression rate", numberText(summary.compressionRate)},
                     {"Weight compression", numberText(summary.weightCompression)},
-                    {"Bit operations", fmt::format("{:.4g} G per image", summary.bitOps / 1e9)},
+                    {"Bit operations",
+                     std::isnan(summary.bitOps) ? "-" : numberText(summary.bitOps / 1e9) + " G per image"},
                     {"Packed file", bytesText(summary.fileBytes)},
                     {"File compression", numberText(summary.fileCompression)},
                     {"Quantization MSE", numberText(summary.mse)},
-                    {"Hash", summary.hash}});
+                    {"Hash", summary.hash.empty() ? "-" : summary.hash}});
     return fields + "\n" + layersText(report.layers);
 }
 

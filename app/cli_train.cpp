@@ -48,9 +48,10 @@ Status checkOptions(const TrainOptions& options) {
         if (options.out.empty()) return usageError("name the run file to write: --out run.h5");
         return {};
     }
-    if (options.job.empty() && options.out.empty() && options.overrides.empty()) return {};
+    if (options.job.empty() && options.out.empty() && options.overrides.empty() && !options.replace)
+        return {};
     return usageError(
-        "--resume continues the recorded job as it is; give no job file, --out or --set with it");
+        "--resume continues the recorded job as it is; give no job file, --out, --set or --replace with it");
 }
 
 Result<report::RunSummary> runOrResume(const TrainOptions& options, report::ProgressSink& sink,

@@ -54,10 +54,10 @@ void addPlotVerb(VerbContext context) {
     verb->add_option("--out", options->out, "File to write: .svg, .pdf or .png; .csv for the values")
         ->required();
     verb->add_option("--theme", options->theme, "light or dark")->check(CLI::IsMember({"light", "dark"}));
-    verb->add_option("--width", options->width, "Pixels")
+    verb->add_option("--width", options->width, "Width: pixels of a .png, units of an .svg or .pdf")
         ->check(CLI::Range(100, 10000))
         ->capture_default_str();
-    verb->add_option("--height", options->height, "Pixels")
+    verb->add_option("--height", options->height, "Height, like --width")
         ->check(CLI::Range(100, 10000))
         ->capture_default_str();
     verb->add_flag("--json", verbOptions->json, "Print what was drawn as JSON");

@@ -9,6 +9,7 @@
 #include <QVBoxLayout>
 
 #include "app/new_job_dialog.h"
+#include "widgets/plots/render.h"
 
 namespace bitloom::app {
 namespace {
@@ -64,7 +65,9 @@ Dialogs standardDialogs() {
     };
     dialogs.saveFile = [](QWidget* parent, const QString& caption, const QString& file,
                           const QString& filter) {
-        return QFileDialog::getSaveFileName(parent, caption, file, filter);
+        QString chosen;
+        const QString path = QFileDialog::getSaveFileName(parent, caption, file, filter, &chosen);
+        return path.isEmpty() ? path : widgets::withSuffix(path, filter, chosen);
     };
     dialogs.newJob = [](QWidget* parent, const JobDraft& proposal) -> std::optional<JobDraft> {
         NewJobDialog dialog(proposal, parent);

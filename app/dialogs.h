@@ -18,7 +18,7 @@ struct Dialogs {
     using PickFile = std::function<QString(QWidget*, const QString&, const QString&, const QString&)>;
 
     PickFile openFile;
-    PickFile saveFile;
+    PickFile saveFile;  ///< the answer ends in a suffix of the filter
     /// The job as the person wants it; nothing when cancelled.
     std::function<std::optional<JobDraft>(QWidget*, const JobDraft& proposal)> newJob;
     /// The window is to close while a job trains.

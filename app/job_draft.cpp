@@ -3,7 +3,6 @@
 #include <QDir>
 #include <QFileInfo>
 #include <QStandardPaths>
-#include <cassert>
 
 #include "app/shell_word.h"
 #include "engine/base/atomic_file.h"
@@ -13,20 +12,20 @@ namespace bitloom::app {
 namespace fs = std::filesystem;
 
 void applyRecipe(Recipe recipe, jobs::JobSpec& spec) {
-    const std::string words[] = {recipe == Recipe::Paper ? "train.recipe=paper" : "train.recipe=short",
-                                 "quantizer.method=" + spec.quantizer.layer.method,
-                                 fmt::format("quantizer.components={}", spec.quantizer.layer.components)};
-    const auto standard = jobs::parseJob("", "recipe", ".", words);
-    assert(standard);
-    spec.quantizer.weightGradient = standard->quantizer.weightGradient;
-    spec.quantizer.initSigma = standard->quantizer.initSigma;
-    spec.quantizer.trainTemperature = standard->quantizer.trainTemperature;
-    spec.train.rates = standard->train.rates;
-    spec.train.hardForward = standard->train.hardForward;
-    spec.train.weightDecay = standard->train.weightDecay;
-    spec.train.decayBatchNorm = standard->train.decayBatchNorm;
-    spec.train.decayMixture = standard->train.decayMixture;
-    spec.train.cycleMomentum = standard->train.cycleMomentum;
+    // What another recipe had set goes back to its default first.
+    const jobs::JobSpec standard;
+    spec.quantizer.weightGradient = standard.quantizer.weightGradient;
+    spec.quantizer.initSigma = standard.quantizer.initSigma;
+    spec.quantizer.trainTemperature = standard.quantizer.trainTemperature;
+    spec.train.rates = standard.train.rates;
+    spec.train.hardForward = standard.train.hardForward;
+    spec.train.weightDecay = standard.train.weightDecay;
+    spec.train.decayBatchNorm = standard.train.decayBatchNorm;
+    spec.train.decayMixture = standard.train.decayMixture;
+    spec.train.cycleMomentum = standard.train.cycleMomentum;
+    const double epochs = spec.train.epochs;
+    jobs::applyRecipe(recipe == Recipe::Paper ? "paper" : "short", spec.quantizer.layer, spec);
+    spec.train.epochs = epochs;
 }
 
 JobDraft draftForWeights(const jobs::InspectResult& weights) {

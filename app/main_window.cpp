@@ -108,20 +108,20 @@ void MainWindow::makeCentre() {
 void MainWindow::makeDocks() {
     setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
     setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
-    addDock(Qt::LeftDockWidgetArea, "layersDock", tr("Layers"), "Ctrl+Shift+L", m_layers);
+    m_layersDock = addDock(Qt::LeftDockWidgetArea, "layersDock", tr("Layers"), "Ctrl+Shift+L", m_layers);
     // On a low screen the inspector scrolls; it must not push the timeline off the bottom.
-    addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I",
-            new widgets::VerticalScrollArea(m_inspector));
-    QDockWidget* timeline =
+    m_inspectorDock = addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I",
+                              new widgets::VerticalScrollArea(m_inspector));
+    m_timelineDock =
         addDock(Qt::BottomDockWidgetArea, "timelineDock", tr("Timeline"), "Ctrl+Shift+T", m_timeline);
     // One line high: a title above it would be as tall as the timeline itself.
-    timeline->setTitleBarWidget(new QWidget(timeline));
+    m_timelineDock->setTitleBarWidget(new QWidget(m_timelineDock));
     m_timeline->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
-    addDock(Qt::BottomDockWidgetArea, "logDock", tr("Log"), "Ctrl+Shift+G", m_log);
+    m_logDock = addDock(Qt::BottomDockWidgetArea, "logDock", tr("Log"), "Ctrl+Shift+G", m_log);
 
     std::vector<QAction*> toggles;
-    for (QDockWidget* dock : m_docks)
-        toggles.push_back(dock->toggleViewAction());
+    for (const Dock& dock : m_docks)
+        toggles.push_back(dock.widget->toggleViewAction());
     m_actions.makeMenus(toggles);
 }
 
@@ -137,22 +137,20 @@ QDockWidget* MainWindow::addDock(Qt::DockWidgetArea area, const char* name, cons
         tr("%1 (%2)").arg(toggle->statusTip(), toggle->shortcut().toString(QKeySequence::NativeText)));
     addAction(toggle);
     addDockWidget(area, dock);
-    m_docks.push_back(dock);
+    m_docks.push_back({dock, area});
     return dock;
 }
 
 void MainWindow::arrangeDocks() {
-    constexpr Qt::DockWidgetArea kAreas[] = {Qt::LeftDockWidgetArea, Qt::RightDockWidgetArea,
-                                             Qt::BottomDockWidgetArea, Qt::BottomDockWidgetArea};
-    for (std::size_t i = 0; i < m_docks.size(); ++i) {
-        m_docks[i]->setFloating(false);
-        addDockWidget(kAreas[i], m_docks[i]);
-        m_docks[i]->show();
+    for (const auto& [dock, area] : m_docks) {
+        dock->setFloating(false);
+        addDockWidget(area, dock);
+        dock->show();
     }
-    splitDockWidget(m_docks[2], m_docks[3], Qt::Vertical);
-    resizeDocks({m_docks[0], m_docks[1]}, {std::min(560, width() * 3 / 10), std::min(320, width() / 4)},
-                Qt::Horizontal);
-    resizeDocks({m_docks[3]}, {height() / 8}, Qt::Vertical);
+    splitDockWidget(m_timelineDock, m_logDock, Qt::Vertical);
+    resizeDocks({m_layersDock, m_inspectorDock},
+                {std::min(560, width() * 3 / 10), std::min(320, width() / 4)}, Qt::Horizontal);
+    resizeDocks({m_logDock}, {height() / 8}, Qt::Vertical);
 }
 
 void MainWindow::restoreLayout() {
@@ -215,7 +213,7 @@ void MainWindow::showEvent(QShowEvent* event) {
 }
 
 void MainWindow::stopAndClose() {
-    m_closing = true;
+    m_closing = m_mustClose = true;
     m_jobs.cancelExport();
     close();
 }

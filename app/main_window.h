@@ -39,6 +39,8 @@ class MainWindow : public QMainWindow {
 
     /// Opens a weight file, a run or a job (told by the suffix .toml).
     void open(const std::filesystem::path& path);
+    /// Loads a job file, whatever its suffix.
+    void openJob(const std::filesystem::path& path);
     /// What the Start button does: runs the prepared job, or asks for one.
     void start();
     /// Closes without asking: a job is stopped and saved first, an export given up.
@@ -86,7 +88,6 @@ class MainWindow : public QMainWindow {
     void closeWhenIdle();
     void saveView();
 
-    void openJob(const std::filesystem::path& path);
     void adoptDraft();
     void showOpened();
     void showLayer();
@@ -113,12 +114,21 @@ class MainWindow : public QMainWindow {
     QLabel* m_networkLabel;
     QWidget* m_exportBox;  ///< visible while an export is written
     QLabel* m_exportLabel;
-    std::vector<QDockWidget*> m_docks;
+    struct Dock {
+        QDockWidget* widget;
+        Qt::DockWidgetArea area;  ///< where it stands unless a person moved it
+    };
+    std::vector<Dock> m_docks;
+    QDockWidget* m_layersDock = nullptr;
+    QDockWidget* m_inspectorDock = nullptr;
+    QDockWidget* m_timelineDock = nullptr;
+    QDockWidget* m_logDock = nullptr;
     QList<int>
         m_sideWidths;  ///< of the left and right dock before the views stood side by side; empty: unknown
     bool m_arranged = false;   ///< the docks stand where settings or arrangeDocks() put them
     bool m_keepDraft = false;  ///< the file being opened belongs to the job at hand
     bool m_closing = false;    ///< as soon as what still runs has ended
+    bool m_mustClose = false;  ///< whatever fails: nobody may be there to read it
     int m_percent = 0;         ///< of the running job
 };
 

@@ -6,7 +6,6 @@
 #include <QLabel>
 #include <QMenu>
 #include <QMetaObject>
-#include <QSaveFile>
 #include <QStatusBar>
 #include <algorithm>
 
@@ -179,8 +178,8 @@ void MainWindow::connectJobs() {
         updateActions();
     });
     connect(&m_jobs, &JobController::failed, this, [this](const QString& message) {
-        // The message is worth staying for, unless a job is still to be saved.
-        if (!m_jobs.host().busy()) m_closing = false;
+        // The message is worth staying for, unless a job is still to be saved or a signal ends the program.
+        if (!m_jobs.host().busy() && !m_mustClose) m_closing = false;
         showError(message);
     });
     connect(&m_jobs, &JobController::logLine, m_log, &widgets::LogPanel::appendLine);
@@ -234,10 +233,12 @@ void MainWindow::connectJobs() {
 void MainWindow::setSideBySide(bool on) {
     // On a narrow screen two views press the docks together; one view gives the room back, once it is laid
     // out.
-    if (on && isVisible()) m_sideWidths = {m_docks[0]->width(), m_docks[1]->width()};
+    if (on && isVisible()) m_sideWidths = {m_layersDock->width(), m_inspectorDock->width()};
     m_views->setSideBySide(on);
     if (on || m_sideWidths.isEmpty()) return;
-    const auto giveBack = [this] { resizeDocks({m_docks[0], m_docks[1]}, m_sideWidths, Qt::Horizontal); };
+    const auto giveBack = [this] {
+        resizeDocks({m_layersDock, m_inspectorDock}, m_sideWidths, Qt::Horizontal);
+    };
     QMetaObject::invokeMethod(this, giveBack, Qt::QueuedConnection);
 }
 
@@ -277,7 +278,7 @@ void MainWindow::exportRun() {
     const fs::path suggestion = fs::path(m_session.path()).replace_extension(".safetensors");
     const QString file = m_dialogs.saveFile(this, tr("Export the quantized network"),
                                             QString::fromStdString(suggestion.string()),
-                                            tr("safetensors (*.safetensors);;HDF5 (*.h5)"));
+                                            tr("safetensors (*.safetensors);;HDF5 (*.h5 *.hdf5)"));
     if (file.isEmpty()) return;
     m_errors->clear();
     jobs::ExportRequest request;
@@ -316,12 +317,8 @@ void MainWindow::saveView() {
     if (file.isEmpty()) return;
     m_errors->clear();
     QString error;
-    if (QFileInfo(file).suffix() == QLatin1String("csv")) {
-        const QByteArray csv = isMixture ? m_views->mixture().csv() : m_views->curves().csv();
-        QSaveFile out(file);
-        if (!out.open(QIODevice::WriteOnly) || out.write(csv) != csv.size() || !out.commit()) {
-            error = tr("%1: cannot be written: %2. Choose another folder.").arg(file, out.errorString());
-        }
+    if (QFileInfo(file).suffix().toLower() == QLatin1String("csv")) {
+        widgets::writeToFile(file, isMixture ? m_views->mixture().csv() : m_views->curves().csv(), &error);
     } else {
         widgets::renderToFile(m_views->currentWidget(), file, &error);
     }

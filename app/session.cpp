@@ -65,6 +65,56 @@ QString firstLayer(const report::NetworkInfo& network) {
     return QString::fromStdString((chosen == layers.end() ? layers.front() : *chosen).name);
 }
 
+struct Accuracy {
+    double report::RunSummary::*figure;
+    double report::MetricSample::*measured;
+};
+constexpr Accuracy kAccuracies[] = {{&report::RunSummary::top1Soft, &report::MetricSample::top1Soft},
+                                    {&report::RunSummary::top1Hard, &report::MetricSample::top1Hard},
+                                    {&report::RunSummary::top5Soft, &report::MetricSample::top5Soft},
+                                    {&report::RunSummary::top5Hard, &report::MetricSample::top5Hard}};
+
+/// The newest of each.
+void addAccuracies(const std::vector<report::MetricSample>& rows, report::RunSummary& summary) {
+    for (const report::MetricSample& row : rows) {
+        for (const auto& [figure, measured] : kAccuracies) {
+            if (std::isfinite(row.*measured)) summary.*figure = row.*measured;
+        }
+    }
+}
+
+/// What is known before there is a final figure.
+report::RunSummary startingSummary(const report::RunInfo& info) {
+    report::RunSummary summary;
+    summary.top1Fp32 = info.top1Fp32;
+    summary.bits = meanBits(info.network);
+    return summary;
+}
+
+/// A run that trains elsewhere, was killed or failed has no final figures in its file; what a window that
+/// trained it would know stands in for them.
+report::RunSummary summaryOf(const RunContents& contents) {
+    report::RunSummary known = startingSummary(contents.info);
+    addAccuracies(contents.metrics, known);
+    report::RunSummary summary = contents.summary;
+    if (!std::isfinite(summary.bits)) summary.bits = known.bits;
+    if (!std::isfinite(summary.top1Fp32)) summary.top1Fp32 = known.top1Fp32;
+    for (const auto& [figure, measured] : kAccuracies) {
+        if (!std::isfinite(summary.*figure)) summary.*figure = known.*figure;
+    }
+    return summary;
+}
+
+/// Whether the rows are those of the newest of `steps` <= `step`. A live run records steps that its file does
+/// not have yet.
+bool areOfStep(const std::vector<report::LayerSnapshotPtr>& layers, const std::vector<std::int64_t>& steps,
+               std::int64_t step) {
+    const auto after = std::ranges::upper_bound(steps, step);
+    if (after == steps.begin()) return true;
+    return std::ranges::any_of(
+        layers, [recorded = *(after - 1)](const auto& layer) { return layer->step >= recorded; });
+}
+
 bool same(const report::RunEvent& a, const report::RunEvent& b) {
     return a.step == b.step && a.kind == b.kind && a.text == b.text;
 }
@@ -106,12 +156,7 @@ void Session::State::add(const Delivery& delivery) {
     for (const report::LayerSnapshotPtr& layer : delivery.layers)
         newest[layer->layer] = layer;
     addSteps(delivery.recordedSteps);
-    for (const report::MetricSample& row : delivery.metrics) {
-        if (std::isfinite(row.top1Soft)) summary.top1Soft = row.top1Soft;
-        if (std::isfinite(row.top1Hard)) summary.top1Hard = row.top1Hard;
-        if (std::isfinite(row.top5Soft)) summary.top5Soft = row.top5Soft;
-        if (std::isfinite(row.top5Hard)) summary.top5Hard = row.top5Hard;
-    }
+    addAccuracies(delivery.metrics, summary);
     if (delivery.summary) summary = *delivery.summary;
 }
 
@@ -223,10 +268,18 @@ void Session::openSource(std::unique_ptr<jobs::RunPlayback> playback) {
     connect(m_source.get(), &RunSource::contentsRead, this, &Session::takeContents);
     connect(m_source.get(), &RunSource::refreshFailed, this, &Session::pollFailed);
     connect(m_source.get(), &RunSource::failed, this, &Session::failed);
-    connect(m_source.get(), &RunSource::stepRead, this,
-            [this](qint64, const std::vector<report::LayerSnapshotPtr>& layers) {
-                if (m_stepFromFile) showLayers(layers);
-            });
+    connect(m_source.get(), &RunSource::stepRead, this, &Session::takeStep);
+}
+
+void Session::takeStep(std::int64_t step, const std::vector<report::LayerSnapshotPtr>& layers) {
+    if (!m_stepFromFile || step != m_step) return;
+    if (!m_state.live || areOfStep(layers, m_state.steps, step)) {
+        showLayers(layers);
+        return;
+    }
+    QTimer::singleShot(kFollowMs, m_source.get(), [this, step] {
+        if (m_stepFromFile && step == m_step) m_source->readStep(step);
+    });
 }
 
 void Session::takeContents(const RunContents& contents) {
@@ -235,7 +288,7 @@ void Session::takeContents(const RunContents& contents) {
         m_state.addEarlier(contents);
     } else {
         m_state.info = contents.info;
-        m_state.summary = contents.summary;
+        m_state.summary = summaryOf(contents);
         m_state.metrics = contents.metrics;
         m_state.events = contents.events;
         m_state.steps = contents.steps;
@@ -283,8 +336,7 @@ void Session::beginLive(const report::RunInfo& info) {
     live.live = true;
     live.path = info.path;
     live.info = info;
-    live.summary.top1Fp32 = info.top1Fp32;
-    live.summary.bits = meanBits(info.network);
+    live.summary = startingSummary(info);
     showLive(std::move(live));
 }
 

@@ -31,7 +31,7 @@ class Session : public QObject {
 
     using Layers = std::map<std::string, report::LayerSnapshotPtr, std::less<>>;
 
-    /// How often a run that someone else writes is read again.
+    /// How often a run that someone else writes is read again, and a step that is not in the file yet.
     static constexpr int kFollowMs = 1000;
     /// So many failures in a row to read it are news; fewer are a disk that hesitates.
     static constexpr int kFailuresReported = 3;
@@ -137,6 +137,8 @@ class Session : public QObject {
     void showWeights(jobs::InspectResult& weights);
     void openSource(std::unique_ptr<jobs::RunPlayback> playback);
     void takeContents(const RunContents& contents);
+    /// Shows what was read of the step that is looked at; reads again what the file does not have yet.
+    void takeStep(std::int64_t step, const std::vector<report::LayerSnapshotPtr>& layers);
     void pollFailed(const QString& message);
     void beginLive(const report::RunInfo& info);
     void showLive(State live);

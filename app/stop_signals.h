@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM stop cleanly instead of ending the process; a second one ends it at once.
+// Ctrl-C and SIGTERM stop cleanly instead of ending the process; a second one of the same kind ends it at
+// once.
 #pragma once
 
 #include <functional>

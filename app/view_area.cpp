@@ -24,11 +24,10 @@ ViewArea::ViewArea(QWidget* parent)
     m_tabs->setDrawBase(false);
     m_tabs->setExpanding(false);
     m_tabs->addTab(widgets::icon(QStringLiteral("mixture")), tr("Mixture"));
-    m_tabs->addTab(widgets::icon(QStringLiteral("curves")), tr("Curves"));
+    m_tabs->addTab(tr("Curves"));
     m_tabs->setTabToolTip(
         Mixture, tr("Weights, Gaussian components and quantized values of the selected layer (Ctrl+1)"));
-    m_tabs->setTabToolTip(Curves,
-                          tr("Loss, learning rate, accuracy and quantization error over the run (Ctrl+2)"));
+    showAlarm({});
 
     m_panes[Mixture] = makePane(m_mixture, tr("Mixture"));
     m_panes[Curves] = makePane(m_curves, tr("Curves"));
@@ -43,10 +42,9 @@ ViewArea::ViewArea(QWidget* parent)
     column->addWidget(m_tabs);
     column->addWidget(m_splitter, 1);
 
-    connect(m_tabs, &QTabBar::currentChanged, this, [this](int index) {
-        arrange();
-        Q_EMIT currentViewChanged(static_cast<View>(index));
-    });
+    connect(m_tabs, &QTabBar::currentChanged, this, &ViewArea::arrange);
+    connect(m_curves, &widgets::CurvesPlot::alarmChanged, this,
+            [this](bool, const QString& text) { showAlarm(text); });
     connect(m_splitter, &QSplitter::splitterMoved, this, [this] {
         const QList<int> sizes = m_splitter->sizes();
         m_split = sizes[Mixture] * 100 / std::max(1, sizes[Mixture] + sizes[Curves]);
@@ -92,7 +90,14 @@ void ViewArea::setSideBySide(bool sideBySide) {
     if (sideBySide == m_sideBySide) return;
     m_sideBySide = sideBySide;
     arrange();
-    Q_EMIT sideBySideChanged(sideBySide);
+}
+
+void ViewArea::showAlarm(const QString& alarm) {
+    const QString purpose = tr("Loss, learning rate, accuracy and quantization error over the run (Ctrl+2)");
+    m_tabs->setTabIcon(
+        Curves, alarm.isEmpty() ? widgets::icon(QStringLiteral("curves"))
+                                : widgets::icon(QStringLiteral("warning"), &widgets::ThemeColors::warning));
+    m_tabs->setTabToolTip(Curves, alarm.isEmpty() ? purpose : purpose + QLatin1Char('\n') + alarm);
 }
 
 void ViewArea::setSplit(int percent) {

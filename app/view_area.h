@@ -38,16 +38,14 @@ class ViewArea : public QWidget {
     [[nodiscard]] int split() const { return m_split; }
     void setSplit(int percent);
 
-  Q_SIGNALS:
-    void currentViewChanged(bitloom::app::ViewArea::View view);
-    void sideBySideChanged(bool sideBySide);
-
   protected:
     void resizeEvent(QResizeEvent* event) override;
 
   private:
     QWidget* makePane(QWidget* view, const QString& title);
     void arrange();
+    /// Marks the tab of the curves; an empty `alarm` takes the mark away.
+    void showAlarm(const QString& alarm);
 
     bool m_sideBySide = false;
     int m_split = 50;

@@ -137,7 +137,8 @@ Status save(QWidget& view, const QByteArray& csv, const PlotOptions& options) {
     }
     view.resize(options.width, options.height);
     QString error;
-    if (widgets::renderToFile(view, QString::fromStdString(options.out), &error)) return {};
+    constexpr int kPixelRatio = 1;  // the size asked for is that of the file
+    if (widgets::renderToFile(view, QString::fromStdString(options.out), &error, kPixelRatio)) return {};
     return fail("{}", error.toStdString());
 }
 
@@ -167,7 +168,7 @@ int runWindow(const WindowOptions& options) {
         shooting.emplace(window, options.captureFolder, options.untilStep, options.start);
     }
     window.show();
-    if (!options.job.empty()) window.open(options.job);
+    if (!options.job.empty()) window.openJob(options.job);
     if (std::optional<JobDraft> job = window.jobs().draft()) {
         job->out = options.out;
         if (capture && options.out.empty())

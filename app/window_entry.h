@@ -28,8 +28,8 @@ struct PlotOptions {
     std::string step = "last";  ///< "last" or a step number
     std::string out;            ///< .svg, .pdf, .png, or .csv for the values
     std::string theme;          ///< "light" (also when empty) or "dark"
-    int width = 1200;           ///< pixels
-    int height = 800;           ///< pixels
+    int width = 1200;           ///< pixels of a .png, units of the others
+    int height = 800;
 };
 
 /// What was drawn.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/hash.h"
+#include "engine/base/system_error.h"
 #include "engine/graph/graph_json.h"
 
 namespace bitloom::jobs {
@@ -74,23 +75,29 @@ std::vector<CheckpointFolder::Entry> CheckpointFolder::entries() const {
     return found;
 }
 
-Status CheckpointFolder::claim() {
+Status CheckpointFolder::make() const {
     std::error_code code;
     fs::create_directories(m_path, code);
     if (code) {
-        return fail("{}: cannot make the folder for checkpoints: {}; choose another --out", m_path.string(),
-                    code.message());
+        return fail("{}: cannot make the folder for checkpoints: {}", m_path.string(),
+                    describeSystemError(code.value()));
     }
+    return {};
+}
+
+bool CheckpointFolder::owns(const fs::path& path) const {
+    const auto checkpoint = checkpoint::readCheckpoint(path);
+    return checkpoint && metadataOf(*checkpoint, kRunKey) == m_identity;
+}
+
+Status CheckpointFolder::claim() {
+    BITLOOM_RETURN_IF_ERROR(make());
     for (const fs::path& path : filesIn(m_path)) {
         const std::string name = path.filename().string();
-        if (name.starts_with(kPrefix) && name.find(".tmp") != std::string::npos) {
-            BITLOOM_RETURN_IF_ERROR(removeFile(path));
-        }
-    }
-    for (const Entry& entry : entries()) {
-        const auto checkpoint = checkpoint::readCheckpoint(entry.path);
-        if (checkpoint && metadataOf(*checkpoint, kRunKey) == m_identity) continue;
-        BITLOOM_RETURN_IF_ERROR(removeFile(entry.path));
+        const bool known = name.starts_with(kPrefix) || name.starts_with(kTeacherFile);
+        const bool halfWritten = known && name.find(".tmp") != std::string::npos;
+        const bool whole = stepOf(name).has_value() || name == kTeacherFile;
+        if (halfWritten || (whole && !owns(path))) BITLOOM_RETURN_IF_ERROR(removeFile(path));
     }
     return {};
 }

@@ -27,8 +27,11 @@ class CheckpointFolder {
 
     [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
 
-    /// Makes the folder and empties it of other runs' checkpoints and of files that a killed process left
-    /// half written.
+    /// Makes the folder, should it not be there; changes nothing in it.
+    [[nodiscard]] Status make() const;
+
+    /// Makes the folder and empties it of other runs' checkpoints and teachers and of files that a killed
+    /// process left half written.
     [[nodiscard]] Status claim();
 
     /// Writes the state and removes all but the newest two. A failure leaves the earlier checkpoints as they
@@ -56,6 +59,7 @@ class CheckpointFolder {
     [[nodiscard]] Result<train::TrainerState> read(const Entry& entry) const;
     [[nodiscard]] Status write(const std::filesystem::path& path, const graph::StateDict& tensors,
                                std::map<std::string, std::string> metadata) const;
+    [[nodiscard]] bool owns(const std::filesystem::path& path) const;  ///< a file of this very run
     [[nodiscard]] Result<checkpoint::Checkpoint> readWhole(const std::filesystem::path& path) const;
 
     std::filesystem::path m_path;

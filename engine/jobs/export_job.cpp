@@ -50,13 +50,20 @@ bool identical(const quant::QuantizedModel& a, const quant::QuantizedModel& b) {
            });
 }
 
-/// Top-1 of the network as read back, on the images the run scores itself with.
-Result<double> scoreFile(const RecordedRun& run, const quant::QuantizedModel& model,
+/// The images that the run scores itself with.
+Result<Datasets> openImages(const RecordedRun& run) {
+    auto datasets = openTestSet(run.spec.data, imageSizeOf(run.graph));
+    if (datasets) return datasets;
+    return Error{datasets.error().kind,
+                 fmt::format("{}\nTo export without scoring the file: --no-check", datasets.error().message)};
+}
+
+/// Top-1 of the network as read back.
+Result<double> scoreFile(const RecordedRun& run, const Datasets& datasets, const quant::QuantizedModel& model,
                          report::ProgressSink& sink, JobControl& control) {
-    BITLOOM_ASSIGN_OR_RETURN(const Datasets datasets, openDatasets(run.spec.data, imageSizeOf(model.graph)));
     BITLOOM_ASSIGN_OR_RETURN(
         train::Scorer scorer,
-        train::Scorer::create(model.graph, trainerData(datasets, run.spec.data), run.spec.train));
+        train::Scorer::create(model.graph, trainerData(datasets, run.spec.data), scoringOptions(run)));
     const auto progress = [&](std::int64_t done, std::int64_t total) {
         sink.progress({"checking the file", done, total, 0, report::kNoValue});
         return control.waitWhilePaused();
@@ -92,6 +99,10 @@ Result<ExportResult> runExportJob(const ExportRequest& request, report::Progress
     BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
     train::configureTorch(run.spec.train.threads);
     BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
+    Datasets images;  // before the file is there, which a failure would leave behind
+    if (request.validate) {
+        BITLOOM_ASSIGN_OR_RETURN(images, openImages(run));
+    }
     BITLOOM_RETURN_IF_ERROR(format.write(request.out, model));
     BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel reread, format.read(request.out));
 
@@ -108,7 +119,7 @@ Result<ExportResult> runExportJob(const ExportRequest& request, report::Progress
     result.top1Run = evaluation.step == run.state->step ? evaluation.top1Hard : report::kNoValue;
     result.top1File = report::kNoValue;
     if (request.validate) {
-        BITLOOM_ASSIGN_OR_RETURN(result.top1File, scoreFile(run, reread, sink, control));
+        BITLOOM_ASSIGN_OR_RETURN(result.top1File, scoreFile(run, images, reread, sink, control));
     }
     return result;
 }

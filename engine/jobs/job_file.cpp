@@ -130,7 +130,8 @@ Result<JobSpec> specOf(const toml::table& root) {
     JobSpec draft;
     BITLOOM_RETURN_IF_ERROR(applyKeys(root, jobSchema(), "", draft));
     JobSpec job;
-    applyRecipe(root.at_path("train.recipe").value_or<std::string>("short"), draft.quantizer.layer, job);
+    applyRecipe(root.at_path("train.recipe").value_or<std::string>(kStandardRecipe), draft.quantizer.layer,
+                job);
     BITLOOM_RETURN_IF_ERROR(applyKeys(root, jobSchema(), "", job));
     if (job.train.steps > 0) job.train.epochs = train::TrainOptions{}.epochs;
     if (const toml::node_view layers = root.at_path("quantizer.layers")) {

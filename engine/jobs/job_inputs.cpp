@@ -37,11 +37,16 @@ int imageSizeOf(const graph::Graph& graph) {
     return static_cast<int>(graph.inputShape().back());
 }
 
-Result<Datasets> openDatasets(const DataSpec& spec, int imageSize) {
+Result<Datasets> openTestSet(const DataSpec& spec, int imageSize) {
     Datasets datasets;
     BITLOOM_ASSIGN_OR_RETURN(datasets.normalization, data::normalizationByName(spec.normalize));
-    BITLOOM_ASSIGN_OR_RETURN(datasets.train, data::openDataset(spec.source, data::Split::Train, imageSize));
     BITLOOM_ASSIGN_OR_RETURN(datasets.test, data::openDataset(spec.source, data::Split::Test, imageSize));
+    return datasets;
+}
+
+Result<Datasets> openDatasets(const DataSpec& spec, int imageSize) {
+    BITLOOM_ASSIGN_OR_RETURN(Datasets datasets, openTestSet(spec, imageSize));
+    BITLOOM_ASSIGN_OR_RETURN(datasets.train, data::openDataset(spec.source, data::Split::Train, imageSize));
     return datasets;
 }
 

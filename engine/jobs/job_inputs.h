@@ -24,6 +24,9 @@ struct Datasets {
 /// `imageSize`: edge of the images where the source can resize them, 0: its own.
 [[nodiscard]] Result<Datasets> openDatasets(const DataSpec& spec, int imageSize);
 
+/// The same without the training set: `train` stays null.
+[[nodiscard]] Result<Datasets> openTestSet(const DataSpec& spec, int imageSize);
+
 /// What a trainer reads; `datasets` must outlive it.
 [[nodiscard]] train::TrainerData trainerData(const Datasets& datasets, const DataSpec& spec);
 

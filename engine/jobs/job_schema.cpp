@@ -118,7 +118,7 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
 
 Key<JobSpec> recipeKey() {
     return readOnly<JobSpec>({"train.recipe",
-                              "defaults of this section: short runs, or the paper's settings",
+                              "defaults of [train] and [quantizer]: short runs, or the paper's settings",
                               "one of \"short\", \"paper\"",
                               [](const toml::node& node, JobSpec&) {
                                   const auto recipe = node.value_exact<std::string>();

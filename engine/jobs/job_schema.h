@@ -35,9 +35,8 @@ struct Rivals {
 };
 [[nodiscard]] const std::vector<Rivals>& rivalKeys();
 
-/// Defaults that train.recipe stands for, set before any other key. Depends on quantizer.method and
-/// components.
-void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job);
+/// train.recipe where a job does not name it.
+inline constexpr const char* kStandardRecipe = "short";
 
 /// "..." with escapes.
 [[nodiscard]] std::string quoteToml(std::string_view text);

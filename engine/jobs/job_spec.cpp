@@ -1,5 +1,8 @@
 #include "engine/jobs/job_spec.h"
 
+#include <cassert>
+#include <utility>
+
 #include "engine/jobs/job_schema.h"
 
 namespace bitloom::jobs {
@@ -47,12 +50,15 @@ bool operator==(const JobSpec& a, const JobSpec& b) {
 }
 
 std::vector<JobKeyHelp> jobKeys() {
-    const JobSpec standard;
+    const auto standard = parseJob("", "job", {});
+    assert(standard.ok());
     std::vector<JobKeyHelp> keys;
     for (const auto& key : jobSchema()) {
         // The recipe decides the rates, so the plain default would mislead.
         const bool byRecipe = key.name.starts_with("train.rate_");
-        keys.push_back({key.name, key.help, key.expected, byRecipe ? "" : key.write(standard)});
+        std::string value = byRecipe ? "" : key.write(*standard);
+        if (key.name == "train.recipe") value = quoteToml(kStandardRecipe);
+        keys.push_back({key.name, key.help, key.expected, std::move(value)});
     }
     return keys;
 }

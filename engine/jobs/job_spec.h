@@ -57,6 +57,10 @@ struct JobSpec {
 [[nodiscard]] Result<JobSpec> readJob(const std::filesystem::path& path,
                                       std::span<const std::string> overrides = {});
 
+/// Sets in `job` what train.recipe ("short" or "paper") decides for a layer of this method and so many
+/// components; what the recipe leaves at its default is not touched.
+void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job);
+
 /// The job as TOML with every key; parseJob(toToml(job)) == job.
 [[nodiscard]] std::string toToml(const JobSpec& job);
 

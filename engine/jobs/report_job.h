@@ -11,16 +11,17 @@ namespace bitloom::jobs {
 
 struct LayerReport {
     report::LayerInfo info;
-    double sparsity = 0;
-    double mse = 0;
-    double softHardGap = 0;
-    std::int64_t packedBytes = 0;
+    double sparsity = report::kNoValue;  ///< this and the next two of the newest snapshot; NaN without any
+    double mse = report::kNoValue;
+    double softHardGap = report::kNoValue;
+    std::int64_t packedBytes = -1;  ///< as exported; -1: not known
 };
 
 struct RunReport {
     report::RunInfo info;
     report::RunSummary summary;
-    std::int64_t steps = 0;  ///< done
+    /// Done: all of a finished run, else those of its newest checkpoint. -1: not known.
+    std::int64_t steps = -1;
     std::vector<LayerReport> layers;
 };
 

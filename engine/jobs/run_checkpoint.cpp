@@ -4,6 +4,7 @@
 #include "engine/jobs/job_inputs.h"
 #include "engine/record/run_reader.h"
 #include "engine/train/deployed_model.h"
+#include "engine/train/executor.h"
 #include "engine/train/scoring.h"
 
 namespace bitloom::jobs {
@@ -39,6 +40,12 @@ Result<RecordedRun> readRecordedRun(const fs::path& path, report::ProgressSink& 
     return run;
 }
 
+train::TrainOptions scoringOptions(const RecordedRun& run) {
+    train::TrainOptions options = run.spec.train;
+    if (!train::hasDevice(options.device)) options.device = "cpu";
+    return options;
+}
+
 Result<quant::QuantizedModel> checkpointNetwork(const RecordedRun& run, const fs::path& path) {
     BITLOOM_ASSIGN_OR_RETURN(train::DeployedModel deployed, newestModel(run, path));
     return std::move(deployed.model);
@@ -50,7 +57,7 @@ Result<quant::QuantizedModel> deployedNetwork(const RecordedRun& run, const fs::
     BITLOOM_ASSIGN_OR_RETURN(const Datasets datasets, openDatasets(run.spec.data, imageSizeOf(run.graph)));
     BITLOOM_ASSIGN_OR_RETURN(
         train::Scorer scorer,
-        train::Scorer::create(run.graph, trainerData(datasets, run.spec.data), run.spec.train));
+        train::Scorer::create(run.graph, trainerData(datasets, run.spec.data), scoringOptions(run)));
     BITLOOM_RETURN_IF_ERROR(scorer.calibrate(deployed.model));
     return std::move(deployed.model);
 }

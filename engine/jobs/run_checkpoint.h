@@ -27,6 +27,9 @@ struct RecordedRun {
 [[nodiscard]] Result<RecordedRun> readRecordedRun(const std::filesystem::path& run,
                                                   report::ProgressSink& sink);
 
+/// The run's options for scoring it here: on the CPU where the device it was trained on is absent.
+[[nodiscard]] train::TrainOptions scoringOptions(const RecordedRun& run);
+
 /// The quantized network of the newest checkpoint, batch norm as it was last scored or, when the run was not
 /// scored at that step, re-estimated now on its training set.
 [[nodiscard]] Result<quant::QuantizedModel> deployedNetwork(const RecordedRun& run,

@@ -51,6 +51,7 @@ void addFigures(report::RunSummary& summary, const quant::QuantizedModel& model,
         summary.fileCompression = static_cast<double>(metrics.fp32Bytes) / static_cast<double>(*bytes);
     }
     summary.mse = quantizationError(model, state);
+    summary.steps = state.step;
     summary.hash = finalHash(state);
 }
 
@@ -60,6 +61,7 @@ void addAccuracies(report::RunSummary& summary, const report::MetricSample& row)
     summary.top1Hard = row.top1Hard;
     summary.top5Soft = row.top5Soft;
     summary.top5Hard = row.top5Hard;
+    summary.accuracyStep = row.step;
 }
 
 }  // namespace bitloom::jobs

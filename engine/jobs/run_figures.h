@@ -8,13 +8,13 @@
 namespace bitloom::jobs {
 
 /// Fills bits, sparsity, nonzeroParameters, compressionRate, weightCompression, bitOps, fileBytes,
-/// fileCompression, mse and hash. `state` holds the latent weights that `model` was made from. The bytes are
-/// those of the packed safetensors export; 0 for a network that cannot be packed.
+/// fileCompression, mse, steps and hash. `state` holds the latent weights that `model` was made from. The
+/// bytes are those of the packed safetensors export; unknown for a network that cannot be packed.
 void addFigures(report::RunSummary& summary, const quant::QuantizedModel& model,
                 const train::TrainerState& state);
 
-/// Copies the accuracies of an evaluation row; those from before the first step say nothing of what was
-/// trained and are left out.
+/// Copies the accuracies of an evaluation row and its step; those from before the first step say nothing of
+/// what was trained and are left out.
 void addAccuracies(report::RunSummary& summary, const report::MetricSample& row);
 
 }  // namespace bitloom::jobs

@@ -179,7 +179,7 @@ Status scoreFullPrecision(Session& session, record::RunWriter& writer, report::P
     return writer.setFp32Accuracy(accuracy.top1);
 }
 
-/// The training itself, into a run file that is open and a folder that is claimed. The status of the run, not
+/// The training itself, into a run file that is open and a folder that it claims. The status of the run, not
 /// of the record.
 Status trainRecorded(Session& session, record::RunWriter& writer, RecordingSink& recorder,
                      CheckpointFolder& folder, JobControl& control) {
@@ -187,21 +187,22 @@ Status trainRecorded(Session& session, record::RunWriter& writer, RecordingSink&
         BITLOOM_RETURN_IF_ERROR(recorder.sync());  // a checkpoint never runs ahead of the record
         return folder.save(state);
     };
-    if (session.trainer->step() == 0) BITLOOM_RETURN_IF_ERROR(save(session.trainer->save()));
+    BITLOOM_RETURN_IF_ERROR(folder.claim());
+    if (session.teacher) BITLOOM_RETURN_IF_ERROR(folder.saveTeacher(*session.teacher));
+    if (session.trainer->step() == 0) {
+        BITLOOM_ASSIGN_OR_RETURN(const train::TrainerState start, session.trainer->save());
+        BITLOOM_RETURN_IF_ERROR(save(start));
+    }
     BITLOOM_RETURN_IF_ERROR(scoreFullPrecision(session, writer, recorder, control));
     recorder.runStarted(session.info);
     return session.trainer->run(recorder, control, save);
 }
 
-report::RunSummary summarize(const Session& session, report::RunStatus status) {
-    report::RunSummary summary;
-    summary.status = status;
-    summary.top1Fp32 = session.info.top1Fp32;
-    addAccuracies(summary, session.trainer->lastEvaluation());
-    // What failed may hold NaN; its figures are those of its last checkpoint, which a report reads there.
-    if (status == report::RunStatus::Failed) return summary;
-    addFigures(summary, session.trainer->quantizedModel(), session.trainer->save());
-    return summary;
+Status addFinalFigures(report::RunSummary& summary, const Session& session) {
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, session.trainer->quantizedModel());
+    BITLOOM_ASSIGN_OR_RETURN(const train::TrainerState state, session.trainer->save());
+    addFigures(summary, model, state);
+    return {};
 }
 
 report::RunStatus statusOf(const Status& trained) {
@@ -241,13 +242,23 @@ Result<report::RunSummary> runSession(Session session, std::unique_ptr<record::R
                                       CheckpointFolder folder, const fs::path& out,
                                       report::ProgressSink& sink, JobControl& control) {
     RecordingSink recorder(*writer, sink, control);
-    const Status trained = trainRecorded(session, *writer, recorder, folder, control);
-    if (!recorder.status()) return recorder.status().error();
-    report::RunSummary summary = summarize(session, statusOf(trained));
+    Status ended = trainRecorded(session, *writer, recorder, folder, control);
+    if (!recorder.status()) ended = recorder.status();
+    const auto failed = [&] { return statusOf(ended) == report::RunStatus::Failed; };
+    report::RunSummary summary;
+    summary.top1Fp32 = session.info.top1Fp32;
+    addAccuracies(summary, session.trainer->lastEvaluation());
+    // What failed may hold NaN; its figures are those of its last checkpoint, which a report reads there.
+    if (!failed()) {
+        if (const Status figures = addFinalFigures(summary, session); !figures) ended = figures;
+    }
+    summary.status = statusOf(ended);
+    // A record that failed takes no more; whoever listens still hears how its run ended.
     const Status finished = writer->finish(summary);
-    if (statusOf(trained) != report::RunStatus::Failed) BITLOOM_RETURN_IF_ERROR(finished);
+    if (!finished && !failed()) ended = finished;
+    summary.status = statusOf(ended);
     sink.runFinished(summary);
-    if (!trained) return withRemedy(trained.error(), out);
+    if (!ended) return withRemedy(ended.error(), out);
     return summary;
 }
 
@@ -266,16 +277,15 @@ Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::Prog
     // What is recorded must be readable again, whoever filled in the job; paths become absolute on the way.
     BITLOOM_ASSIGN_OR_RETURN(JobSpec spec, parseJob(toToml(request.spec), "job", {}));
     BITLOOM_ASSIGN_OR_RETURN(Session session, startSession(std::move(spec)));
-    const quant::QuantizedModel model = session.trainer->quantizedModel();
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, session.trainer->quantizedModel());
     BITLOOM_ASSIGN_OR_RETURN(session.info, describeRun(session, request, model));
-    // A folder that cannot be made shows in the writer's error.
-    fs::create_directories(request.out.parent_path(), ignored);
+    CheckpointFolder folder(request.out, CheckpointFolder::identityOf(session.info));
+    // With the folder of the run itself. Before the run file, which would then ask for --replace; what the
+    // folder holds stays until the run file is ours.
+    BITLOOM_RETURN_IF_ERROR(folder.make());
     BITLOOM_ASSIGN_OR_RETURN(auto writer, record::RunWriter::create(request.out, session.info,
                                                                     layoutsOf(session.info.network, model,
                                                                               session.spec.record.bins)));
-    CheckpointFolder folder(request.out, CheckpointFolder::identityOf(session.info));
-    BITLOOM_RETURN_IF_ERROR(folder.claim());
-    if (session.teacher) BITLOOM_RETURN_IF_ERROR(folder.saveTeacher(*session.teacher));
     return runSession(std::move(session), std::move(writer), std::move(folder), request.out, sink, control);
 }
 
@@ -294,7 +304,6 @@ Result<report::RunSummary> resumeTrainJob(const fs::path& path, report::Progress
     // A run at step 0 records its start once more.
     BITLOOM_ASSIGN_OR_RETURN(auto writer, record::RunWriter::resume(path, step > 0 ? step : -1));
     BITLOOM_RETURN_IF_ERROR(folder.dropAfter(step));
-    BITLOOM_RETURN_IF_ERROR(folder.claim());
     return runSession(std::move(session), std::move(writer), std::move(folder), path, sink, control);
 }
 

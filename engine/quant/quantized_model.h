@@ -1,4 +1,4 @@
-// A network as deployed: what every exporter and the kernel planner take; its byte size is the size reported.
+// A network as deployed: what every exporter takes; its byte size is the size reported.
 #pragma once
 
 #include <map>

@@ -10,11 +10,6 @@ int QuantizedTensor::indexBits() const {
     return std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(components - 1))));
 }
 
-std::int64_t QuantizedTensor::packedBytes() const {
-    const auto bits = static_cast<std::int64_t>(indices.size()) * indexBits();
-    return (bits + 7) / 8 + static_cast<std::int64_t>(codebook.size() * sizeof(float));
-}
-
 std::vector<float> QuantizedTensor::dequantize() const {
     assert(groups > 0 && indices.size() % static_cast<std::size_t>(groups) == 0);
     const std::size_t perGroup = indices.size() / static_cast<std::size_t>(groups);

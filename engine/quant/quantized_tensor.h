@@ -16,7 +16,6 @@ struct QuantizedTensor {
     std::vector<std::uint8_t> indices;  ///< one per weight, row-major, < components
 
     [[nodiscard]] int indexBits() const;             ///< ceil(log2(components)), 1 to 8
-    [[nodiscard]] std::int64_t packedBytes() const;  ///< packed indices + float32 codebooks
     [[nodiscard]] std::vector<float> dequantize() const;
     [[nodiscard]] std::int64_t zeros() const;  ///< weights whose codebook value is exactly 0
 };

@@ -1,5 +1,5 @@
-// The interface every quantization method implements: one object a quantized weight. A new method is one
-// folder under quant/ and one line in registry.cpp. libtorch stays inside the engine: only engine folders
+// The interface every quantization method implements: one object a quantized weight. The steps to
+// a new method: README.md. libtorch stays inside the engine: only engine folders
 // include this header. Quantizers live on the thread that trains.
 #pragma once
 

@@ -16,13 +16,21 @@ namespace {
 
 struct Method {
     const char* name;
-    MethodFactory make;  ///< null: full precision
+    MethodFactory make;                        ///< null: full precision
+    Status (*check)(const QuantizerOptions&);  ///< of options that only this method reads; null: none
 };
+
+Status checkMixtures(const QuantizerOptions& options) {
+    if (options.temperature >= dgms::kMinTemperature && options.temperature <= dgms::kMaxTemperature)
+        return {};
+    return usageError("quantizer: temperature = {}; take {} to {}", options.temperature,
+                      dgms::kMinTemperature, dgms::kMaxTemperature);
+}
 
 /// One line a method.
 constexpr std::array kMethods{
-    Method{"none", nullptr},
-    Method{"dgms", &dgms::DgmsQuantizer::make},
+    Method{"none", nullptr, nullptr},
+    Method{"dgms", &dgms::DgmsQuantizer::make, &checkMixtures},
 };
 
 const Method* findMethod(std::string_view name) {
@@ -100,10 +108,6 @@ Result<std::unique_ptr<Quantizer>> makeQuantizer(const PlannedLayer& planned, co
 
 Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph, const QuantizerOptions& options) {
     BITLOOM_RETURN_IF_ERROR(checkLayer(options.layer, "quantizer"));
-    if (!(options.temperature >= dgms::kMinTemperature && options.temperature <= dgms::kMaxTemperature)) {
-        return usageError("quantizer: temperature = {}; take {} to {}", options.temperature,
-                          dgms::kMinTemperature, dgms::kMaxTemperature);
-    }
     Candidates candidates = candidatesOf(graph);
     if (options.exclude) {
         for (const std::string& name : *options.exclude) {
@@ -121,7 +125,10 @@ Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph, const Qu
         const bool overridden = override != options.layers.end();
         const LayerOptions& layer = overridden ? override->second : options.layer;
         if (!overridden && candidates.excluded.contains(name)) continue;
-        if (findMethod(layer.method)->make) planned.push_back({name, layer});
+        const Method& method = *findMethod(layer.method);
+        if (!method.make) continue;
+        if (method.check) BITLOOM_RETURN_IF_ERROR(method.check(options));
+        planned.push_back({name, layer});
     }
     return planned;
 }

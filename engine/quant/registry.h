@@ -1,4 +1,4 @@
-// From options to quantizers: which layers of a graph get one, and the one line a method needs to exist.
+// From options to quantizers: which layers of a graph get one, and of which method.
 #pragma once
 
 #include <map>

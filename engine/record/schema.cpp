@@ -61,8 +61,15 @@ constexpr std::array kSummaryCounts = {&report::RunSummary::nonzeroParameters,
 // Later additions; a file without them holds NaN there.
 constexpr std::array kSummaryMore = {&report::RunSummary::top5Soft, &report::RunSummary::weightCompression,
                                      &report::RunSummary::bitOps};
+constexpr std::array kSummarySteps = {&report::RunSummary::steps, &report::RunSummary::accuracyStep};
 static_assert(kSummaryFigures[kSummaryTop1Fp32] == &report::RunSummary::top1Fp32);
-static_assert(kSummaryFigures.size() + kSummaryCounts.size() + kSummaryMore.size() <= kSummaryValues);
+static_assert(kSummaryFigures.size() + kSummaryCounts.size() + kSummaryMore.size() + kSummarySteps.size() <=
+              kSummaryValues);
+
+/// A count, or -1 for one that is not known.
+std::int64_t countFrom(double value) {
+    return value >= 0 && value < 0x1p53 ? static_cast<std::int64_t>(value) : -1;
+}
 
 }  // namespace
 
@@ -136,6 +143,8 @@ SummaryValues packSummary(const report::RunSummary& summary) {
         *value++ = static_cast<double>(summary.*member);
     for (const auto member : kSummaryMore)
         *value++ = summary.*member;
+    for (const auto member : kSummarySteps)
+        *value++ = static_cast<double>(summary.*member);
     return values;
 }
 
@@ -144,12 +153,12 @@ report::RunSummary unpackSummary(const SummaryValues& values) {
     auto value = values.begin();
     for (const auto member : kSummaryFigures)
         summary.*member = *value++;
-    for (const auto member : kSummaryCounts) {
-        const double count = *value++;
-        summary.*member = count >= 0 && count < 0x1p53 ? static_cast<std::int64_t>(count) : 0;
-    }
+    for (const auto member : kSummaryCounts)
+        summary.*member = countFrom(*value++);
     for (const auto member : kSummaryMore)
         summary.*member = *value++;
+    for (const auto member : kSummarySteps)
+        summary.*member = countFrom(*value++);
     return summary;
 }
 

@@ -15,7 +15,7 @@
 //
 // Every dataset of a table has the row as first dimension. A row exists once its `step` does: steps are
 // written after everything else of the row has reached the file, so whatever `step` counts is whole. Unknown
-// numbers are NaN.
+// numbers are NaN; unknown counts and steps of the summary -1.
 #pragma once
 
 #include <array>

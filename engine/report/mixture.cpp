@@ -1,6 +1,7 @@
 #include "engine/report/mixture.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <numbers>
@@ -73,6 +74,20 @@ double softValue(const Mixture& mixture, double weight) {
 
 double hardValue(const Mixture& mixture, double weight) {
     return mixture.components[hardIndex(mixture, weight)].mu;
+}
+
+std::int64_t packedWeightBytes(std::int64_t weights, const std::vector<Mixture>& mixtures) {
+    constexpr std::int64_t kFloat = sizeof(float);
+    if (mixtures.empty()) return weights * kFloat;
+    const std::int64_t perMixture = weights / static_cast<std::int64_t>(mixtures.size());
+    std::int64_t bits = 0;
+    std::int64_t centroids = 0;
+    for (const Mixture& mixture : mixtures) {
+        const std::size_t components = std::max<std::size_t>(2, mixture.components.size());
+        bits += perMixture * static_cast<std::int64_t>(std::bit_width(components - 1));
+        centroids += static_cast<std::int64_t>(mixture.components.size());
+    }
+    return (bits + 7) / 8 + centroids * kFloat;
 }
 
 }  // namespace bitloom::report

@@ -38,4 +38,8 @@ struct Mixture {
 /// Deployed weight Psi(w) = mu of hardIndex (DGMS Eqn 5).
 [[nodiscard]] double hardValue(const Mixture& mixture, double weight);
 
+/// Bytes of a layer of `weights` weights as exported: packed indices and float32 codebooks; plain float32
+/// without mixtures. Mixtures of one layer share its weights equally.
+[[nodiscard]] std::int64_t packedWeightBytes(std::int64_t weights, const std::vector<Mixture>& mixtures);
+
 }  // namespace bitloom::report

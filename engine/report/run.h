@@ -54,10 +54,10 @@ struct RunInfo {
 struct MetricSample {
     std::int64_t step = 0;
     double epoch = 0;                ///< fractional epochs since the start
-    double loss = kNoValue;          ///< mean cross-entropy of the training batch, nats
+    double loss = kNoValue;          ///< what was minimised on the training batch, nats
     double learningRate = kNoValue;  ///< of the weights' group
-    double top1Soft = kNoValue;      ///< per cent, validation set, soft weights
-    double top1Hard = kNoValue;      ///< per cent, validation set, hard weights
+    double top1Soft = kNoValue;      ///< per cent, test set, soft weights
+    double top1Hard = kNoValue;      ///< per cent, test set, hard weights
     double top5Soft = kNoValue;      ///< per cent
     double top5Hard = kNoValue;      ///< per cent
     double quantMse = kNoValue;      ///< mean (w - Psi)^2 over all quantized weights
@@ -84,23 +84,26 @@ struct Progress {
 };
 
 /// Final figures of a run: what `bitloom report` prints and the window's summary shows. Per cent and bytes.
+/// An unknown figure is NaN, an unknown count or step -1.
 struct RunSummary {
     double top1Fp32 = kNoValue;
     double top1Soft = kNoValue;
     double top1Hard = kNoValue;
     double top5Soft = kNoValue;
     double top5Hard = kNoValue;
-    double bits = 32;     ///< mean bits over quantized weights
-    double sparsity = 0;  ///< exact zeros of Psi over quantized weights
+    double bits = kNoValue;      ///< mean bits over quantized weights; 32 without any
+    double sparsity = kNoValue;  ///< exact zeros of Psi over quantized weights
     std::int64_t nonzeroParameters =
-        0;  ///< FP32 conv and linear weights + non-zero Psi (no batch norm, bias, codebook)
+        -1;  ///< FP32 conv and linear weights + non-zero Psi (no batch norm, bias, codebook)
     double compressionRate = kNoValue;    ///< DGMS's 32 / (floor(log2 K) nz) over quantized layers
     double weightCompression = kNoValue;  ///< SDQ's WCR, 32 / bits
     double bitOps = kNoValue;           ///< per image: sum over layers of MAC x weight bits x activation bits
-    std::int64_t fileBytes = 0;         ///< of the packed export
+    std::int64_t fileBytes = -1;        ///< of the packed export
     double fileCompression = kNoValue;  ///< FP32 bytes / fileBytes
-    double mse = 0;
-    std::string hash;  ///< of the final weights and codebooks
+    double mse = kNoValue;              ///< mean (w - Psi)^2 over quantized weights
+    std::int64_t steps = -1;            ///< done; where every figure but the accuracies was taken
+    std::int64_t accuracyStep = -1;     ///< where the four quantized accuracies were measured
+    std::string hash;                   ///< of the final weights and codebooks
     RunStatus status = RunStatus::Running;
 };
 

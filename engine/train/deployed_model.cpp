@@ -1,9 +1,35 @@
 #include "engine/train/deployed_model.h"
 
+#include "engine/train/guarded.h"
 #include "engine/train/state_layout.h"
 #include "engine/train/tensor_conversion.h"
 
 namespace bitloom::train {
+namespace {
+
+Result<DeployedModel> deploy(const graph::Graph& graph, const quant::QuantizerOptions& options,
+                             std::uint64_t seed, const TrainerState& state) {
+    graph::StateDict parameters = partOf(state.tensors, kModelPart);
+    for (const graph::ParameterSpec& spec : graph.parameters()) {
+        if (!parameters.contains(spec.name))
+            return fail("the checkpoint lacks {}; it belongs to another job", spec.name);
+    }
+    BITLOOM_ASSIGN_OR_RETURN(
+        quant::QuantizerMap quantizers,
+        quant::makeQuantizers(graph, parameters, optionsOf(options, state.tensors), seed));
+    for (const auto& [node, quantizer] : quantizers) {
+        BITLOOM_RETURN_IF_ERROR(quantizer->restore(partOf(state.tensors, quantizerPart(node))));
+    }
+    DeployedModel deployed{hardModel(graph, std::move(parameters), quantizers), quantizers.empty()};
+    const report::MetricSample evaluation = readEvaluation(state.tensors);
+    if (!deployed.calibrated && evaluation.step == state.step) {
+        addPart(deployed.model.rest, "", partOf(state.tensors, kScoredPart));
+        deployed.calibrated = true;
+    }
+    return deployed;
+}
+
+}  // namespace
 
 quant::QuantizedModel hardModel(const graph::Graph& graph, graph::StateDict state,
                                 const quant::QuantizerMap& quantizers, torch::Device device) {
@@ -31,24 +57,8 @@ quant::QuantizerOptions optionsOf(quant::QuantizerOptions options, const graph::
 
 Result<DeployedModel> deployedModel(const graph::Graph& graph, const quant::QuantizerOptions& options,
                                     std::uint64_t seed, const TrainerState& state) {
-    graph::StateDict parameters = partOf(state.tensors, kModelPart);
-    for (const graph::ParameterSpec& spec : graph.parameters()) {
-        if (!parameters.contains(spec.name))
-            return fail("the checkpoint lacks {}; it belongs to another job", spec.name);
-    }
-    BITLOOM_ASSIGN_OR_RETURN(
-        quant::QuantizerMap quantizers,
-        quant::makeQuantizers(graph, parameters, optionsOf(options, state.tensors), seed));
-    for (const auto& [node, quantizer] : quantizers) {
-        BITLOOM_RETURN_IF_ERROR(quantizer->restore(partOf(state.tensors, quantizerPart(node))));
-    }
-    DeployedModel deployed{hardModel(graph, std::move(parameters), quantizers), quantizers.empty()};
-    const report::MetricSample evaluation = readEvaluation(state.tensors);
-    if (!deployed.calibrated && evaluation.step == state.step) {
-        addPart(deployed.model.rest, "", partOf(state.tensors, kScoredPart));
-        deployed.calibrated = true;
-    }
-    return deployed;
+    return guarded(fmt::format("reading the checkpoint of step {}", state.step),
+                   [&] { return deploy(graph, options, seed, state); });
 }
 
 }  // namespace bitloom::train

@@ -118,6 +118,10 @@ std::int64_t countOf(const graph::Tensor& tensor) {
 
 }  // namespace
 
+bool hasDevice(const std::string& device) {
+    return parseDevice(device).ok();
+}
+
 class Executor::Impl {
   public:
     GraphRunner runner;

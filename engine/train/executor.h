@@ -18,6 +18,9 @@ namespace bitloom::train {
 /// Tensors used in place of "<node>.weight" in one forward pass, by node name. They may require gradients.
 using WeightOverrides = std::map<std::string, torch::Tensor, std::less<>>;
 
+/// Whether networks can run on `device` here and now.
+[[nodiscard]] bool hasDevice(const std::string& device);
+
 enum class ParameterKind { Weight, Bias, BatchNorm };
 
 struct TrainedParameter {

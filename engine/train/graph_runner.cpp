@@ -66,8 +66,11 @@ struct RunOp {
     }
     Tensor operator()(const graph::Softmax&) const { return torch::softmax(inputs[0], 1); }
 
-    template <class Other>
-    Tensor operator()(const Other&) const {
+    // Never visited: the input is given, and Pass runs batch norm.
+    Tensor operator()(const graph::Input&) const { return notAStep(); }
+    Tensor operator()(const graph::BatchNorm2d&) const { return notAStep(); }
+
+    static Tensor notAStep() {
         TORCH_CHECK(false, "an input or batch norm is no step of its own kind");
         return {};
     }

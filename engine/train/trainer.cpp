@@ -73,11 +73,11 @@ class LoopTrainer final : public Trainer {
     [[nodiscard]] std::int64_t totalSteps() const override { return m_totalSteps; }
     [[nodiscard]] std::int64_t stepsPerEpoch() const override { return m_stepsPerEpoch; }
     [[nodiscard]] std::int64_t step() const override { return m_step; }
-    [[nodiscard]] TrainerState save() const override;
+    [[nodiscard]] Result<TrainerState> save() const override;
     [[nodiscard]] Status restore(const TrainerState& state) override;
     [[nodiscard]] Status run(report::ProgressSink& sink, JobControl& control,
                              const SaveCheckpoint& save) override;
-    [[nodiscard]] quant::QuantizedModel quantizedModel() const override;
+    [[nodiscard]] Result<quant::QuantizedModel> quantizedModel() const override;
     [[nodiscard]] const report::MetricSample& lastEvaluation() const override { return m_evaluation; }
 
   private:
@@ -88,9 +88,12 @@ class LoopTrainer final : public Trainer {
         const SaveCheckpoint& saveCheckpoint;
         ProgressMeter meter;
         Clock::time_point saved = Clock::now();
+        double pausedSeconds = 0;
     };
 
     static std::int64_t countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch);
+    [[nodiscard]] TrainerState currentState() const;
+    [[nodiscard]] quant::QuantizedModel currentModel() const;
     [[nodiscard]] Status restoreParts(const TrainerState& state);
     [[nodiscard]] Status loop(Session& session);
     [[nodiscard]] Status trainOneStep(Session& session);
@@ -130,7 +133,12 @@ std::int64_t LoopTrainer::countSteps(const TrainOptions& options, std::int64_t s
     return std::max<std::int64_t>(1, std::llround(options.epochs * static_cast<double>(stepsPerEpoch)));
 }
 
-TrainerState LoopTrainer::save() const {
+Result<TrainerState> LoopTrainer::save() const {
+    return guarded(fmt::format("saving step {}", m_step),
+                   [&]() -> Result<TrainerState> { return currentState(); });
+}
+
+TrainerState LoopTrainer::currentState() const {
     TrainerState state;
     state.step = m_step;
     addPart(state.tensors, kModelPart, m_executor->state());
@@ -181,14 +189,19 @@ Status LoopTrainer::restoreParts(const TrainerState& state) {
     m_scored.reset();
     graph::StateDict statistics = partOf(state.tensors, kScoredPart);
     if (m_evaluation.step == m_step && !statistics.empty()) {
-        quant::QuantizedModel model = quantizedModel();
+        quant::QuantizedModel model = currentModel();
         addPart(model.rest, "", std::move(statistics));
         m_scored = std::move(model);
     }
     return {};
 }
 
-quant::QuantizedModel LoopTrainer::quantizedModel() const {
+Result<quant::QuantizedModel> LoopTrainer::quantizedModel() const {
+    return guarded(fmt::format("quantizing step {}", m_step),
+                   [&]() -> Result<quant::QuantizedModel> { return currentModel(); });
+}
+
+quant::QuantizedModel LoopTrainer::currentModel() const {
     if (m_scored) return *m_scored;
     return hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
 }
@@ -254,6 +267,7 @@ Result<Accuracy> LoopTrainer::scoreSoft(const EvaluationProgress& progress) {
 
 Status LoopTrainer::evaluateNow(Session& session) {
     const Clock::time_point start = Clock::now();
+    const double pausedBefore = session.pausedSeconds;
     session.meter.report("evaluating", m_step);
     const EvaluationProgress progress = [&](std::int64_t, std::int64_t) {
         session.meter.report("evaluating", m_step);
@@ -272,7 +286,8 @@ Status LoopTrainer::evaluateNow(Session& session) {
         BITLOOM_RETURN_IF_ERROR(m_scorer.calibrate(model, progress));
         BITLOOM_ASSIGN_OR_RETURN(hard, m_scorer.evaluate(model.dequantize(), progress));
     }
-    session.meter.expect(secondsSince(start) * static_cast<double>(evaluationsAfter(m_step)));
+    const double seconds = secondsSince(start) - (session.pausedSeconds - pausedBefore);
+    session.meter.expect(seconds * static_cast<double>(evaluationsAfter(m_step)));
     m_scored = std::move(model);
     m_evaluation = metricRow();
     if (m_step > 0) {
@@ -290,7 +305,7 @@ Status LoopTrainer::evaluateNow(Session& session) {
 }
 
 Status LoopTrainer::saveNow(Session& session) {
-    const TrainerState state = save();
+    const TrainerState state = currentState();
     BITLOOM_RETURN_IF_ERROR(checkFinite(state));
     BITLOOM_RETURN_IF_ERROR(session.saveCheckpoint(state));
     session.saved = Clock::now();
@@ -307,7 +322,9 @@ bool LoopTrainer::waitWhilePaused(Session& session) const {
     if (!session.control.paused()) return !session.control.stopRequested();
     session.sink.event({m_step, report::EventKind::Paused, "paused"});
     session.meter.report("paused", m_step);
+    const Clock::time_point start = Clock::now();
     if (!session.control.waitWhilePaused()) return false;
+    session.pausedSeconds += secondsSince(start);
     session.sink.event({m_step, report::EventKind::Resumed, "resumed"});
     return true;
 }

@@ -20,7 +20,7 @@
 namespace bitloom::train {
 
 struct TrainerData {
-    const data::Dataset* train = nullptr;  ///< outlive the trainer
+    const data::Dataset* train = nullptr;  ///< outlive the trainer; null where networks are only evaluated
     const data::Dataset* test = nullptr;
     data::Normalization normalization;
     int batchSize = 128;
@@ -59,7 +59,7 @@ class Trainer {
     [[nodiscard]] virtual std::int64_t stepsPerEpoch() const = 0;
     [[nodiscard]] virtual std::int64_t step() const = 0;
 
-    [[nodiscard]] virtual TrainerState save() const = 0;
+    [[nodiscard]] virtual Result<TrainerState> save() const = 0;
     /// `state` comes from a trainer of the same job; errors name what does not fit.
     [[nodiscard]] virtual Status restore(const TrainerState& state) = 0;
 
@@ -72,7 +72,7 @@ class Trainer {
 
     /// Deployed network with the batch-norm statistics it was last scored with, when that was at this step;
     /// else with those of training.
-    [[nodiscard]] virtual quant::QuantizedModel quantizedModel() const = 0;
+    [[nodiscard]] virtual Result<quant::QuantizedModel> quantizedModel() const = 0;
     /// Metric row of the last evaluation; step -1 before the first.
     [[nodiscard]] virtual const report::MetricSample& lastEvaluation() const = 0;
 };

@@ -58,6 +58,7 @@ class CliBadCifar : public CliBadData {
         writeBytes(m_images / "test_batch.bin", bytes);
         texts.push_back(m_images / "test_batch.bin");
         expectRefusal(evaluate("cifar10:"), 1, texts);
+        writeBytes(m_images / "test_batch.bin", cifarRecord(3));
         writeBytes(m_images / "data_batch_4.bin", bytes);
         texts.back() = m_images / "data_batch_4.bin";
         expectRefusal(train("cifar10:"), 1, texts);

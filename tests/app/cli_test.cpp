@@ -10,6 +10,7 @@
 
 #include "app/cli_output.h"
 #include "app/cli_progress.h"
+#include "app/cli_report.h"
 #include "tests/app/cli_job.h"
 #include "tests/app/cli_process.h"
 #include "tests/support/test_paths.h"
@@ -18,7 +19,9 @@ namespace bitloom::app {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// Runs one command here, with a window that tells what it was given.
 ProcessResult runHere(std::vector<std::string> arguments) {
@@ -67,6 +70,8 @@ TEST(Cli, UsageErrorsExitWithTwo) {
         {"train"},
         {"train", "job.toml"},
         {"train", "job.toml", "--resume", "run.h5"},
+        {"train", "--resume", "run.h5", "--replace"},
+        {"trian", "job.toml"},
         {"export", "run.h5", "--to", "onyx", "--out", "x"},
         {"plot", "run.h5"},
         {"window", "--theme", "pink"},
@@ -80,6 +85,13 @@ TEST(Cli, UsageErrorsExitWithTwo) {
         EXPECT_EQ(result.out, "");
     }
     EXPECT_THAT(runHere({"trian"}).err, HasSubstr("did you mean train?"));
+    EXPECT_THAT(runHere({"trian", "job.toml", "--out", "run.h5"}).err,
+                AllOf(HasSubstr("'trian'"), HasSubstr("did you mean train?")));
+    EXPECT_THAT(runHere({"train", "job.toml", "--otu=run.h5"}).err,
+                HasSubstr("did you mean --out instead of --otu?"));
+    EXPECT_THAT(runHere({"plot", "run.h5", "--veiw", "mixture", "--out", "a.svg"}).err,
+                HasSubstr("did you mean --view instead of --veiw?"));
+    EXPECT_THAT(runHere({"train", "--resume", "run.h5", "--replace"}).err, HasSubstr("--replace"));
 }
 
 TEST(Cli, MissingFilesExitWithOneAndAreNamed) {
@@ -168,11 +180,34 @@ TEST(CliOutput, TablesAlignTextLeftAndNumbersRight) {
     EXPECT_EQ(fieldsText({{"a", "1"}, {"long", "2"}}), "a     1\nlong  2\n");
 }
 
+TEST(CliReport, WhatWasNotMeasuredIsNotPrinted) {
+    jobs::RunReport report;
+    report.summary.bits = report.summary.sparsity = report.summary.mse = report::kNoValue;
+    report.steps = -1;
+    report.summary.nonzeroParameters = report.summary.fileBytes = -1;
+    report::LayerInfo layer;
+    layer.name = "conv1";
+    layer.quantized = true;
+    report.layers.push_back({layer, report::kNoValue, report::kNoValue, report::kNoValue, -1});
+    const std::string text = toText(report);
+    EXPECT_THAT(text, Not(HasSubstr("nan")));
+    for (const char* name : {"Bits", "Sparsity", "Non-zero parameters", "Bit operations", "Packed file"})
+        EXPECT_THAT(text, ContainsRegex(fmt::format("\n{} +-\n", name)));
+    EXPECT_THAT(text, HasSubstr("running, - of 0 steps"));
+    EXPECT_THAT(text, ContainsRegex("\nconv1 .* - +- +- +-\n"));
+    const Json json = Json::parse(toJson(report).dump());
+    for (const char* key : {"bits", "sparsity", "mse", "bitops", "nonzero_params", "file_bytes", "steps"})
+        EXPECT_TRUE(json.at(key).is_null()) << key;
+    EXPECT_TRUE(json.at("layers").at(0).at("sparsity").is_null());
+    EXPECT_TRUE(json.at("layers").at(0).at("packed_bytes").is_null());
+}
+
 TEST(CliOutput, ValuesReadWell) {
     EXPECT_EQ(percentText(91.7349), "91.73 %");
     EXPECT_EQ(percentText(report::kNoValue), "-");
     EXPECT_EQ(numberText(13.5444), "13.54");
     EXPECT_EQ(bytesText(999), "999 bytes");
+    EXPECT_EQ(bytesText(1082345), "1082.3 kB (1082345 bytes)");
     EXPECT_EQ(bytesText(138408), "138.4 kB (138408 bytes)");
     EXPECT_EQ(bytesText(46800000), "46.8 MB (46800000 bytes)");
 }

@@ -52,7 +52,7 @@ TEST_F(EntryTest, PlotsAViewOfARunIntoAFile) {
         dark.height = 480;
         ASSERT_TRUE(plotRun(dark));
         const QImage image(QString::fromStdString(dark.out));
-        EXPECT_EQ(image.size(), QSize(1280, 960)) << "two pixels a unit";
+        EXPECT_EQ(image.size(), QSize(640, 480)) << "pixels as asked for";
         EXPECT_LT(image.pixelColor(2, 2).lightness(), 70);
     }
 }
@@ -115,6 +115,16 @@ TEST_F(EntryTest, CapturesEveryViewOfAJobUpToAStep) {
         EXPECT_LT(image.pixelColor(1, 1).lightness(), 90) << path << " is not dark";
     }
     EXPECT_TRUE(fs::exists(m_folder / "pictures" / "tiny.h5")) << "the run stands beside its pictures";
+}
+
+TEST_F(EntryTest, AJobNeedsNoSuffix) {
+    testing::writeTinyJob(m_folder / "tiny.job", 2);
+    WindowOptions options;
+    options.job = (m_folder / "tiny.job").string();
+    options.start = true;
+    options.captureFolder = (m_folder / "pictures").string();
+    EXPECT_EQ(runWindow(options), 0);
+    EXPECT_TRUE(fs::exists(m_folder / "pictures" / "tiny.h5"));
 }
 
 TEST_F(EntryTest, CapturesARecordedRun) {
@@ -236,6 +246,24 @@ TEST(JobDraft, ARecipeSetsTheRatesAndLeavesTheRest) {
     EXPECT_EQ(draft.spec.train.rates.weight, 1e-3) << "wide codebooks want small steps";
     EXPECT_EQ(draft.spec.train.steps, 77);
     EXPECT_EQ(draft.spec.train.seed, 5u);
+}
+
+TEST(JobDraft, ARecipeSetsAllThatAJobFileGetsFromIt) {
+    for (const int components : {4, 16}) {
+        for (const auto& [recipe, name] : {std::pair{Recipe::Paper, "paper"}, {Recipe::ShortRun, "short"}}) {
+            const std::string words[] = {fmt::format("train.recipe={}", name),
+                                         fmt::format("quantizer.components={}", components)};
+            auto file = jobs::parseJob("", "recipe", ".", words);
+            ASSERT_TRUE(file) << file.error().message;
+            file->train.epochs = 3;
+            jobs::JobSpec spec;
+            spec.quantizer.layer.components = components;
+            spec.train.epochs = 3;
+            applyRecipe(recipe == Recipe::Paper ? Recipe::ShortRun : Recipe::Paper, spec);
+            applyRecipe(recipe, spec);
+            EXPECT_EQ(jobs::toToml(spec), jobs::toToml(*file)) << name << " after the other recipe";
+        }
+    }
 }
 
 TEST(JobDraft, SaysWhenTheFolderCannotBeMade) {

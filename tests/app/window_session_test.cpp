@@ -1,4 +1,5 @@
 #include <QSignalSpy>
+#include <cmath>
 #include <fstream>
 
 #include "app/session.h"
@@ -159,6 +160,46 @@ TEST_F(SessionTest, ALiveRunShowsTheNewestStepUntilAnOlderOneIsAskedFor) {
     EXPECT_EQ(shownStep(), 20) << "kept in memory, no file is read";
     m_session.endLive();
     EXPECT_TRUE(waitFor([&] { return m_session.summary().status == report::RunStatus::Finished; }));
+}
+
+TEST_F(SessionTest, ARunWithoutASummaryShowsTheFiguresOfItsRowsAndLayers) {
+    testing::writeRun(m_folder / "run.h5", 3, report::RunStatus::Running);
+    openAndWait(m_folder / "run.h5");
+    const report::RunSummary& summary = m_session.summary();
+    EXPECT_EQ(summary.bits, 2) << "as the layer tree says";
+    EXPECT_EQ(summary.top1Fp32, 91.5);
+    EXPECT_NEAR(summary.top1Soft, 90.2, 1e-4) << "of the newest row";
+    EXPECT_NEAR(summary.top1Hard, 89.2, 1e-4);
+    EXPECT_TRUE(std::isnan(summary.top5Hard)) << "never measured";
+}
+
+TEST_F(SessionTest, AFinalFigureGoesBeforeTheNewestRow) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    openAndWait(m_folder / "run.h5");
+    EXPECT_EQ(m_session.summary().top1Hard, 89.5);
+}
+
+TEST_F(SessionTest, AStepThatIsNotInTheFileYetIsShownOnceItIs) {
+    const auto path = m_folder / "run.h5";
+    testing::writeRun(path, 3);  // what has been flushed so far: up to step 20
+    Delivery first = deliveryOf(20);
+    first.started = testing::runInfo(path, 100);
+    m_session.take(first);
+    m_session.take(deliveryOf(30));
+    m_session.take(deliveryOf(40));
+    bool isShown = false;
+    bool otherRows = false;
+    m_session.showStep(30);
+    QObject::connect(&m_session, &Session::layersShown, &m_session,
+                     [&](const std::vector<report::LayerSnapshotPtr>& layers) {
+                         isShown = true;
+                         otherRows = otherRows || layers.front()->step != 30;
+                     });
+    testing::writeRun(m_folder / "whole.h5", 5);
+    ASSERT_FALSE(waitFor([&] { return isShown; }, 300)) << "rows of step 20 under the number 30";
+    std::filesystem::rename(m_folder / "whole.h5", path);
+    EXPECT_TRUE(waitFor([&] { return shownStep() == 30; }));
+    EXPECT_FALSE(otherRows);
 }
 
 TEST_F(SessionTest, AContinuedRunShowsWhatWasRecordedBefore) {

@@ -6,6 +6,7 @@
 #include <QFileInfo>
 #include <QLabel>
 #include <QMimeData>
+#include <QTabBar>
 #include <QTest>
 #include <QUrl>
 #include <fstream>
@@ -221,6 +222,30 @@ TEST_F(WindowTest, ClosingDuringTrainingAsks) {
     EXPECT_EQ(statusOnDisk(), report::RunStatus::Stopped);
 }
 
+TEST_F(WindowTest, AFailureToSaveDoesNotKeepAWindowThatMustClose) {
+    startTinyJob(100'000);
+    QObject::connect(&m_window->jobs(), &JobController::ended, m_window.get(),
+                     [this] { Q_EMIT m_window->jobs().failed(QStringLiteral("the disk is full")); });
+    m_window->stopAndClose();
+    EXPECT_TRUE(waitFor([&] { return !m_window->isVisible(); }, 60'000));
+}
+
+TEST_F(WindowTest, TheCurvesTabTellsThatSoftAndHardDiffer) {
+    showWindow();
+    auto* tabs = m_window->findChild<QTabBar*>(QStringLiteral("viewTabs"));
+    ASSERT_NE(tabs, nullptr);
+    const QString quiet = tabs->tabToolTip(ViewArea::Curves);
+    report::MetricSample row;
+    row.step = 10;
+    row.top1Soft = 90;
+    row.top1Hard = 60;
+    m_window->views().curves().setMetrics({row});
+    EXPECT_NE(tabs->tabToolTip(ViewArea::Curves).indexOf(QLatin1String("30.0 points")), -1)
+        << tabs->tabToolTip(ViewArea::Curves).toStdString();
+    m_window->views().curves().clear();
+    EXPECT_EQ(tabs->tabToolTip(ViewArea::Curves), quiet);
+}
+
 TEST_F(WindowTest, OverridesOfTheInspectorReachTheNextJobAndCanBeCleared) {
     testing::writeRun(m_folder / "run.h5", 3);
     showWindow();
@@ -302,8 +327,11 @@ TEST_F(WindowTest, SavesTheCurrentViewInEveryFormat) {
     testing::writeRun(m_folder / "run.h5", 3);
     showWindow();
     openAndWait(m_folder / "run.h5");
-    const std::pair<const char*, const char*> starts[] = {
-        {"view.svg", "<?xml"}, {"view.pdf", "%PDF"}, {"view.png", "\x89PNG"}, {"view.csv", ""}};
+    const std::pair<const char*, const char*> starts[] = {{"view.svg", "<?xml"},
+                                                          {"view.pdf", "%PDF"},
+                                                          {"view.png", "\x89PNG"},
+                                                          {"view.csv", ""},
+                                                          {"view.CSV", ""}};
     for (const ViewArea::View view : {ViewArea::Mixture, ViewArea::Curves}) {
         m_window->views().setCurrentView(view);
         for (const auto& [name, start] : starts) {
@@ -311,6 +339,7 @@ TEST_F(WindowTest, SavesTheCurrentViewInEveryFormat) {
             m_window->actions().saveView->trigger();
             EXPECT_EQ(errorText().toStdString(), "");
             std::ifstream file(m_folder / name, std::ios::binary);
+            EXPECT_TRUE(file) << name;
             std::string head(std::string_view(start).size(), '\0');
             file.read(head.data(), std::ssize(head));
             EXPECT_EQ(head, start) << name;

@@ -70,5 +70,38 @@ TEST(DistillationJob, ADamagedTeacherIsNamedOnResume) {
     EXPECT_NE(resumed.error().message.find("teacher.safetensors"), std::string::npos);
 }
 
+TEST(DistillationJob, ARunThatStartsAgainKeepsItsTeacher) {
+    const testing::TemporaryFolder folder;
+    writeSmallWeights(folder / "net.safetensors");
+    const JobSpec job = taughtJob(folder / "net.safetensors");
+    trainAndStop(job, folder / "run.h5", 2);
+    fs::remove_all(folder / "run.h5.ckpt");
+    JobControl stopping;
+    SteeringSink sink;
+    sink.onMetric = [&](const report::MetricSample& sample) {
+        if (sample.step == 2) stopping.stop();
+    };
+    const auto stopped = resumeTrainJob(folder / "run.h5", sink, stopping);
+    ASSERT_FALSE(stopped.ok());
+    EXPECT_EQ(stopped.error().kind, ErrorKind::Cancelled) << stopped.error().message;
+    report::ProgressSink silent;
+    JobControl control;
+    const auto resumed = resumeTrainJob(folder / "run.h5", silent, control);
+    ASSERT_TRUE(resumed.ok()) << resumed.error().message;
+}
+
+TEST(DistillationJob, AnotherRunsTeacherIsRemoved) {
+    const testing::TemporaryFolder folder;
+    writeSmallWeights(folder / "net.safetensors");
+    trainToEnd(taughtJob(folder / "net.safetensors"), folder / "run.h5");
+    const fs::path teacher = folder / "run.h5.ckpt/teacher.safetensors";
+    const fs::path halfWritten = teacher.string() + ".tmp1";
+    ASSERT_TRUE(fs::exists(teacher));
+    fs::copy_file(teacher, halfWritten);
+    trainToEnd(smallJob(), folder / "run.h5");
+    EXPECT_FALSE(fs::exists(teacher));
+    EXPECT_FALSE(fs::exists(halfWritten));
+}
+
 }  // namespace
 }  // namespace bitloom::jobs

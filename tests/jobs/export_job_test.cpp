@@ -2,11 +2,13 @@
 #include "engine/jobs/export_job.h"
 
 #include <cmath>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "engine/jobs/evaluate_job.h"
 #include "engine/jobs/inspect_job.h"
+#include "engine/jobs/run_checkpoint.h"
 #include "tests/jobs/small_job.h"
 #include "tests/support/test_paths.h"
 
@@ -70,6 +72,49 @@ TEST(ExportJob, AStoppedRunIsCalibratedOnExport) {
     EXPECT_TRUE(result->identical);
     EXPECT_TRUE(std::isnan(result->top1Run));
     EXPECT_TRUE(std::isfinite(result->top1File));
+}
+
+/// The files of CIFAR-10's binary version, 16 grey images each.
+void writeSmallCifar(const fs::path& folder) {
+    fs::create_directories(folder);
+    for (const char* name :
+         {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"}) {
+        std::ofstream file(folder / (std::string(name) + ".bin"), std::ios::binary);
+        for (int label = 0; label < 16; ++label)
+            file << static_cast<char>(label % 10) << std::string(3072, static_cast<char>(5 * label));
+    }
+}
+
+TEST(ExportJob, TheCheckNeedsTheTestSetOnlyAndIsRefusedBeforeAnythingIsWritten) {
+    const testing::TemporaryFolder folder;
+    writeSmallCifar(folder / "cifar");
+    JobSpec job = smallJob();
+    job.data.source = "cifar10:" + (folder / "cifar").string();
+    trainToEnd(job, folder / "run.h5");
+    for (int batch = 1; batch <= 5; ++batch)
+        fs::remove(folder / fmt::format("cifar/data_batch_{}.bin", batch));
+    const auto checked = exported({folder / "run.h5", "safetensors", folder / "a.safetensors", true});
+    ASSERT_TRUE(checked.ok()) << checked.error().message;
+    EXPECT_EQ(checked->top1File, checked->top1Run);
+
+    fs::remove(folder / "cifar/test_batch.bin");
+    const auto refused = exported({folder / "run.h5", "safetensors", folder / "b.safetensors", true});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("--no-check"), std::string::npos) << refused.error().message;
+    EXPECT_FALSE(fs::exists(folder / "b.safetensors"));
+    EXPECT_TRUE(exported({folder / "run.h5", "safetensors", folder / "b.safetensors", false}).ok());
+}
+
+TEST(ExportJob, ARunOfAnAbsentDeviceIsCalibratedOnTheCpu) {
+    const testing::TemporaryFolder folder;
+    trainAndStop(smallJob(), folder / "run.h5", 2);
+    report::ProgressSink silent;
+    auto run = readRecordedRun(folder / "run.h5", silent);
+    ASSERT_TRUE(run.ok()) << run.error().message;
+    run->spec.train.device = "cuda:127";
+    EXPECT_EQ(scoringOptions(*run).device, "cpu");
+    const auto model = deployedNetwork(*run, folder / "run.h5");
+    EXPECT_TRUE(model.ok()) << model.error().message;
 }
 
 TEST(ExportJob, MistakesAreNamed) {

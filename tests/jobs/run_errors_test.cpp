@@ -61,6 +61,14 @@ TEST(RunErrors, AnUnwritableFolderIsNamed) {
     EXPECT_NE(error.message.find(out.string()), std::string::npos) << error.message;
 }
 
+TEST(RunErrors, WithoutAFolderForCheckpointsThereIsNoRun) {
+    const testing::TemporaryFolder folder;
+    std::ofstream(folder / "run.h5.ckpt") << "not a folder";
+    const Error error = failureOf(smallJob(), folder / "run.h5");
+    EXPECT_NE(error.message.find("run.h5.ckpt"), std::string::npos) << error.message;
+    EXPECT_FALSE(fs::exists(folder / "run.h5")) << "the next try would be asked for --replace";
+}
+
 TEST(RunErrors, AFullDiskAtACheckpointKeepsTheLastGoodOne) {
     const testing::TemporaryFolder folder;
     trainAndStop(smallJob(), folder / "run.h5", 2);
@@ -95,11 +103,11 @@ TEST(RunErrors, AFullDiskWhileRecordingStopsTheJobAndNamesTheRun) {
     const auto checkpointBytes = fs::file_size(checkpoints.back());
     ASSERT_GT(checkpointBytes, runBytes) << "the limit below must let checkpoints through";
     Error error;
+    SteeringSink sink;
     {
         const FileSizeLimit full(checkpointBytes + 1000);
-        report::ProgressSink silent;
         JobControl control;
-        const auto summary = resumeTrainJob(folder / "run.h5", silent, control);
+        const auto summary = resumeTrainJob(folder / "run.h5", sink, control);
         ASSERT_FALSE(summary.ok());
         error = summary.error();
     }
@@ -107,6 +115,8 @@ TEST(RunErrors, AFullDiskWhileRecordingStopsTheJobAndNamesTheRun) {
     EXPECT_NE(error.message.find("run.h5"), std::string::npos) << error.message;
     EXPECT_EQ(error.message.find("ckpt"), std::string::npos)
         << "the record failed, not a checkpoint: " << error.message;
+    ASSERT_EQ(sink.finished.size(), 1u) << "who listens must hear that the run has ended";
+    EXPECT_EQ(sink.finished.front().status, report::RunStatus::Failed);
     EXPECT_TRUE(fs::exists(checkpoints.back()));
 }
 

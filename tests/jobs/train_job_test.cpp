@@ -55,6 +55,8 @@ TEST(TrainJob, ReportAgreesWithTheSummary) {
     const auto report = reportRun(folder / "run.h5");
     ASSERT_TRUE(report.ok()) << report.error().message;
     EXPECT_EQ(report->steps, 4);
+    EXPECT_EQ(report->summary.steps, 4);
+    EXPECT_EQ(report->summary.accuracyStep, 4);
     EXPECT_EQ(report->summary.nonzeroParameters, summary.nonzeroParameters);
     std::int64_t packed = 0;
     double zeros = 0;
@@ -138,6 +140,35 @@ TEST(TrainJob, ReportsOfStoppedAndUnfinishedRunsAreReal) {
     EXPECT_GT(report->summary.fileBytes, 50000);
 }
 
+TEST(TrainJob, AReportCountsTheStepsOfTheCheckpointNotOfTheLastRow) {
+    const testing::TemporaryFolder folder;
+    JobSpec job = smallJob();
+    job.train.steps = 20;
+    job.record.every = 100;
+    JobControl control;
+    SteeringSink sink;
+    sink.onProgress = [&](const report::Progress& progress) {
+        if (progress.phase == "evaluating" && progress.step == 8) control.stop();
+    };
+    ASSERT_FALSE(runTrainJob({job, folder / "run.h5", ""}, sink, control).ok());
+    const auto stopped = reportRun(folder / "run.h5");
+    ASSERT_TRUE(stopped.ok()) << stopped.error().message;
+    EXPECT_EQ(stopped->steps, 8) << "step 1 has the last row";
+    EXPECT_EQ(stopped->summary.accuracyStep, -1);
+}
+
+TEST(TrainJob, AccuraciesCarryTheirStep) {
+    const testing::TemporaryFolder folder;
+    JobSpec job = smallJob();
+    job.train.steps = 20;
+    trainAndStop(job, folder / "run.h5", 10);
+    const auto report = reportRun(folder / "run.h5");
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    EXPECT_EQ(report->steps, 10);
+    EXPECT_EQ(report->summary.accuracyStep, 8) << "the end of the first epoch";
+    EXPECT_GE(report->summary.top1Hard, 0);
+}
+
 TEST(TrainJob, AnUnfinishedRunIsReplacedOnlyWhenAskedTo) {
     const testing::TemporaryFolder folder;
     trainAndStop(smallJob(), folder / "run.h5", 2);
@@ -182,6 +213,14 @@ TEST(TrainJob, AFailedRunIsReportedFromItsLastCheckpoint) {
     ASSERT_TRUE(report.ok()) << report.error().message;
     EXPECT_EQ(report->summary.status, report::RunStatus::Failed);
     EXPECT_GT(report->summary.fileBytes, 0);
+    EXPECT_EQ(report->steps, report->summary.steps);
+
+    fs::remove_all(folder / "run.h5.ckpt");
+    const auto bare = reportRun(folder / "run.h5");
+    ASSERT_TRUE(bare.ok()) << bare.error().message;
+    EXPECT_TRUE(std::isnan(bare->summary.bits)) << "unknown, not full precision";
+    EXPECT_EQ(bare->summary.fileBytes, -1);
+    EXPECT_EQ(bare->steps, -1);
 }
 
 }  // namespace

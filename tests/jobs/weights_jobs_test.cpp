@@ -9,6 +9,7 @@
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/jobs/evaluate_job.h"
 #include "engine/jobs/inspect_job.h"
+#include "engine/train/state_layout.h"
 #include "tests/jobs/small_job.h"
 #include "tests/support/test_paths.h"
 
@@ -96,14 +97,28 @@ TEST(EvaluateJob, ScoresWeightsAndRunsAlike) {
     EXPECT_EQ(run->images, 32);
     EXPECT_GE(run->top5, run->top1);
 
+    const auto trained = checkpoint::readCheckpoint(folder / "run.h5.ckpt/step-1.safetensors");
+    ASSERT_TRUE(trained.ok()) << trained.error().message;
+    ASSERT_TRUE(checkpoint::writeSafetensors(folder / "trained.safetensors",
+                                             train::partOf(trained->tensors, train::kModelPart))
+                    .ok());
+    request.weights = folder / "trained.safetensors";
+    const auto same = evaluated(request);
+    ASSERT_TRUE(same.ok()) << same.error().message;
+    EXPECT_EQ(same->arch, "resnet20");
+    EXPECT_EQ(same->images, 32);
+    EXPECT_EQ(same->top1, run->top1);
+    EXPECT_EQ(same->top5, run->top5);
+    EXPECT_EQ(same->loss, run->loss);
+
     writeSmallWeights(folder / "net.safetensors");
     request.weights = folder / "net.safetensors";
     request.images = 0;
-    const auto weights = evaluated(request);
-    ASSERT_TRUE(weights.ok()) << weights.error().message;
-    EXPECT_EQ(weights->arch, "resnet20");
-    EXPECT_EQ(weights->images, 64);
-    EXPECT_GT(weights->seconds, 0);
+    const auto other = evaluated(request);
+    ASSERT_TRUE(other.ok()) << other.error().message;
+    EXPECT_EQ(other->images, 64);
+    EXPECT_NE(other->loss, run->loss);
+    EXPECT_GT(other->seconds, 0);
 }
 
 TEST(EvaluateJob, ARunKnowsItsImages) {

@@ -124,6 +124,10 @@ TEST(PlanLayers, RangesAreChecked) {
         QuantizerOptions options;
         options.temperature = temperature;
         EXPECT_THAT(planError(options), HasSubstr("temperature"));
+        options.layer.method = "none";
+        EXPECT_TRUE(planLayers(makeGraph(), options)) << "nothing has a temperature";
+        options.layers["fc"] = {"dgms", 4};
+        EXPECT_THAT(planError(options), HasSubstr("temperature"));
     }
 }
 

@@ -183,9 +183,12 @@ TEST_F(BadFile, WhatTheFileSystemRefusesIsNamedWithTheRemedy) {
 }
 
 TEST_F(BadFile, ReadOnlyFolderCannotTakeARun) {
-    if (::geteuid() == 0) GTEST_SKIP() << "root may write into read-only folders";
-    fs::permissions(m_folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
+    fs::permissions(m_folder.path(), fs::perms::all & ~(fs::perms::owner_write | fs::perms::group_write |
+                                                        fs::perms::others_write));
+    const bool root = ::geteuid() == 0;  // root may write into every folder
+    ASSERT_EQ(::seteuid(root ? 65534 : ::geteuid()), 0);
     const auto writer = RunWriter::create(m_path, testing::sampleInfo(), smallLayouts());
+    ASSERT_EQ(::seteuid(::getuid()), 0);
     fs::permissions(m_folder.path(), fs::perms::owner_all);
     ASSERT_FALSE(writer.ok());
     EXPECT_THAT(writer.error().message,

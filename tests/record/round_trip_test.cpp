@@ -160,8 +160,21 @@ TEST_F(RoundTrip, SummaryComesBackWhole) {
     EXPECT_EQ(read->fileBytes, expected.fileBytes);
     EXPECT_TRUE(std::isnan(read->fileCompression));
     EXPECT_EQ(read->mse, expected.mse);
+    EXPECT_EQ(read->steps, expected.steps);
+    EXPECT_EQ(read->accuracyStep, expected.accuracyStep);
     EXPECT_EQ(read->hash, expected.hash);
     EXPECT_EQ(read->status, report::RunStatus::Finished);
+}
+
+TEST_F(RoundTrip, FiguresOfARunThatHasNoneAreUnknown) {
+    const auto writer = create();
+    const auto read = open()->summary();
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    for (const double figure : {read->bits, read->sparsity, read->mse, read->bitOps})
+        EXPECT_TRUE(std::isnan(figure));
+    for (const std::int64_t count :
+         {read->nonzeroParameters, read->fileBytes, read->steps, read->accuracyStep})
+        EXPECT_EQ(count, -1);
 }
 
 TEST_F(RoundTrip, FullPrecisionAccuracyIsKnownBeforeTheEnd) {

@@ -127,5 +127,18 @@ TEST(Mixture, PeakOfOneComponent) {
     EXPECT_NEAR(componentDensity(component, 0.7) / componentDensity(component, 0.5), std::exp(-0.5), 1e-12);
 }
 
+TEST(Mixture, PackedBytesCountIndicesAndCodebooks) {
+    const auto of = [](std::size_t components) {
+        Mixture mixture;
+        mixture.components.resize(components);
+        return mixture;
+    };
+    EXPECT_EQ(packedWeightBytes(1000, {}), 4000);
+    EXPECT_EQ(packedWeightBytes(1000, {of(16)}), 500 + 64);
+    EXPECT_EQ(packedWeightBytes(1001, {of(2)}), 126 + 8);
+    EXPECT_EQ(packedWeightBytes(1000, {of(5)}), 375 + 20) << "five components need three bits";
+    EXPECT_EQ(packedWeightBytes(1000, {of(4), of(16)}), (500 * 2 + 500 * 4) / 8 + 80);
+}
+
 }  // namespace
 }  // namespace bitloom::report

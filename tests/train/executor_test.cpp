@@ -293,6 +293,12 @@ TEST(ExecutorErrors, NameTheRemedyForAnAbsentDevice) {
     EXPECT_THAT(executor.error().message, AllOf(HasSubstr("'cuda:127'"), HasSubstr("\"cpu\"")));
 }
 
+TEST(Executor, KnowsWhichDevicesAreHere) {
+    EXPECT_TRUE(hasDevice("cpu"));
+    EXPECT_FALSE(hasDevice("cuda:127"));
+    EXPECT_EQ(hasDevice("cuda"), torch::cuda::device_count() > 0);
+}
+
 TEST(Executor, ComputesOnCudaAsOnCpu) {
     if (torch::cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device, or a libtorch without CUDA";
     auto cuda = Executor::create(smallGraph(), "cuda");

@@ -69,6 +69,38 @@ TEST(TrainerControl, PauseHoldsTheRunUntilItResumes) {
     EXPECT_TRUE(hasEvent(sink, report::EventKind::Resumed));
 }
 
+TEST(TrainerControl, TimeLeftDoesNotExpectAnotherPauseAtEveryEvaluation) {
+    constexpr std::chrono::milliseconds kPause(1000);
+    SmallTraining training;
+    training.options.epochs = 200;
+    training.options.evaluateEvery = 1;
+    const auto trainer = training.make();
+    const std::int64_t firstEvaluation = trainer->stepsPerEpoch();
+    KeepingSink sink;
+    KeptCheckpoint kept;
+    JobControl control;
+    std::promise<void> paused;
+    double secondsLeft = report::kNoValue;
+    sink.onProgress = [&](const report::Progress& progress) {
+        if (progress.phase == "evaluating" && progress.step == firstEvaluation &&
+            !hasEvent(sink, report::EventKind::Paused))
+            control.pause();
+        if (progress.phase != "training" || progress.step <= firstEvaluation) return;
+        secondsLeft = progress.secondsLeft;
+        control.stop();
+    };
+    sink.onEvent = [&](const report::RunEvent& event) {
+        if (event.kind == report::EventKind::Paused) paused.set_value();
+    };
+    std::future<Status> running =
+        std::async(std::launch::async, [&] { return trainer->run(sink, control, kept.callback()); });
+    ASSERT_EQ(paused.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+    EXPECT_EQ(running.wait_for(kPause), std::future_status::timeout);
+    control.resume();
+    EXPECT_FALSE(running.get().ok());
+    EXPECT_LT(secondsLeft, 199 * std::chrono::duration<double>(kPause).count());
+}
+
 TEST(TrainerControl, StopWhilePausedEndsTheRun) {
     SmallTraining training;
     const auto trainer = training.make();
@@ -103,7 +135,7 @@ TEST(TrainerControl, ProgressIsReportedSparingly) {
 TEST(TrainerControl, NotANumberInTheWeightsIsNamed) {
     const SmallTraining training;
     const auto trainer = training.make();
-    TrainerState state = trainer->save();
+    TrainerState state = *trainer->save();
     std::vector<float> values = state.tensors.at("model/bn2.weight").toFloats();
     values[1] = std::numeric_limits<float>::quiet_NaN();
     state.tensors.at("model/bn2.weight") = graph::Tensor::fromFloats({12}, values);

@@ -121,7 +121,7 @@ TEST(TrainerResume, ADeployedModelNeedsOnlyTheCheckpoint) {
     const auto deployed = deployedModel(smallGraph(), training.quantizer, training.options.seed, kept.state);
     ASSERT_TRUE(deployed.ok()) << deployed.error().message;
     EXPECT_TRUE(deployed->calibrated);
-    const quant::QuantizedModel expected = trainer->quantizedModel();
+    const quant::QuantizedModel expected = *trainer->quantizedModel();
     EXPECT_EQ(graph::hashState(deployed->model.dequantize()), graph::hashState(expected.dequantize()));
     EXPECT_EQ(deployed->model.layers.at("conv2").indices, expected.layers.at("conv2").indices);
 }
@@ -135,7 +135,7 @@ TEST(TrainerResume, FewDistinctWeightsReduceTheCodebookForGood) {
     {
         SmallTraining plain;
         plain.quantizer.layer.method = "none";
-        const TrainerState start = plain.make()->save();
+        const TrainerState start = *plain.make()->save();
         for (const auto& [name, tensor] : start.tensors) {
             if (name.starts_with("model/")) state.emplace(name.substr(6), tensor);
         }
@@ -147,7 +147,7 @@ TEST(TrainerResume, FewDistinctWeightsReduceTheCodebookForGood) {
 
     KeptCheckpoint kept;
     const auto trainer = training.make(state);
-    const int components = trainer->quantizedModel().layers.at("conv2").components;
+    const int components = trainer->quantizedModel()->layers.at("conv2").components;
     ASSERT_LT(components, 8);
     KeepingSink sink;
     JobControl control;
@@ -164,7 +164,7 @@ TEST(TrainerResume, FewDistinctWeightsReduceTheCodebookForGood) {
 TEST(TrainerResume, ForeignStatesAreErrors) {
     const SmallTraining training;
     const auto trainer = training.make();
-    TrainerState state = trainer->save();
+    TrainerState state = *trainer->save();
     state.step = 13;
     ASSERT_FALSE(trainer->restore(state).ok());
     EXPECT_NE(trainer->restore(state).error().message.find("12 steps"), std::string::npos);

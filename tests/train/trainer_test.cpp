@@ -54,7 +54,7 @@ TEST(Trainer, FullPrecisionTrainsWithoutQuantizers) {
     EXPECT_GE(last.top1Hard, 90);
     EXPECT_EQ(last.top1Soft, last.top1Hard);
     EXPECT_TRUE(std::isnan(last.quantMse));
-    EXPECT_TRUE(finished.trainer->quantizedModel().layers.empty());
+    EXPECT_TRUE(finished.trainer->quantizedModel()->layers.empty());
 }
 
 TEST(Trainer, HardForwardLearnsToo) {
@@ -150,7 +150,7 @@ TEST(Trainer, FrozenGroupsKeepTheirBits) {
     training.options.rates = {};
     training.options.rates.weight = training.options.rates.full = training.options.rates.batchNorm = 0;
     training.options.rates.mu = 1e-3;
-    const auto before = training.make()->save();
+    const auto before = *training.make()->save();
     const auto after = runToEnd(training).checkpoint.state;
     EXPECT_EQ(before.tensors.at("model/conv2.weight").bytes, after.tensors.at("model/conv2.weight").bytes);
     EXPECT_EQ(before.tensors.at("model/fc.bias").bytes, after.tensors.at("model/fc.bias").bytes);
@@ -163,7 +163,7 @@ TEST(Trainer, FrozenGroupsKeepTheirBits) {
 TEST(Trainer, QuantizedModelScoresWhatTheEvaluationSaid) {
     const SmallTraining training;
     const Finished finished = runToEnd(training);
-    const quant::QuantizedModel model = finished.trainer->quantizedModel();
+    const quant::QuantizedModel model = *finished.trainer->quantizedModel();
     ASSERT_EQ(model.layers.size(), 1u);
     EXPECT_EQ(model.layers.at("conv2").components, 8);
     const auto trained = finished.checkpoint.state.tensors;

@@ -43,15 +43,6 @@ class InspectorTest : public ::testing::Test {
     Inspector m_inspector;
 };
 
-TEST(PackedBytes, CountIndicesAndCentroids) {
-    EXPECT_EQ(packedBytes(1000, {}), 4000);
-    EXPECT_EQ(packedBytes(1000, {makeMixture(16)}), 500 + 64);
-    EXPECT_EQ(packedBytes(1001, {makeMixture(2)}), 126 + 8);
-    EXPECT_EQ(packedBytes(1000, {makeMixture(5)}), 375 + 20) << "five components need three bits";
-    EXPECT_EQ(packedBytes(1000, {makeMixture(256)}), 1000 + 1024);
-    EXPECT_EQ(packedBytes(1000, {makeMixture(4), makeMixture(16)}), (500 * 2 + 500 * 4) / 8 + 80);
-}
-
 TEST_F(InspectorTest, EmptyStateSaysWhatToDo) {
     EXPECT_EQ(text("layerName"), "No layer selected");
     EXPECT_FALSE(table()->isVisible());

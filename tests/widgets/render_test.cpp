@@ -70,6 +70,15 @@ TEST_F(RenderTest, PngOfViewsThatWereNeverShown) {
     }
 }
 
+TEST_F(RenderTest, PngInPixelsAsAskedFor) {
+    QLabel label(QStringLiteral("text"));
+    label.resize(120, 40);
+    for (QWidget* view : {static_cast<QWidget*>(&m_mixture), static_cast<QWidget*>(&label)}) {
+        ASSERT_TRUE(renderToFile(*view, in(m_folder, "view.png"), nullptr, 1));
+        EXPECT_EQ(QImage(in(m_folder, "view.png")).size(), view->size());
+    }
+}
+
 TEST_F(RenderTest, SvgIsVectorAndReadsBack) {
     for (QWidget* view : {static_cast<QWidget*>(&m_mixture), static_cast<QWidget*>(&m_curves)}) {
         ASSERT_TRUE(renderToFile(*view, in(m_folder, "view.SVG")));

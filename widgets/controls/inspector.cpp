@@ -10,9 +10,9 @@
 #include <QSpinBox>
 #include <QTableView>
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
+#include "engine/report/mixture.h"
 #include "widgets/format.h"
 #include "widgets/theme.h"
 
@@ -70,20 +70,6 @@ QLabel* makeValue(QWidget* parent, const char* name, const QString& toolTip) {
 }
 
 }  // namespace
-
-std::int64_t packedBytes(std::int64_t weights, const std::vector<report::Mixture>& mixtures) {
-    if (mixtures.empty()) return 4 * weights;
-    // Channels have equally many weights; each mixture may have its own number of components.
-    const auto count = static_cast<std::int64_t>(mixtures.size());
-    std::int64_t bits = 0;
-    std::int64_t centroids = 0;
-    for (const report::Mixture& mixture : mixtures) {
-        const std::size_t components = std::max<std::size_t>(1, mixture.components.size());
-        bits += std::bit_width(components - 1) * (weights / count);
-        centroids += static_cast<std::int64_t>(components);
-    }
-    return (bits + 7) / 8 + 4 * centroids;
-}
 
 Inspector::Inspector(QWidget* parent) : QWidget(parent) {
     setObjectName(QStringLiteral("inspector"));
@@ -311,7 +297,7 @@ void Inspector::showSnapshot() {
     const bool quantized = s && !s->mixtures.empty();
     const double missing = report::kNoValue;
     m_figures[Bits]->setText(formatBits(s ? s->bits : m_layer.bits));
-    const std::int64_t bytes = s ? packedBytes(m_layer.weights, s->mixtures) : 0;
+    const std::int64_t bytes = s ? report::packedWeightBytes(m_layer.weights, s->mixtures) : 0;
     m_figures[PackedSize]->setText(s ? tr("%1 bytes").arg(formatCount(bytes)) : noValueText());
     m_figures[SparsityFigure]->setText(quantized ? formatFixed(100 * s->sparsity, 1) + QStringLiteral(" %")
                                                  : noValueText());

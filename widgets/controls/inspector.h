@@ -18,10 +18,6 @@ class QTableView;
 
 namespace bitloom::widgets {
 
-/// Bytes that a layer's packed form takes: indices of ceil(log2 K) bits, rounded up to a byte, and one float
-/// a centroid; 4 bytes per weight without mixtures.
-[[nodiscard]] std::int64_t packedBytes(std::int64_t weights, const std::vector<report::Mixture>& mixtures);
-
 class Inspector : public QWidget {
     Q_OBJECT
 

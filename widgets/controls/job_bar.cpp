@@ -24,7 +24,7 @@ struct FigureText {
 
 /// In the order of JobBar::Figure.
 constexpr std::array<FigureText, 5> kFigures = {{
-    {"top1Fp32", "FP32 top-1", "Accuracy on the validation set before quantization"},
+    {"top1Fp32", "FP32 top-1", "Accuracy on the test set before quantization"},
     {"top1Soft", "soft top-1", "Accuracy with the soft weights Φ(w) that training uses"},
     {"top1Hard", "hard top-1", "Accuracy with the hard weights Ψ(w) that are deployed"},
     {"bits", "bits", "Mean bits per weight over the quantized layers"},

@@ -12,6 +12,7 @@ namespace {
 constexpr int kSwatchWidth = 14;
 constexpr int kGap = 5;  // between swatch, text and value
 constexpr int kKeySpacing = 16;
+constexpr int kIndent = 6;                 // of the first key
 constexpr std::size_t kMostNumbered = 32;  // larger codebooks number the selected stem alone
 
 void drawSwatch(QCPPainter* painter, KeyStrip::Swatch swatch, const QColor& color, const QRect& place) {
@@ -74,7 +75,7 @@ QSize KeyStrip::maximumOuterSizeHint() const {
 
 void KeyStrip::draw(QCPPainter* painter) {
     const QFont plain = mParentPlot->font();
-    int x = rect().left() + m_indent;
+    int x = rect().left() + kIndent;
     for (const Key& key : m_keys) {
         const QFont font = key.bold ? boldFont(plain) : plain;
         const QFontMetrics metrics(font);

@@ -29,8 +29,6 @@ class KeyStrip : public QCPLayoutElement {
     void setKeys(std::vector<Key> keys) { m_keys = std::move(keys); }
     [[nodiscard]] const std::vector<Key>& keys() const { return m_keys; }
 
-    /// Where the first key starts, from the left edge of the strip.
-    void setIndent(int pixels) { m_indent = pixels; }
     [[nodiscard]] QSize minimumOuterSizeHint() const override;
     [[nodiscard]] QSize maximumOuterSizeHint() const override;
 
@@ -41,7 +39,6 @@ class KeyStrip : public QCPLayoutElement {
     [[nodiscard]] int height() const;
 
     std::vector<Key> m_keys;
-    int m_indent = 6;
 };
 
 /// The components of a mixture as a table of k, pi, mu, sigma. Rows that do not fit are reached by scroll().

@@ -15,7 +15,6 @@
 namespace bitloom::widgets {
 namespace {
 
-constexpr int kPixelRatio = 2;
 constexpr int kPdfDotsPerInch = 96;  // one widget pixel is one dot
 
 /// Draws the figure, or the widget, in vector form at its own size.
@@ -29,13 +28,13 @@ void paint(QWidget& view, QCustomPlot* figure, QCPPainter& painter) {
     figure->toPainter(&painter, view.width(), view.height());
 }
 
-QByteArray png(QWidget& view, QCustomPlot* figure) {
+QByteArray png(QWidget& view, QCustomPlot* figure, int pixelRatio) {
     QPixmap pixmap;
     if (figure) {
-        pixmap = figure->toPixmap(view.width(), view.height(), kPixelRatio);
+        pixmap = figure->toPixmap(view.width(), view.height(), pixelRatio);
     } else {
-        pixmap = QPixmap(view.size() * kPixelRatio);
-        pixmap.setDevicePixelRatio(kPixelRatio);
+        pixmap = QPixmap(view.size() * pixelRatio);
+        pixmap.setDevicePixelRatio(pixelRatio);
         pixmap.fill(view.palette().color(QPalette::Window));
         view.render(&pixmap);
     }
@@ -79,10 +78,12 @@ QByteArray pdf(QWidget& view, QCustomPlot* figure) {
 
 }  // namespace
 
-bool renderToFile(QWidget& view, const QString& path, QString* error) {
+bool renderToFile(QWidget& view, const QString& path, QString* error, int pixelRatio) {
     const QString suffix = QFileInfo(path).suffix().toLower();
-    QByteArray (*format)(QWidget&, QCustomPlot*) = nullptr;
-    if (suffix == QLatin1String("png")) format = png;
+    std::function<QByteArray(QWidget&, QCustomPlot*)> format;
+    if (suffix == QLatin1String("png")) {
+        format = [pixelRatio](QWidget& v, QCustomPlot* f) { return png(v, f, pixelRatio); };
+    }
     if (suffix == QLatin1String("svg")) format = svg;
     if (suffix == QLatin1String("pdf")) format = pdf;
     if (!format) {

@@ -1,6 +1,6 @@
 // Files of views: pictures and tables. A plot view (MixturePlot, CurvesPlot) gives its figure without the
 // buttons, any other widget is drawn whole. Works on views that were never shown; their size() is the size of
-// the picture. GUI thread only.
+// the picture in units. GUI thread only.
 #pragma once
 
 #include <QByteArray>
@@ -10,9 +10,9 @@ class QWidget;
 
 namespace bitloom::widgets {
 
-/// Writes .png (two pixels a unit), .svg or .pdf (vector). False, with a message naming the file in `error`,
-/// when the suffix is another or the file cannot be written.
-bool renderToFile(QWidget& view, const QString& path, QString* error = nullptr);
+/// Writes .png (`pixelRatio` pixels a unit), .svg or .pdf (vector). False, with a message naming the file in
+/// `error`, when the suffix is another or the file cannot be written.
+bool renderToFile(QWidget& view, const QString& path, QString* error = nullptr, int pixelRatio = 2);
 
 /// Writes `content` whole, or leaves what was there. False, with a message naming the file in `error`, when
 /// it cannot.

@@ -1,0 +1,93 @@
+// AVX-512: FP32, and int8 through VNNI's VPDPBUSD. Compiled for those instructions; reached only after cpuid
+// allowed it (registry.h).
+#include <cstring>
+
+#include <immintrin.h>
+
+#include "engine/qsimd/kernels/decode_x86.h"
+#include "engine/qsimd/kernels/tables.h"
+#include "engine/qsimd/kernels/tile_x86.h"
+
+namespace bitloom::qsimd {
+namespace {
+
+struct Float {
+    using Value = float;
+    using Weight = float;
+    using Sum = float;
+    using Vector = __m512;
+    static constexpr int kLanes = 16;
+    static constexpr int kDepth = 1;
+    static Vector zero() { return _mm512_setzero_ps(); }
+    static Vector load(const float* weights) { return _mm512_loadu_ps(weights); }
+    static Vector broadcast(const float* value) { return _mm512_set1_ps(*value); }
+    static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {
+        return _mm512_fmadd_ps(value, weight, sum);
+    }
+    static void store(float* sums, Vector sum) { _mm512_storeu_ps(sums, sum); }
+};
+
+struct Byte {
+    using Value = std::uint8_t;
+    using Weight = std::int8_t;
+    using Sum = std::int32_t;
+    using Vector = __m512i;
+    static constexpr int kLanes = 16;
+    static constexpr int kDepth = 4;
+    static Vector zero() { return _mm512_setzero_si512(); }
+    static Vector load(const std::int8_t* weights) { return _mm512_loadu_si512(weights); }
+    static Vector broadcast(const std::uint8_t* values) { return _mm512_set1_epi32(fourBytes(values)); }
+    static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {
+        return _mm512_dpbusd_epi32(sum, value, weight);
+    }
+    static void store(std::int32_t* sums, Vector sum) { _mm512_storeu_si512(sums, sum); }
+};
+
+template <int Bits>
+void decodeFloats(const std::uint8_t* packed, std::size_t blocks, const float* codebook, float* panel) {
+    const __m512 table = _mm512_loadu_ps(codebook);
+    for (std::size_t i = 0; i < blocks; ++i, packed += kBlockBytes) {
+        const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(packed));
+        for (int part = 0; part < 8 / Bits; ++part, panel += 16) {
+            const __m512i index = _mm512_cvtepu8_epi32(indicesOf<Bits>(block, part));
+            _mm512_storeu_ps(panel, _mm512_permutexvar_ps(index, table));
+        }
+    }
+}
+
+constexpr Decoder kDecoders[] = {
+    {Isa::Avx512, 4, decodeBytes<4>, decodeFloats<4>},
+    {Isa::Avx512, 2, decodeBytes<2>, decodeFloats<2>},
+};
+
+// The sums of a tile stay in registers: 14 x 2 of 32 leave room for two weights and a broadcast value.
+constexpr Microkernel kTable[] = {
+    {"fp32_avx512_1x64", Isa::Avx512, 1, 64, 1, tile<Float, 1, 4>, nullptr},
+    {"fp32_avx512_4x64", Isa::Avx512, 4, 64, 1, tile<Float, 4, 4>, nullptr},
+    {"fp32_avx512_6x64", Isa::Avx512, 6, 64, 1, tile<Float, 6, 4>, nullptr},
+    {"fp32_avx512_7x48", Isa::Avx512, 7, 48, 1, tile<Float, 7, 3>, nullptr},
+    {"fp32_avx512_8x48", Isa::Avx512, 8, 48, 1, tile<Float, 8, 3>, nullptr},
+    {"fp32_avx512_8x32", Isa::Avx512, 8, 32, 1, tile<Float, 8, 2>, nullptr},
+    {"fp32_avx512_14x32", Isa::Avx512, 14, 32, 1, tile<Float, 14, 2>, nullptr},
+    {"fp32_avx512_16x16", Isa::Avx512, 16, 16, 1, tile<Float, 16, 1>, nullptr},
+    {"int8_avx512vnni_1x64", Isa::Avx512Vnni, 1, 64, 4, nullptr, tile<Byte, 1, 4>},
+    {"int8_avx512vnni_4x64", Isa::Avx512Vnni, 4, 64, 4, nullptr, tile<Byte, 4, 4>},
+    {"int8_avx512vnni_6x64", Isa::Avx512Vnni, 6, 64, 4, nullptr, tile<Byte, 6, 4>},
+    {"int8_avx512vnni_7x48", Isa::Avx512Vnni, 7, 48, 4, nullptr, tile<Byte, 7, 3>},
+    {"int8_avx512vnni_8x48", Isa::Avx512Vnni, 8, 48, 4, nullptr, tile<Byte, 8, 3>},
+    {"int8_avx512vnni_8x32", Isa::Avx512Vnni, 8, 32, 4, nullptr, tile<Byte, 8, 2>},
+    {"int8_avx512vnni_14x32", Isa::Avx512Vnni, 14, 32, 4, nullptr, tile<Byte, 14, 2>},
+    {"int8_avx512vnni_16x16", Isa::Avx512Vnni, 16, 16, 4, nullptr, tile<Byte, 16, 1>},
+};
+
+}  // namespace
+
+std::span<const Decoder> avx512Decoders() {
+    return kDecoders;
+}
+
+std::span<const Microkernel> avx512Microkernels() {
+    return kTable;
+}
+
+}  // namespace bitloom::qsimd

@@ -1,0 +1,23 @@
+// The tables of the files beside this one; registry.h joins those that the machine can run.
+#pragma once
+
+#include <span>
+
+#include "engine/qsimd/kernels/decoder.h"
+#include "engine/qsimd/kernels/microkernel.h"
+
+namespace bitloom::qsimd {
+
+[[nodiscard]] std::span<const Microkernel> scalarMicrokernels();
+[[nodiscard]] std::span<const Microkernel> avx2Microkernels();
+[[nodiscard]] std::span<const Microkernel> avx512Microkernels();
+[[nodiscard]] std::span<const Microkernel> neonMicrokernels();
+[[nodiscard]] std::span<const Microkernel> neonDotMicrokernels();
+[[nodiscard]] std::span<const Microkernel> neonI8mmMicrokernels();
+
+[[nodiscard]] std::span<const Decoder> scalarDecoders();
+[[nodiscard]] std::span<const Decoder> avx2Decoders();
+[[nodiscard]] std::span<const Decoder> avx512Decoders();
+[[nodiscard]] std::span<const Decoder> neonDecoders();
+
+}  // namespace bitloom::qsimd

@@ -1,0 +1,61 @@
+// The loop of the x86 microkernels, for the operations of one instruction set. Included by files compiled for
+// those instructions only, and local to each, so that no code of one is called by the other.
+#pragma once
+
+#include <cstring>
+
+#include <immintrin.h>
+
+#include "engine/qsimd/kernels/microkernel.h"
+
+namespace bitloom::qsimd {
+namespace {
+
+/// P pixels x V vectors of channels. `Operations` names a Value of activations, a Weight, a Sum, their
+/// Vector, kLanes and kDepth, and does zero, load, broadcast, multiplyAdd and store.
+template <class Operations, int P, int V>
+void tile(const Fields<typename Operations::Value>& fields, const typename Operations::Weight* weights,
+          typename Operations::Sum* sums) {
+    using Vector = typename Operations::Vector;
+    constexpr int kLanes = Operations::kLanes;
+    constexpr int kDepth = Operations::kDepth;
+    Vector sum[P][V];  // in registers
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v)
+            sum[p][v] = Operations::zero();
+    for (int row = 0; row < fields.rows; ++row) {
+        for (int segment = 0; segment < fields.segments; ++segment) {
+            const auto* field = fields.first + row * fields.rowStride + segment * fields.segmentStride;
+            for (int k = 0; k < fields.run; k += kDepth, field += kDepth, weights += kDepth * kLanes * V) {
+                Vector weight[V];
+#pragma GCC unroll 4
+                for (int v = 0; v < V; ++v)
+                    weight[v] = Operations::load(weights + kDepth * kLanes * v);
+#pragma GCC unroll 16
+                for (int p = 0; p < P; ++p) {
+                    const Vector value = Operations::broadcast(field + p * fields.pixelStride);
+#pragma GCC unroll 4
+                    for (int v = 0; v < V; ++v)
+                        sum[p][v] = Operations::multiplyAdd(value, weight[v], sum[p][v]);
+                }
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v)
+            Operations::store(sums + (p * V + v) * kLanes, sum[p][v]);
+}
+
+/// Four activations as one number, to be broadcast.
+inline std::int32_t fourBytes(const std::uint8_t* bytes) {
+    std::int32_t four;
+    std::memcpy(&four, bytes, 4);
+    return four;
+}
+
+}  // namespace
+}  // namespace bitloom::qsimd

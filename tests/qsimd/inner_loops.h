@@ -1,0 +1,26 @@
+// Reads the inner loops of kernels from a disassembly, to hold what compilers make of them: a tile whose sums
+// leave the registers costs more than any schedule can win back.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace bitloom::testing {
+
+struct InnerLoop {
+    std::string function;
+    int instructions = 0;
+    int multiplyAdds = 0;  ///< of single values; vector instructions count all their lanes
+    int vectorSpills = 0;  ///< instructions that move a vector register to or from the stack
+    int stackAccesses = 0;
+
+    [[nodiscard]] double instructionsPerMac() const {
+        return static_cast<double>(instructions) / multiplyAdds;
+    }
+};
+
+/// Loops without inner jumps that multiply and add, in `file` (object or archive) as `objdump` prints it: of
+/// x86-64 (AT&T syntax) or AArch64. Empty when the program cannot be run.
+[[nodiscard]] std::vector<InnerLoop> innerLoops(const std::string& objdump, const std::string& file);
+
+}  // namespace bitloom::testing
