@@ -15,7 +15,7 @@ struct QuantizedTensor {
     std::vector<float> codebook;        ///< [groups, components]
     std::vector<std::uint8_t> indices;  ///< one per weight, row-major, < components
 
-    [[nodiscard]] int indexBits() const;             ///< ceil(log2(components)), 1 to 8
+    [[nodiscard]] int indexBits() const;  ///< ceil(log2(components)), 1 to 8
     [[nodiscard]] std::vector<float> dequantize() const;
     [[nodiscard]] std::int64_t zeros() const;  ///< weights whose codebook value is exactly 0
 };
