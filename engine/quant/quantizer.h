@@ -8,11 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include <torch/torch.h>
-
 #include "engine/base/result.h"
 #include "engine/graph/tensor.h"
 #include "engine/quant/quantized_tensor.h"
+#include "engine/quant/torch.h"
 #include "engine/report/snapshot.h"
 
 namespace bitloom::quant {

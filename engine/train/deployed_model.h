@@ -1,9 +1,8 @@
 // From latent weights and quantizers to the network as deployed.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "engine/quant/registry.h"
+#include "engine/quant/torch.h"
 #include "engine/train/trainer.h"
 
 namespace bitloom::train {

@@ -6,8 +6,7 @@
 #include <cmath>
 #include <span>
 
-#include <torch/torch.h>
-
+#include "engine/quant/torch.h"
 #include "engine/train/guarded.h"
 
 namespace bitloom::train {

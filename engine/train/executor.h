@@ -8,10 +8,9 @@
 #include <string>
 #include <vector>
 
-#include <torch/torch.h>
-
 #include "engine/base/result.h"
 #include "engine/graph/graph.h"
+#include "engine/quant/torch.h"
 
 namespace bitloom::train {
 

@@ -2,7 +2,7 @@
 // activations half as often as libtorch's three, which are bound by memory.
 #pragma once
 
-#include <torch/torch.h>
+#include "engine/quant/torch.h"
 
 namespace bitloom::train {
 

@@ -6,9 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include <torch/torch.h>
-
 #include "engine/graph/graph.h"
+#include "engine/quant/torch.h"
 #include "engine/train/executor.h"
 
 namespace bitloom::train {

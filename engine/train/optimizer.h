@@ -5,10 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <torch/torch.h>
-
 #include "engine/base/result.h"
 #include "engine/graph/tensor.h"
+#include "engine/quant/torch.h"
 
 namespace bitloom::train {
 

@@ -4,7 +4,8 @@
 #include <thread>
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+
+#include "engine/quant/torch.h"
 
 namespace bitloom::train {
 

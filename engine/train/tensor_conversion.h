@@ -1,9 +1,8 @@
 // Between graph::Tensor, the plain host tensor that files hold, and libtorch's.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "engine/graph/tensor.h"
+#include "engine/quant/torch.h"
 
 namespace bitloom::train {
 

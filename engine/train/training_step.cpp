@@ -50,10 +50,9 @@ torch::Tensor distillationLoss(const torch::Tensor& logits, Executor& teacher, c
         const torch::NoGradGuard guard;
         target = torch::log_softmax(teacher.forward(images, /*training=*/false) / temperature, 1);
     }
-    return temperature * temperature *
-           torch::nn::functional::kl_div(
-               torch::log_softmax(logits / temperature, 1), target,
-               torch::nn::functional::KLDivFuncOptions().reduction(torch::kBatchMean).log_target(true));
+    const torch::Tensor sum = torch::kl_div(torch::log_softmax(logits / temperature, 1), target,
+                                            torch::Reduction::Sum, /*log_target=*/true);
+    return temperature * temperature * sum / logits.size(0);
 }
 
 }  // namespace
@@ -82,9 +81,9 @@ Result<double> forwardBackward(Executor& executor, const quant::QuantizerMap& qu
 
     const torch::Tensor logits = executor.forward(images, /*training=*/true,
                                                   trainingWeights(executor, quantizers, options.hardForward));
-    torch::Tensor loss = torch::nn::functional::cross_entropy(
-        logits, labels,
-        torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(options.labelSmoothing));
+    constexpr std::int64_t kIgnoredLabel = -100;  // PyTorch's default: no label is
+    torch::Tensor loss = torch::cross_entropy_loss(logits, labels, /*weight=*/{}, torch::Reduction::Mean,
+                                                   kIgnoredLabel, options.labelSmoothing);
     if (teacher != nullptr) {
         loss = torch::lerp(loss, distillationLoss(logits, *teacher, images, options.distillationTemperature),
                            options.distillation);

@@ -107,6 +107,9 @@ TEST(IncludeRules, LibrariesOutOfPlaceAreFound) {
     tree.add("app/a.cpp", "#include <torch/torch.h>\n#include <hdf5.h>\n#include <qcustomplot.h>\n");
     tree.add("engine/data/loader.h", "#include <ATen/ATen.h>\n#include <H5Cpp.h>\n");
     tree.add("engine/jobs/job.cpp", "#include <QString>\n#include <QtCore/qglobal.h>\n#include <hdf5.h>\n");
+    tree.add("engine/quant/torch.h", "#include <ATen/ATen.h>\n");
+    tree.add("engine/train/figures.h", "#include \"engine/quant/torch.h\"\n");
+    tree.add("engine/jobs/train.h", "#include \"engine/quant/torch.h\"\n");
     tree.add("widgets/plots/surface.h", "#include <qcustomplot.h>\n");
     tree.add("widgets/plots/zoomed.h", "#include <QCustomPlot/qcustomplot.h>\n");
     EXPECT_THAT(
@@ -119,6 +122,7 @@ TEST(IncludeRules, LibrariesOutOfPlaceAreFound) {
             HasSubstr("engine/data/loader.h:2: <H5Cpp.h>: HDF5 belongs into .cpp files"),
             HasSubstr("engine/jobs/job.cpp:1: <QString>: Qt stays out"),
             HasSubstr("engine/jobs/job.cpp:2: <QtCore/qglobal.h>: Qt stays out"),
+            HasSubstr("engine/jobs/train.h:1: \"engine/quant/torch.h\": libtorch belongs into .cpp files"),
             HasSubstr("widgets/plots/zoomed.h:1: <QCustomPlot/qcustomplot.h>: QCustomPlot enters through "
                       "one header of widgets/plots, which is widgets/plots/surface.h")));
 }

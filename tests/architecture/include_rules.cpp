@@ -60,9 +60,10 @@ const std::vector<Library>& libraries() {
          {"engine/"},
          {"app/", "widgets/", "tests/app/", "tests/widgets/"}},
         {"libtorch",
-         std::regex("(torch|ATen|c10|caffe2)/.*"),
+         std::regex("(torch|ATen|c10|caffe2)/.*|engine/quant/torch\\.h"),
          {"app/", "widgets/"},
-         {"engine/quant/quantizer.h", "engine/quant/dgms/", "engine/train/", "tests/quant/", "tests/train/"}},
+         {"engine/quant/torch.h", "engine/quant/quantizer.h", "engine/quant/dgms/", "engine/train/",
+          "tests/quant/", "tests/train/"}},
         {"HDF5",
          std::regex("hdf5\\.h|hdf5/.*|H5\\w*\\.h"),
          {"app/", "widgets/"},
@@ -171,6 +172,7 @@ std::optional<std::string> objectionTo(const fs::path& root, const Include& incl
         return objectionToLibrary(include);
     const std::optional<std::string> target = resolve(root, include);
     if (!target) return "names no file of the project; libraries stand in <>";
+    if (auto reason = objectionToLibrary(include)) return reason;
     return objection(folderOf(include.file), folderOf(*target));
 }
 

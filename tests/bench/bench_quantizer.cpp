@@ -15,11 +15,11 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include "engine/quant/dgms/dgms_function.h"
 #include "engine/quant/dgms/dgms_init.h"
 #include "engine/quant/dgms/dgms_kernel.h"
+#include "engine/quant/torch.h"
 
 namespace {
 

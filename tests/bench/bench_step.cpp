@@ -14,12 +14,12 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include "engine/base/random.h"
 #include "engine/data/loader.h"
 #include "engine/graph/zoo/zoo.h"
 #include "engine/quant/registry.h"
+#include "engine/quant/torch.h"
 #include "engine/train/optimizer.h"
 #include "engine/train/parameter_groups.h"
 #include "engine/train/runtime.h"

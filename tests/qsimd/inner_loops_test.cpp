@@ -6,9 +6,12 @@
 namespace bitloom::testing {
 namespace {
 
+/// Of what runs once a multiply-add; an epilogue runs once a sum and may keep constants on the stack.
 void expectRegistersOnly(const std::vector<InnerLoop>& loops) {
-    for (const InnerLoop& loop : loops)
+    for (const InnerLoop& loop : loops) {
+        if (loop.function.find("epilogue") != std::string::npos) continue;
         EXPECT_EQ(loop.vectorSpills, 0) << loop.function << ", " << loop.instructions << " instructions";
+    }
 }
 
 double fewestPerMac(const std::vector<InnerLoop>& loops) {

@@ -5,7 +5,8 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+
+#include "engine/quant/torch.h"
 
 namespace bitloom::train {
 namespace {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include <gmock/gmock.h>
+#include <torch/torch.h>
 
 #include "engine/graph/zoo/zoo.h"
 

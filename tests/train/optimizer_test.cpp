@@ -2,6 +2,7 @@
 #include "engine/train/optimizer.h"
 
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 namespace bitloom::train {
 namespace {

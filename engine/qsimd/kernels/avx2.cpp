@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "engine/qsimd/kernels/decode_x86.h"
+#include "engine/qsimd/kernels/loops_impl.h"
 #include "engine/qsimd/kernels/tables.h"
 #include "engine/qsimd/kernels/tile_x86.h"
 
@@ -94,6 +95,11 @@ std::span<const Decoder> avx2Decoders() {
 
 std::span<const Microkernel> avx2Microkernels() {
     return kTable;
+}
+
+const Loops& avx2Loops() {
+    static constexpr Loops kLoops = makeLoops(Isa::Avx2);
+    return kLoops;
 }
 
 }  // namespace bitloom::qsimd

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "engine/qsimd/kernels/decode_x86.h"
+#include "engine/qsimd/kernels/loops_impl.h"
 #include "engine/qsimd/kernels/tables.h"
 #include "engine/qsimd/kernels/tile_x86.h"
 
@@ -43,6 +44,25 @@ struct Byte {
     static void store(std::int32_t* sums, Vector sum) { _mm512_storeu_si512(sums, sum); }
 };
 
+/// Four blocks of 4-bit indices at a time.
+void decodeNibbles(const std::uint8_t* packed, std::size_t blocks, const std::int8_t* codebook,
+                   std::int8_t* panel) {
+    const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codebook));
+    const __m512i table = _mm512_broadcast_i32x4(entries);
+    const __m512i mask = _mm512_set1_epi8(15);
+    const __m512i firstBlocks = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    const __m512i lastBlocks = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    std::size_t i = 0;
+    for (; i + 4 <= blocks; i += 4, packed += 4 * kBlockBytes, panel += 128) {
+        const __m512i four = _mm512_loadu_si512(packed);
+        const __m512i low = _mm512_shuffle_epi8(table, _mm512_and_si512(four, mask));
+        const __m512i high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(four, 4), mask));
+        _mm512_storeu_si512(panel, _mm512_permutex2var_epi64(low, firstBlocks, high));
+        _mm512_storeu_si512(panel + 64, _mm512_permutex2var_epi64(low, lastBlocks, high));
+    }
+    decodeBytes<4>(packed, blocks - i, codebook, panel);
+}
+
 template <int Bits>
 void decodeFloats(const std::uint8_t* packed, std::size_t blocks, const float* codebook, float* panel) {
     const __m512 table = _mm512_loadu_ps(codebook);
@@ -56,7 +76,7 @@ void decodeFloats(const std::uint8_t* packed, std::size_t blocks, const float* c
 }
 
 constexpr Decoder kDecoders[] = {
-    {Isa::Avx512, 4, decodeBytes<4>, decodeFloats<4>},
+    {Isa::Avx512, 4, decodeNibbles, decodeFloats<4>},
     {Isa::Avx512, 2, decodeBytes<2>, decodeFloats<2>},
 };
 
@@ -88,6 +108,11 @@ std::span<const Decoder> avx512Decoders() {
 
 std::span<const Microkernel> avx512Microkernels() {
     return kTable;
+}
+
+const Loops& avx512Loops() {
+    static constexpr Loops kLoops = makeLoops(Isa::Avx512);
+    return kLoops;
 }
 
 }  // namespace bitloom::qsimd

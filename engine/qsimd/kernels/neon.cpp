@@ -2,6 +2,7 @@
 // widens.
 #include <arm_neon.h>
 
+#include "engine/qsimd/kernels/loops_impl.h"
 #include "engine/qsimd/kernels/tables.h"
 
 namespace bitloom::qsimd {
@@ -177,6 +178,11 @@ std::span<const Decoder> neonDecoders() {
 
 std::span<const Microkernel> neonMicrokernels() {
     return kTable;
+}
+
+const Loops& neonLoops() {
+    static constexpr Loops kLoops = makeLoops(Isa::Neon);
+    return kLoops;
 }
 
 }  // namespace bitloom::qsimd

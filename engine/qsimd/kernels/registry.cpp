@@ -54,9 +54,9 @@ bool canRun(Isa isa) {
         case Isa::Avx2:
             return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
         case Isa::Avx512:
-            return __builtin_cpu_supports("avx512f");
+            return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
         case Isa::Avx512Vnni:
-            return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni");
+            return canRun(Isa::Avx512) && __builtin_cpu_supports("avx512vnni");
         default:
             return false;
     }
@@ -98,6 +98,22 @@ const Decoder& bestDecoder(int bits) {
     const Decoder* best = nullptr;
     for (const Decoder& decoder : allDecoders())
         if (decoder.bits == bits && canRun(decoder.isa)) best = &decoder;
+    return *best;
+}
+
+const std::vector<Loops>& allLoops() {
+#if defined(__aarch64__)
+    static const std::vector<Loops> all = {scalarLoops(), neonLoops()};
+#else
+    static const std::vector<Loops> all = {scalarLoops(), avx2Loops(), avx512Loops()};
+#endif
+    return all;
+}
+
+const Loops& bestLoops() {
+    const Loops* best = nullptr;
+    for (const Loops& loops : allLoops())
+        if (canRun(loops.isa)) best = &loops;
     return *best;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/qsimd/kernels/decoder.h"
+#include "engine/qsimd/kernels/loops.h"
 #include "engine/qsimd/kernels/microkernel.h"
 
 namespace bitloom::qsimd {
@@ -26,5 +27,11 @@ namespace bitloom::qsimd {
 
 /// The strongest one that this machine can run for indices of `bits`, 2 or 4.
 [[nodiscard]] const Decoder& bestDecoder(int bits);
+
+/// Every set of loops compiled for this architecture, weakest instruction set first.
+[[nodiscard]] const std::vector<Loops>& allLoops();
+
+/// The strongest set that this machine can run.
+[[nodiscard]] const Loops& bestLoops();
 
 }  // namespace bitloom::qsimd

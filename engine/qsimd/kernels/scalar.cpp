@@ -2,6 +2,7 @@
 // in the order of the vector kernels and use fused multiply-add, so that those are equal to the bit.
 #include <cmath>
 
+#include "engine/qsimd/kernels/loops_impl.h"
 #include "engine/qsimd/kernels/tables.h"
 
 namespace bitloom::qsimd {
@@ -95,6 +96,11 @@ void packBlocks(const std::uint8_t* indices, std::size_t count, int bits, std::u
 
 std::span<const Microkernel> scalarMicrokernels() {
     return kTable;
+}
+
+const Loops& scalarLoops() {
+    static constexpr Loops kLoops = makeLoops(Isa::Scalar);
+    return kLoops;
 }
 
 }  // namespace bitloom::qsimd

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "engine/qsimd/kernels/decoder.h"
+#include "engine/qsimd/kernels/loops.h"
 #include "engine/qsimd/kernels/microkernel.h"
 
 namespace bitloom::qsimd {
@@ -19,5 +20,10 @@ namespace bitloom::qsimd {
 [[nodiscard]] std::span<const Decoder> avx2Decoders();
 [[nodiscard]] std::span<const Decoder> avx512Decoders();
 [[nodiscard]] std::span<const Decoder> neonDecoders();
+
+[[nodiscard]] const Loops& scalarLoops();
+[[nodiscard]] const Loops& avx2Loops();
+[[nodiscard]] const Loops& avx512Loops();
+[[nodiscard]] const Loops& neonLoops();
 
 }  // namespace bitloom::qsimd

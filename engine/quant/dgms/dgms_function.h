@@ -2,9 +2,8 @@
 // gradients backward (section 3). Runs on CPU; weights on another device are copied there and back.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "engine/quant/options.h"
+#include "engine/quant/torch.h"
 
 namespace bitloom::quant::dgms {
 

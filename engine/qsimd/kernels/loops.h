@@ -1,0 +1,88 @@
+// Loops that the compiler vectorises by itself: written once (loops_impl.h) and compiled for every
+// instruction set. What finishes a tile of sums, depthwise convolution, and the two baselines that the
+// microkernels are measured against. Pure functions, any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/qsimd/kernels/microkernel.h"
+
+namespace bitloom::qsimd {
+
+/// Constants of `channels` adjacent output channels.
+struct EpilogueConstants {
+    const std::int32_t* start = nullptr;  ///< added to int8 sums, so that they are those of the true numbers
+    const float* scale = nullptr;
+    const float* bias = nullptr;
+    float low = 0;  ///< clamp, in units of what is stored
+    float high = 0;
+    float residualScale = 0;  ///< what a residual is multiplied with
+};
+
+/// A tile of `pixels` x `channels` sums, `sumStride` apart, to outputs, whose pixels are `outputStride`
+/// values apart: clamp(fma(residual, residualScale, fma(sum + start, scale, bias))). Each operation rounds
+/// once and in this order on every machine: outputs are bit-equal. Uint8 outputs are rounded half to even.
+/// `residual` is read only where the function's name says so.
+struct TileShape {
+    int pixels = 0;
+    int channels = 0;
+    int sumStride = 0;
+    std::ptrdiff_t outputStride = 0;
+    std::ptrdiff_t residualStride = 0;
+};
+using Epilogue = void (*)(const void* sums, const TileShape& shape, const EpilogueConstants& constants,
+                          const void* residual, void* output);
+
+/// What the sums of a tile are. Planes: int8 sums of high planes in the first half of a tile's channels and
+/// of low planes in the second; together 128 high + low.
+enum class SumKind { Float, Int, Planes };
+enum class ResidualKind { None, Uint8, Float32 };
+
+/// One output row of a convolution with one weight a channel and tap. weights [rows][columns][channels];
+/// sums [pixels][channels]. fields.run is the number of columns, fields.segmentStride the step to the next.
+using FloatDepthwise = void (*)(const Fields<float>& fields, const float* weights, int pixels, int channels,
+                                float* sums);
+using ByteDepthwise = void (*)(const Fields<std::uint8_t>& fields, const std::int8_t* weights, int pixels,
+                               int channels, std::int32_t* sums);
+
+/// The yardstick of the Q-SIMD paper, plain nested loops: sums [pixels][channels] of a row of output pixels,
+/// weights [rows][segments][run][channels].
+using NaiveConvolution = void (*)(const Fields<float>& fields, const float* weights, int pixels, int channels,
+                                  float* sums);
+
+/// The Q-SIMD paper's kernel: every byte of indices is looked up in `pairs`, an extended codebook of 256
+/// pairs (4-bit indices) or quadruples (2-bit) of weights. Sums of up to kPaperPixels pixels stay in
+/// registers over the whole field (output reuse inside); the caller runs all output channels over one tile of
+/// pixels (input reuse outside). indices: [rows][segments][run x bits / 8] of one channel; run is a multiple
+/// of 4.
+inline constexpr int kPaperPixels = 8;
+using PaperKernel = void (*)(const Fields<float>& fields, const std::uint8_t* indices, const float* pairs,
+                             int pixels, float* sums);
+
+/// Real numbers to stored bytes: round half to even of (value x inverseScale) + zeroPoint, clamped to 0 to
+/// 255, and back: scale x (number - zeroPoint).
+using Quantize = void (*)(const float* from, std::size_t count, float inverseScale, float zeroPoint,
+                          std::uint8_t* to);
+using Dequantize = void (*)(const std::uint8_t* from, std::size_t count, float scale, int zeroPoint,
+                            float* to);
+
+/// best[i] = max(best[i], other[i]); of stored bytes, the greater number.
+using FloatMaximum = void (*)(const float* other, std::size_t count, float* best);
+using ByteMaximum = void (*)(const std::uint8_t* other, std::size_t count, std::uint8_t* best);
+
+struct Loops {
+    Isa isa;
+    Epilogue epilogue[3][3][2];  ///< [SumKind][ResidualKind][0 Float32, 1 Uint8 output]
+    FloatDepthwise floatDepthwise;
+    ByteDepthwise byteDepthwise;
+    NaiveConvolution naive;
+    PaperKernel paper4;  ///< 4-bit indices
+    PaperKernel paper2;  ///< 2-bit indices
+    Quantize quantize;
+    Dequantize dequantize;
+    FloatMaximum maxFloats;
+    ByteMaximum maxBytes;
+};
+
+}  // namespace bitloom::qsimd
