@@ -461,6 +461,7 @@ class Lowering {
             output.lastStep = std::max(output.lastStep, i);
         }
         m_model.buffers.front().firstStep = 0;
+        m_model.buffers.front().lastStep = steps;  // the image stays: running again gives the same
         m_model.buffers[static_cast<std::size_t>(m_model.output)].lastStep = steps;
     }
 

@@ -1,0 +1,6 @@
+include(sources.cmake)
+add_executable(bitloom_runner ${qsimd_kernels} ${qsimd_runtime} ${qsimd_runner})
+target_include_directories(bitloom_runner PRIVATE ${CMAKE_SOURCE_DIR})
+target_compile_options(bitloom_runner PRIVATE ${qsimd_options})
+target_link_libraries(bitloom_runner PRIVATE Threads::Threads)
+set_target_properties(bitloom_runner PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

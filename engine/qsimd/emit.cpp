@@ -1,0 +1,110 @@
+#include "engine/qsimd/emit.h"
+
+#include <algorithm>
+#include <cstring>
+#include <system_error>
+
+#include "engine/base/atomic_file.h"
+#include "engine/qsimd/bundle_files.h"
+#include "engine/qsimd/runtime/model_file.h"
+#include "engine/qsimd/runtime/network.h"
+
+namespace bitloom::qsimd {
+namespace {
+
+constexpr std::string_view kBundleFolder = "bundle/";
+
+std::string readme(const Model& model, const BundleText& text, const Bundle& bundle) {
+    const Buffer& image = model.buffers.front();
+    return fmt::format(
+        "# {0}\n\n"
+        "Made by Bitloom {1} from {2}:\n\n"
+        "```\n{3}\n```\n\n"
+        "`model.bitloom` holds the network: {4} bytes, of which {5} are weights, codebooks and scales; "
+        "activations take {6}\n"
+        "bytes at run time. It is the same file for every processor; `bitloom_runner` chooses its kernels "
+        "when it starts.\n\n"
+        "## Build\n\n"
+        "On the machine that runs it:\n\n"
+        "```\ncmake -B build && cmake --build build\n```\n\n"
+        "For ARM Linux and Android, with Debian's cross compiler (one static file that runs on both):\n\n"
+        "```\ncmake -B build -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \\\n"
+        "  -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static && cmake --build "
+        "build\n```\n\n"
+        "With the Android NDK:\n\n"
+        "```\ncmake -B build -DCMAKE_TOOLCHAIN_FILE=$ANDROID_NDK_ROOT/build/cmake/android.toolchain.cmake "
+        "\\\n"
+        "  -DANDROID_ABI=arm64-v8a -DANDROID_PLATFORM=android-24 -DANDROID_STL=c++_static && cmake --build "
+        "build\n```\n\n"
+        "## Run\n\n"
+        "```\n./build/bitloom_runner model.bitloom                                             # times\n"
+        "./build/bitloom_runner model.bitloom --per-layer --threads 2 --cores 6,7 --json\n"
+        "./build/bitloom_runner model.bitloom --input test_image.bin --output output.bin\n"
+        "./build/bitloom_runner --help\n```\n\n"
+        "Images are float32, {7} x {8} x {9} (channels, rows, columns), normalised as in training. "
+        "`test_output.bin` is what\n"
+        "Bitloom computed for `test_image.bin`: every processor gives the same bytes, but for steps that "
+        "stay in float\n"
+        "and use exp (softmax).\n\n"
+        "On a phone: `adb push build/bitloom_runner model.bitloom /data/local/tmp/` and\n"
+        "`adb shell /data/local/tmp/bitloom_runner /data/local/tmp/model.bitloom`.\n",
+        model.name, text.version, text.origin, text.command, bundle.modelBytes, bundle.weightBytes,
+        bundle.arenaBytes, image.channels, image.height, image.width);
+}
+
+std::span<const std::byte> bytesOf(const std::vector<float>& values) {
+    return std::as_bytes(std::span(values));
+}
+
+}  // namespace
+
+Result<Bundle> writeBundle(const Model& model, const std::vector<float>& image, const BundleText& text,
+                           const std::filesystem::path& folder) {
+    std::error_code error;
+    if (std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error))
+        return fail("{}: is there and not empty; name a new folder", folder.string());
+    if (const std::string problem = validate(model); !problem.empty()) return fail("The model {}", problem);
+
+    Network network(model, {}, 1);
+    if (image.size() != network.values(0).size())
+        return fail("{}: the test image has {} values, the network takes {}", folder.string(), image.size(),
+                    network.values(0).size());
+    std::vector<float> output(network.values(model.output).size());
+    network.run(image.data(), output.data());
+
+    Bundle bundle;
+    const auto write = [&](const std::string& path, std::span<const std::byte> bytes) -> Status {
+        std::filesystem::create_directories((folder / path).parent_path(), error);
+        if (error) return fail("{}: {}", (folder / path).parent_path().string(), error.message());
+        bundle.files.push_back(path);
+        return writeFileAtomically(folder / path, bytes);
+    };
+    const auto writeText = [&](const std::string& path, std::string_view content) {
+        return write(path, std::as_bytes(std::span(content)));
+    };
+    for (const BundleFile& file : bundleFiles()) {
+        const std::string_view path = file.path;
+        if (path == "bundle/qsimd.cmake") {
+            BITLOOM_RETURN_IF_ERROR(writeText("engine/qsimd/CMakeLists.txt", file.text));
+        } else if (path.starts_with(kBundleFolder)) {
+            BITLOOM_RETURN_IF_ERROR(writeText(std::string(path.substr(kBundleFolder.size())), file.text));
+        } else {
+            BITLOOM_RETURN_IF_ERROR(writeText("engine/qsimd/" + std::string(path), file.text));
+        }
+    }
+    const std::vector<std::byte> modelBytes = toBytes(model);
+    bundle.modelBytes = modelBytes.size();
+    bundle.arenaBytes = model.arenaBytes;
+    for (const Step& step : model.steps) {
+        if (const auto* convolution = std::get_if<Convolution>(&step))
+            bundle.weightBytes += weightBytes(*convolution);
+    }
+    BITLOOM_RETURN_IF_ERROR(write("model.bitloom", modelBytes));
+    BITLOOM_RETURN_IF_ERROR(write("test_image.bin", bytesOf(image)));
+    BITLOOM_RETURN_IF_ERROR(write("test_output.bin", bytesOf(output)));
+    BITLOOM_RETURN_IF_ERROR(writeText("README.md", readme(model, text, bundle)));
+    std::ranges::sort(bundle.files);
+    return bundle;
+}
+
+}  // namespace bitloom::qsimd

@@ -1,0 +1,143 @@
+// Runs and times models on the machine it runs on. Exit codes: 0 done, 1 a file or the machine failed, 2
+// usage.
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <new>
+#include <sstream>
+
+#include "engine/qsimd/runner/options.h"
+#include "engine/qsimd/runner/print.h"
+#include "engine/qsimd/runtime/model_file.h"
+
+namespace bitloom::qsimd {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int report(const std::string& problem, int code) {
+    std::fprintf(stderr, "bitloom_runner: %s\n", problem.c_str());
+    return code;
+}
+
+/// Images of `size` values; without a file one of a simple pattern. Empty message on success.
+std::string readImages(const std::string& path, std::size_t size, std::vector<std::vector<float>>& images) {
+    if (path.empty()) {
+        std::vector<float>& image = images.emplace_back(size);
+        for (std::size_t i = 0; i < size; ++i)
+            image[i] = static_cast<float>(i * 7 % 11) / 11.0F - 0.45F;
+        return {};
+    }
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return path + ": cannot be opened";
+    std::vector<float> image(size);
+    const auto bytes = static_cast<std::streamsize>(size * sizeof(float));
+    while (file.read(reinterpret_cast<char*>(image.data()), bytes))
+        images.push_back(image);
+    if (file.gcount() != 0 || images.empty())
+        return path + ": its size is no multiple of an image's " + std::to_string(bytes) + " bytes";
+    return {};
+}
+
+std::string readSchedule(const std::string& path, Dispatch& dispatch) {
+    if (path.empty()) return {};
+    std::ifstream file(path);
+    if (!file) return path + ": cannot be opened";
+    std::string line;
+    for (int number = 1; std::getline(file, line); ++number) {
+        std::istringstream words(line);
+        std::string layer;
+        std::string kernel;
+        std::string split;
+        std::string padding;
+        if (!(words >> layer)) continue;
+        const std::string at = path + ", line " + std::to_string(number) + ": ";
+        if (!(words >> kernel >> split >> padding)) return at + "needs layer, microkernel, split and padding";
+        Schedule schedule;
+        if (kernel != "auto") schedule.microkernel = kernel;
+        const Microkernel* known = findMicrokernel(kernel);
+        if (kernel != "auto" && known == nullptr) return at + kernel + " is no microkernel of this program";
+        if (known != nullptr && !canRun(known->isa))
+            return at + "this processor lacks " + isaName(known->isa);
+        if (split != "auto" && split != "rows" && split != "channels") return at + "unknown split " + split;
+        schedule.chosenSplit = split != "auto";
+        schedule.split = split == "channels" ? Split::Channels : Split::Rows;
+        if (padding != "skip" && padding != "keep") return at + "unknown word " + padding;
+        schedule.skipPadding = padding == "skip";
+        dispatch.layers[layer] = schedule;
+    }
+    return {};
+}
+
+int writeOutputs(const RunnerOptions& options, Network& network,
+                 const std::vector<std::vector<float>>& images) {
+    std::ofstream file(options.output, std::ios::binary);
+    std::vector<float> output(network.values(network.model().output).size());
+    for (const std::vector<float>& image : images) {
+        network.run(image.data(), output.data());
+        file.write(reinterpret_cast<const char*>(output.data()),
+                   static_cast<std::streamsize>(output.size() * sizeof(float)));
+    }
+    file.close();
+    return file ? 0 : report(options.output + ": cannot be written", kFailed);
+}
+
+int runAll(const RunnerOptions& options) {
+    Dispatch dispatch;
+    dispatch.ceiling = options.isa;
+    if (const std::string problem = readSchedule(options.schedule, dispatch); !problem.empty())
+        return report(problem, kFailed);
+    for (const int core : options.cores) {
+        if (!ThreadPool::pin(core))
+            return report("--cores: core " + std::to_string(core) + " is not to be had", kFailed);
+    }
+    Networks networks;
+    for (const std::string& path : options.models) {
+        Model model;
+        if (const std::string problem = loadModel(path, model); !problem.empty())
+            return report(problem, kFailed);
+        auto& copies = networks.emplace_back();
+        for (int i = 0; i < options.copies; ++i)
+            copies.push_back(std::make_unique<Network>(model, dispatch, options.threads, options.cores));
+        std::vector<std::vector<float>> images;
+        const std::size_t size = copies.front()->values(0).size();
+        if (const std::string problem = readImages(options.input, size, images); !problem.empty())
+            return report(problem, kFailed);
+        if (options.hashes) {
+            std::fputs(hashesOf(*copies.front(), images.front(), options.json).c_str(), stdout);
+        } else if (!options.output.empty()) {
+            return writeOutputs(options, *copies.front(), images);
+        }
+        for (const auto& network : copies)
+            network->setImage(images.front().data());
+    }
+    if (options.hashes) return 0;
+    const Measurement measurement =
+        measure(networks, {options.warmup, options.repeat, options.block, options.perLayer});
+    const std::string text = options.json ? timesAsJson(options, networks, measurement)
+                                          : timesAsText(options, networks, measurement);
+    return std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : 0;
+}
+
+}  // namespace
+}  // namespace bitloom::qsimd
+
+int main(int count, char** arguments) {
+    using namespace bitloom::qsimd;
+    RunnerOptions options;
+    if (count == 2 && std::strcmp(arguments[1], "--help") == 0) {
+        std::fputs(runnerHelp(), stdout);
+        return 0;
+    }
+    if (const std::string problem = parseOptions(count, arguments, options); !problem.empty()) {
+        std::fputs(runnerHelp(), stderr);
+        return report(problem, kUsage);
+    }
+    try {
+        return runAll(options);
+    } catch (const std::bad_alloc&) {
+        return report("not enough memory", kFailed);
+    }
+}

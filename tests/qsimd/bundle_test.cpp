@@ -1,0 +1,161 @@
+// A bundle is a project of its own: it builds without Bitloom, for this machine and for ARM, and computes
+// what Bitloom computes, to the bit, on every processor.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+
+#include "engine/qsimd/bundle_files.h"
+#include "engine/qsimd/calibrate.h"
+#include "engine/qsimd/emit.h"
+#include "engine/qsimd/lower.h"
+#include "tests/qsimd/reference_network.h"
+#include "tests/support/test_paths.h"
+
+namespace bitloom::qsimd {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Outcome {
+    int code = -1;
+    std::string text;  ///< both streams
+};
+
+/// Paths in `command` are in single quotes and hold none themselves.
+Outcome run(const std::string& command) {
+    Outcome outcome;
+    std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+    if (pipe == nullptr) return outcome;
+    char buffer[4096];
+    for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+        outcome.text.append(buffer, got);
+    const int status = ::pclose(pipe);
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return outcome;
+}
+
+std::string contentOf(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+Model int8ResNet() {
+    const NetworkSource source = testing::sourceOf(testing::zooGraph("resnet20"), 16);
+    JobControl control;
+    const std::vector<std::vector<float>> images = {testing::randomImage(source.graph, 1)};
+    LoweringOptions options;
+    options.contract = Contract::Int8;
+    options.contracts["layer2.0.conv1"] = Contract::Exact;  // floats and bytes in one network
+    options.ranges = calibrate(source, images, 1, control).value();
+    return lower(source, options).value();
+}
+
+const BundleText kText = {"a test", "bitloom export run.h5 --to bundle --out net", "0.0.0"};
+
+class BundleTest : public ::testing::Test {
+  protected:
+    static void SetUpTestSuite() {
+        s_folder = fs::path(::testing::TempDir()) / ("bundle of \xc3\xbc " + std::to_string(::getpid()));
+        fs::remove_all(s_folder);
+        const auto image = testing::randomImage(testing::zooGraph("resnet20"), 3);
+        const auto bundle = writeBundle(int8ResNet(), image, kText, s_folder);
+        ASSERT_TRUE(bundle.ok()) << bundle.error().message;
+    }
+    static void TearDownTestSuite() { fs::remove_all(s_folder); }
+
+    static std::string quote(const fs::path& path) { return "'" + path.string() + "'"; }
+    static std::string file(const char* name) { return quote(s_folder / name); }
+
+    /// Builds into s_folder / name; the runner's path.
+    static fs::path build(const std::string& name, const std::string& options) {
+        const fs::path folder = s_folder / name;
+        const Outcome outcome = run("cmake -S " + quote(s_folder) + " -B " + quote(folder) + " " + options +
+                                    " && cmake --build " + quote(folder) + " --parallel 2");
+        EXPECT_EQ(outcome.code, 0) << outcome.text;
+        return folder / "bitloom_runner";
+    }
+
+    static void expectTheSameOutput(const std::string& runner) {
+        const fs::path output = s_folder / "output.bin";
+        fs::remove(output);
+        const Outcome outcome = run(runner + " " + file("model.bitloom") + " --input " +
+                                    file("test_image.bin") + " --output " + quote(output));
+        ASSERT_EQ(outcome.code, 0) << runner << ": " << outcome.text;
+        EXPECT_EQ(contentOf(output), contentOf(s_folder / "test_output.bin")) << runner;
+    }
+
+    static std::string hashes(const std::string& runner) {
+        const Outcome outcome =
+            run(runner + " " + file("model.bitloom") + " --input " + file("test_image.bin") + " --hashes");
+        EXPECT_EQ(outcome.code, 0) << outcome.text;
+        return outcome.text;
+    }
+
+    static inline fs::path s_folder;
+};
+
+TEST_F(BundleTest, HoldsTheSourcesThatThisProgramWasBuiltFrom) {
+    const fs::path root = testing::projectRoot() / "engine/qsimd";
+    std::size_t compared = 0;
+    for (const BundleFile& file : bundleFiles()) {
+        EXPECT_EQ(file.text, contentOf(root / file.path)) << file.path;
+        ++compared;
+    }
+    EXPECT_GT(compared, 30u);
+    EXPECT_THAT(contentOf(s_folder / "README.md"), HasSubstr(kText.command));
+}
+
+TEST_F(BundleTest, TheSameInputGivesTheSameBytes) {
+    const fs::path again = s_folder.string() + " again";
+    const auto image = testing::randomImage(testing::zooGraph("resnet20"), 3);
+    const auto bundle = writeBundle(int8ResNet(), image, kText, again);
+    ASSERT_TRUE(bundle.ok());
+    for (const std::string& name : bundle->files)
+        EXPECT_EQ(contentOf(again / name), contentOf(s_folder / name)) << name;
+    fs::remove_all(again);
+}
+
+TEST_F(BundleTest, AFolderInUseIsNotTouched) {
+    const auto image = testing::randomImage(testing::zooGraph("resnet20"), 3);
+    const auto bundle = writeBundle(int8ResNet(), image, kText, s_folder);
+    ASSERT_FALSE(bundle.ok());
+    EXPECT_THAT(bundle.error().message, HasSubstr("not empty; name a new folder"));
+}
+
+TEST_F(BundleTest, RunsHereAndOnArmWithTheSameNumbers) {
+    const std::string host = quote(build("host", ""));
+    expectTheSameOutput(host);
+    const std::string expected = hashes(host);
+    EXPECT_THAT(expected, HasSubstr("layer3.2.conv2"));
+    const Outcome json =
+        run(host + " " + file("model.bitloom") + " --json --per-layer --repeat 3 --threads 2");
+    EXPECT_EQ(json.code, 0);
+    EXPECT_THAT(json.text, HasSubstr("\"samples_ns\":["));
+
+    if (run("aarch64-linux-gnu-g++ --version").code != 0 || run("qemu-aarch64 --version").code != 0)
+        GTEST_SKIP() << "ARM part: aarch64-linux-gnu-g++ or qemu-aarch64 is missing (.ci/install tests)";
+    const std::string arm =
+        quote(build("arm",
+                    "-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 "
+                    "-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static"));
+    for (const char* cpu : {"cortex-a57", "cortex-a76", "max"}) {
+        const std::string runner = "qemu-aarch64 -cpu " + std::string(cpu) + " " + arm;
+        expectTheSameOutput(runner);
+        EXPECT_EQ(hashes(runner), expected) << cpu;
+    }
+    // A processor without dot products refuses them instead of dying of an illegal instruction.
+    const Outcome weak =
+        run("qemu-aarch64 -cpu cortex-a57 " + arm + " " + file("model.bitloom") + " --isa neondot");
+    EXPECT_EQ(weak.code, 2);
+    EXPECT_THAT(weak.text, HasSubstr("this processor lacks it; its strongest is neon"));
+}
+
+}  // namespace
+}  // namespace bitloom::qsimd

@@ -1,0 +1,99 @@
+// The runner's command line: what it refuses and how it says so.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+
+#include "engine/qsimd/lower.h"
+#include "engine/qsimd/runtime/model_file.h"
+#include "tests/qsimd/reference_network.h"
+
+namespace bitloom::qsimd {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class RunnerTest : public ::testing::Test {
+  protected:
+    RunnerTest() {
+        fs::create_directories(m_folder);
+        const auto model = lower(testing::sourceOf(testing::zooGraph("resnet20"), 16), {});
+        const std::vector<std::byte> bytes = toBytes(*model);
+        write("net.bitloom", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    }
+    ~RunnerTest() override { fs::remove_all(m_folder); }
+
+    void write(const char* name, const std::string& text) {
+        std::ofstream(m_folder / name, std::ios::binary) << text;
+    }
+    std::string path(const char* name) { return "'" + (m_folder / name).string() + "'"; }
+
+    /// Exit code; the output of both streams in m_text.
+    int run(const std::string& arguments) {
+        m_text.clear();
+        std::FILE* pipe = ::popen(("'" BITLOOM_RUNNER "' " + arguments + " 2>&1").c_str(), "r");
+        char buffer[4096];
+        for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+            m_text.append(buffer, got);
+        const int status = ::pclose(pipe);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+
+    fs::path m_folder = fs::path(::testing::TempDir()) / ("runner " + std::to_string(::getpid()));
+    std::string m_text;
+};
+
+TEST_F(RunnerTest, TimesModelsInTurns) {
+    ASSERT_EQ(
+        run(path("net.bitloom") + " " + path("net.bitloom") + " --repeat 4 --block 2 --warmup 1 --json"), 0)
+        << m_text;
+    EXPECT_THAT(m_text, HasSubstr("\"sentinel_ns\":["));
+    ASSERT_EQ(run(path("net.bitloom") + " --per-layer --repeat 2 --copies 3"), 0);
+    EXPECT_THAT(m_text, HasSubstr("layer3.2.conv2"));
+    EXPECT_THAT(m_text, HasSubstr("GMAC/s"));
+}
+
+TEST_F(RunnerTest, UsageErrorsExitWithTwo) {
+    for (const auto& [arguments, message] : std::vector<std::pair<std::string, std::string>>{
+             {"", "no model"},
+             {path("net.bitloom") + " --threads 0", "--threads 0: not a number from 1 to 256"},
+             {path("net.bitloom") + " --repeat many", "--repeat many: not a number"},
+             {path("net.bitloom") + " --cores 1,,2", "not numbers with commas"},
+             {path("net.bitloom") + " --isa abacus", "--isa abacus: unknown; known are scalar"},
+             {path("net.bitloom") + " --fast", "--fast: unknown"}}) {
+        EXPECT_EQ(run(arguments), 2) << arguments;
+        EXPECT_THAT(m_text, HasSubstr(message));
+    }
+    EXPECT_EQ(run("--help"), 0);
+}
+
+TEST_F(RunnerTest, BadFilesExitWithOneAndAreNamed) {
+    write("empty.bitloom", "");
+    write("text.bitloom", "this is no model");
+    std::string cut(fs::file_size(m_folder / "net.bitloom") / 2, '\0');
+    std::ifstream(m_folder / "net.bitloom", std::ios::binary)
+        .read(cut.data(), static_cast<std::streamsize>(cut.size()));
+    write("cut.bitloom", cut);
+    write("image.bin", "12345");
+    write("schedule.txt", "conv1 fp32_abacus_3x3 rows skip\n");
+    for (const auto& [arguments, message] : std::vector<std::pair<std::string, std::string>>{
+             {path("missing.bitloom"), "missing.bitloom: cannot be opened"},
+             {path("empty.bitloom"), "empty.bitloom: is not a Bitloom model"},
+             {path("text.bitloom"), "text.bitloom: is not a Bitloom model"},
+             {path("cut.bitloom"), "it was cut off"},
+             {path("net.bitloom") + " --input " + path("image.bin"),
+              "image.bin: its size is no multiple of an image's 12288"},
+             {path("net.bitloom") + " --input /nowhere", "/nowhere: cannot be opened"},
+             {path("net.bitloom") + " --output /nowhere/out", "/nowhere/out: cannot be written"},
+             {path("net.bitloom") + " --schedule " + path("schedule.txt"),
+              "fp32_abacus_3x3 is no microkernel"},
+             {path("net.bitloom") + " --cores 4000", "core 4000 is not to be had"}}) {
+        EXPECT_EQ(run(arguments), 1) << arguments;
+        EXPECT_THAT(m_text, HasSubstr(message));
+    }
+}
+
+}  // namespace
+}  // namespace bitloom::qsimd
