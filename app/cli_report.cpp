@@ -58,6 +58,8 @@ int runReport(const ReportOptions& options) {
 
 struct ExportOptions {
     jobs::ExportRequest request;
+    std::vector<std::string> exactLayers;
+    std::vector<std::string> int8Layers;
     bool skipValidation = false;
     bool json = false;
 };
@@ -79,6 +81,10 @@ int runExport(const ExportOptions& options) {
     TerminalSink sink;
     jobs::ExportRequest request = options.request;
     request.validate = !options.skipValidation;
+    for (const std::string& layer : options.exactLayers)
+        request.deployment.contracts[layer] = "exact";
+    for (const std::string& layer : options.int8Layers)
+        request.deployment.contracts[layer] = "int8";
     const auto result = jobs::runExportJob(request, sink, control);
     if (!result) return reportError(result.error());
     if (options.json) {
@@ -175,12 +181,27 @@ void addExportVerb(VerbContext context) {
     CLI::App* verb = addVerb<ExportOptions>(
         context, "export", "Write a run's quantized network to a file, read it back and compare",
         "  bitloom export run.h5 --to safetensors --out net.safetensors\n"
-        "  bitloom export run.h5 --to hdf5 --out net.h5 --no-check --json\n",
+        "  bitloom export run.h5 --to hdf5 --out net.h5 --no-check --json\n"
+        "  bitloom export run.h5 --to bundle --target aarch64 --out net --exact conv1\n",
         options, runExport);
+    options->request.command = context.command;
     verb->add_option("RUN", options->request.run, "Run file with its checkpoints beside it")->required();
     verb->add_option("--to", options->request.to, fmt::format("{}", fmt::join(jobs::exportFormats(), " or ")))
         ->required();
-    verb->add_option("--out", options->request.out, "File to write")->required();
+    verb->add_option("--out", options->request.out, "File to write; of a bundle, a new folder")->required();
+    jobs::DeploymentOptions& deployment = options->request.deployment;
+    const std::string bundles = "Bundles";
+    verb->add_option("--target", deployment.target, "host, aarch64 or android")
+        ->group(bundles)
+        ->capture_default_str();
+    verb->add_option("--contract", deployment.contract, "Activations of all layers: int8 or exact (float)")
+        ->group(bundles)
+        ->capture_default_str();
+    verb->add_option("--exact", options->exactLayers, "Layers that keep float activations")->group(bundles);
+    verb->add_option("--int8", options->int8Layers, "Layers that take activations of 8 bits")->group(bundles);
+    verb->add_option("--calibration", deployment.calibrationImages, "Training images that set the ranges")
+        ->group(bundles)
+        ->capture_default_str();
     verb->add_flag("--no-check", options->skipValidation, "Do not score the file on the run's test set");
     verb->add_flag("--json", options->json, "Print JSON");
 }

@@ -8,6 +8,7 @@
 #include "engine/base/text.h"
 #include "engine/export/quantized_hdf5.h"
 #include "engine/export/quantized_safetensors.h"
+#include "engine/jobs/bundle_export.h"
 #include "engine/jobs/job_inputs.h"
 #include "engine/jobs/run_checkpoint.h"
 #include "engine/train/runtime.h"
@@ -25,6 +26,7 @@ struct Format {
     Status (*write)(const fs::path&, const quant::QuantizedModel&);
     Result<quant::QuantizedModel> (*read)(const fs::path&);
 };
+constexpr const char* kBundle = "bundle";
 constexpr std::array kFormats{
     Format{"safetensors", &exporting::writeQuantizedSafetensors, &exporting::readQuantizedSafetensors},
     Format{"hdf5", &exporting::writeQuantizedHdf5, &exporting::readQuantizedHdf5},
@@ -88,11 +90,13 @@ std::vector<std::string> exportFormats() {
     std::vector<std::string> names;
     for (const Format& format : kFormats)
         names.emplace_back(format.name);
+    names.emplace_back(kBundle);
     return names;
 }
 
 Result<ExportResult> runExportJob(const ExportRequest& request, report::ProgressSink& sink,
                                   JobControl& control) {
+    if (request.to == kBundle) return exportBundle(request, sink, control);
     BITLOOM_ASSIGN_OR_RETURN(const Format format, formatByName(request.to));
     BITLOOM_RETURN_IF_ERROR(checkRequest(request));
     sink.progress({"exporting", 0, 0, 0, report::kNoValue});

@@ -1,4 +1,5 @@
-// Writes a run's quantized network to a file, reads it back, compares, and states the real bytes.
+// Writes a run's quantized network to a file, or to a folder that builds its runner, reads it back, compares,
+// and states the real bytes.
 #pragma once
 
 #include <filesystem>
@@ -7,21 +8,24 @@
 
 #include "engine/base/job_control.h"
 #include "engine/base/result.h"
+#include "engine/jobs/deployment_options.h"
 #include "engine/report/progress_sink.h"
 
 namespace bitloom::jobs {
 
 struct ExportRequest {
     std::filesystem::path run;
-    std::string to;  ///< "safetensors" or "hdf5"
+    std::string to;  ///< "safetensors", "hdf5" or "bundle"
     std::filesystem::path out;
-    bool validate = true;  ///< run the re-read network on the run's test set
+    bool validate = true;          ///< run the re-read network on the run's test set
+    DeploymentOptions deployment;  ///< of a bundle
+    std::string command;           ///< that repeats the export, for the bundle's README
 };
 
 struct ExportResult {
     std::string path;
     std::string format;
-    std::int64_t bytes = 0;      ///< of the file on disk
+    std::int64_t bytes = 0;      ///< of the file on disk; of a bundle, of its model file
     std::int64_t fp32Bytes = 0;  ///< of the same network in float32
     double compression = 0;      ///< fp32Bytes / bytes
     bool identical = false;  ///< re-read indices, codebooks and leftovers equal what was written, bit for bit

@@ -16,6 +16,7 @@ struct Observed {
     float low = 0;
     float high = 0;
     std::vector<std::int64_t> counts = std::vector<std::int64_t>(kBins);
+    std::vector<double> sums;  ///< of every channel
 };
 
 std::size_t binOf(const Observed& observed, float value) {
@@ -74,9 +75,9 @@ Range bestRange(std::span<const std::int64_t> counts, float low, float high) {
     return at(best.first, best.second);
 }
 
-Result<std::map<std::string, Range, std::less<>>> calibrate(
-    const NetworkSource& source, std::span<const std::vector<float>> images, int threads, JobControl& control,
-    const std::function<void(std::size_t, std::size_t)>& progress) {
+Result<std::map<std::string, Activation, std::less<>>> calibrate(
+    const DeployedNetwork& source, std::span<const std::vector<float>> images, int threads,
+    JobControl& control, const std::function<void(std::size_t, std::size_t)>& progress) {
     const std::string& arch = source.graph.arch();
     if (images.empty()) return fail("{}: calibration needs at least one image", arch);
     LoweringOptions options;
@@ -96,11 +97,17 @@ Result<std::map<std::string, Range, std::less<>>> calibrate(
                             wanted);
             std::string bad;
             const auto look = [&](BufferIndex index) {
+                const Buffer& buffer = buffers[static_cast<std::size_t>(index)];
                 Observed& o = observed[static_cast<std::size_t>(index)];
-                for (const float value : network.values(index)) {
-                    if (!std::isfinite(value)) bad = buffers[static_cast<std::size_t>(index)].name;
+                o.sums.resize(static_cast<std::size_t>(buffer.channels));
+                const std::vector<float> values = network.values(index);
+                const std::size_t pixels = values.size() / o.sums.size();
+                for (std::size_t i = 0; i < values.size(); ++i) {
+                    const float value = values[i];
+                    if (!std::isfinite(value)) bad = buffer.name;
                     if (counting) {
                         if (o.low < o.high) ++o.counts[binOf(o, value)];
+                        o.sums[i / pixels] += static_cast<double>(value) / static_cast<double>(pixels);
                     } else {
                         o.low = std::min(o.low, value);
                         o.high = std::max(o.high, value);
@@ -118,10 +125,14 @@ Result<std::map<std::string, Range, std::less<>>> calibrate(
             if (progress) progress(++done, 2 * images.size());
         }
     }
-    std::map<std::string, Range, std::less<>> ranges;
-    for (std::size_t i = 0; i < buffers.size(); ++i)
-        ranges[buffers[i].name] = bestRange(observed[i].counts, observed[i].low, observed[i].high);
-    return ranges;
+    std::map<std::string, Activation, std::less<>> activations;
+    for (std::size_t i = 0; i < buffers.size(); ++i) {
+        Activation& activation = activations[buffers[i].name];
+        activation.range = bestRange(observed[i].counts, observed[i].low, observed[i].high);
+        for (const double sum : observed[i].sums)
+            activation.means.push_back(static_cast<float>(sum / static_cast<double>(images.size())));
+    }
+    return activations;
 }
 
 }  // namespace bitloom::qsimd

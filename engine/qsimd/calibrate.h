@@ -13,12 +13,12 @@
 namespace bitloom::qsimd {
 
 /// Runs the network in float over `images`, each [channels][height][width] as it enters the network, on
-/// `threads` threads, and returns a range for every activation. `progress(done, of)` is called on the calling
-/// thread. Errors: those of lower(), no image, an image of the wrong size, an activation that is not finite
-/// (named); Cancelled.
-[[nodiscard]] Result<std::map<std::string, Range, std::less<>>> calibrate(
-    const NetworkSource& source, std::span<const std::vector<float>> images, int threads, JobControl& control,
-    const std::function<void(std::size_t, std::size_t)>& progress = {});
+/// `threads` threads, and returns a range and means for every activation. `progress(done, of)` is called on
+/// the calling thread. Errors: those of lower(), no image, an image of the wrong size, an activation that is
+/// not finite (named); Cancelled.
+[[nodiscard]] Result<std::map<std::string, Activation, std::less<>>> calibrate(
+    const DeployedNetwork& source, std::span<const std::vector<float>> images, int threads,
+    JobControl& control, const std::function<void(std::size_t, std::size_t)>& progress = {});
 
 /// The range of least squared error for `counts` of values in equal bins from `low` to `high`; always holds
 /// 0.

@@ -12,6 +12,8 @@
 namespace bitloom::qsimd {
 namespace {
 
+constexpr std::string_view kTargets[] = {"host", "aarch64",
+                                         "android"};  // presets of bundle/CMakePresets.json
 constexpr std::string_view kBundleFolder = "bundle/";
 
 std::string readme(const Model& model, const BundleText& text, const Bundle& bundle) {
@@ -25,31 +27,25 @@ std::string readme(const Model& model, const BundleText& text, const Bundle& bun
         "bytes at run time. It is the same file for every processor; `bitloom_runner` chooses its kernels "
         "when it starts.\n\n"
         "## Build\n\n"
-        "On the machine that runs it:\n\n"
-        "```\ncmake -B build && cmake --build build\n```\n\n"
-        "For ARM Linux and Android, with Debian's cross compiler (one static file that runs on both):\n\n"
-        "```\ncmake -B build -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \\\n"
-        "  -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static && cmake --build "
-        "build\n```\n\n"
-        "With the Android NDK:\n\n"
-        "```\ncmake -B build -DCMAKE_TOOLCHAIN_FILE=$ANDROID_NDK_ROOT/build/cmake/android.toolchain.cmake "
-        "\\\n"
-        "  -DANDROID_ABI=arm64-v8a -DANDROID_PLATFORM=android-24 -DANDROID_STL=c++_static && cmake --build "
-        "build\n```\n\n"
+        "```\ncmake --preset {10} && cmake --build --preset {10}      # build/{10}/bitloom_runner\n```\n\n"
+        "Presets: `host` (the machine that builds), `aarch64` (ARM Linux and Android, one static file, "
+        "Debian's\n"
+        "g++-aarch64-linux-gnu), `android` (the NDK in ANDROID_NDK_ROOT). All need CMake 3.21 and a C++20 "
+        "compiler.\n\n"
         "## Run\n\n"
-        "```\n./build/bitloom_runner model.bitloom                                             # times\n"
-        "./build/bitloom_runner model.bitloom --per-layer --threads 2 --cores 6,7 --json\n"
-        "./build/bitloom_runner model.bitloom --input test_image.bin --output output.bin\n"
-        "./build/bitloom_runner --help\n```\n\n"
+        "```\n./build/{10}/bitloom_runner model.bitloom                                             # times\n"
+        "./build/{10}/bitloom_runner model.bitloom --per-layer --threads 2 --cores 6,7 --json\n"
+        "./build/{10}/bitloom_runner model.bitloom --input test_image.bin --output output.bin\n"
+        "./build/{10}/bitloom_runner --help\n```\n\n"
         "Images are float32, {7} x {8} x {9} (channels, rows, columns), normalised as in training. "
         "`test_output.bin` is what\n"
         "Bitloom computed for `test_image.bin`: every processor gives the same bytes, but for steps that "
         "stay in float\n"
         "and use exp (softmax).\n\n"
-        "On a phone: `adb push build/bitloom_runner model.bitloom /data/local/tmp/` and\n"
+        "On a phone: `adb push build/{10}/bitloom_runner model.bitloom /data/local/tmp/` and\n"
         "`adb shell /data/local/tmp/bitloom_runner /data/local/tmp/model.bitloom`.\n",
         model.name, text.version, text.origin, text.command, bundle.modelBytes, bundle.weightBytes,
-        bundle.arenaBytes, image.channels, image.height, image.width);
+        bundle.arenaBytes, image.channels, image.height, image.width, text.target);
 }
 
 std::span<const std::byte> bytesOf(const std::vector<float>& values) {
@@ -60,6 +56,8 @@ std::span<const std::byte> bytesOf(const std::vector<float>& values) {
 
 Result<Bundle> writeBundle(const Model& model, const std::vector<float>& image, const BundleText& text,
                            const std::filesystem::path& folder) {
+    if (std::ranges::find(kTargets, text.target) == std::end(kTargets))
+        return usageError("unknown target '{}'; known are host, aarch64 and android", text.target);
     std::error_code error;
     if (std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error))
         return fail("{}: is there and not empty; name a new folder", folder.string());

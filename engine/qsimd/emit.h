@@ -13,9 +13,10 @@ namespace bitloom::qsimd {
 
 /// What the README of a bundle says about where it came from.
 struct BundleText {
-    std::string origin;   ///< "run.h5, 4-bit DGMS of resnet20"
-    std::string command;  ///< that made it
-    std::string version;  ///< of Bitloom
+    std::string origin;              ///< "run.h5, 4-bit DGMS of resnet20"
+    std::string command;             ///< that made it
+    std::string version;             ///< of Bitloom
+    std::string target = "aarch64";  ///< preset that the README builds: "host", "aarch64" or "android"
 };
 
 struct Bundle {

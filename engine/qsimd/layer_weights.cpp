@@ -12,7 +12,7 @@ namespace bitloom::qsimd {
 namespace {
 
 /// Parameter `name` as floats; nothing where it is missing.
-Result<std::optional<std::vector<float>>> find(const NetworkSource& source, const std::string& name,
+Result<std::optional<std::vector<float>>> find(const DeployedNetwork& source, const std::string& name,
                                                std::size_t count) {
     const auto found = source.rest.find(name);
     if (found == source.rest.end()) return std::optional<std::vector<float>>();
@@ -24,7 +24,7 @@ Result<std::optional<std::vector<float>>> find(const NetworkSource& source, cons
     return std::optional(found->second.toFloats());
 }
 
-Result<std::vector<float>> get(const NetworkSource& source, const std::string& name, std::size_t count) {
+Result<std::vector<float>> get(const DeployedNetwork& source, const std::string& name, std::size_t count) {
     BITLOOM_ASSIGN_OR_RETURN(std::optional<std::vector<float>> values, find(source, name, count));
     if (!values) return fail("{}: the weights have no {}", source.graph.arch(), name);
     return std::move(*values);
@@ -53,7 +53,7 @@ std::vector<std::uint8_t> packed(const std::vector<std::uint8_t>& indices, int b
     return bytes;
 }
 
-Status checkCodebook(const NetworkSource& source, const std::string& layer, const CodebookWeights& weights,
+Status checkCodebook(const DeployedNetwork& source, const std::string& layer, const CodebookWeights& weights,
                      std::size_t count, std::size_t outputs) {
     const std::string& arch = source.graph.arch();
     if (weights.indices.size() != count)
@@ -71,9 +71,28 @@ Status checkCodebook(const NetworkSource& source, const std::string& layer, cons
     return {};
 }
 
-Status storeCodebook(const NetworkSource& source, const CodebookWeights& weights, Convolution& step,
-                     std::size_t outputs, std::size_t inputs, std::size_t count,
-                     std::vector<float>& weightScale) {
+/// What rounding one codebook moves the mean of its channels' sums by: sum over weights of (rounded - exact)
+/// x mean of the input. Padding is taken for the mean too.
+void addShift(const CodebookWeights& weights, std::span<const float> exact, const Int8Codebook& rounded,
+              std::size_t book, std::size_t books, std::size_t inputs, StoredWeights& stored) {
+    const std::size_t outputs = stored.shift.size();
+    const std::size_t perOutput = weights.indices.size() / outputs;
+    const std::size_t taps = perOutput / inputs;
+    const std::size_t groups = stored.inputMeans.size() / inputs;
+    if (groups == 0) return;
+    for (std::size_t o = book * outputs / books; o < (book + 1) * outputs / books; ++o) {
+        const std::size_t first = o * groups / outputs * inputs;
+        for (std::size_t i = 0; i < perOutput; ++i) {
+            const std::uint8_t index = weights.indices[o * perOutput + i];
+            const double difference = static_cast<double>(rounded.scale) * rounded.numbers[index] -
+                                      static_cast<double>(exact[index]);
+            stored.shift[o] += difference * static_cast<double>(stored.inputMeans[first + i / taps]);
+        }
+    }
+}
+
+Status storeCodebook(const DeployedNetwork& source, const CodebookWeights& weights, Convolution& step,
+                     std::size_t outputs, std::size_t inputs, std::size_t count, StoredWeights& stored) {
     BITLOOM_RETURN_IF_ERROR(checkCodebook(source, step.layer, weights, count, outputs));
     const auto entries = static_cast<std::size_t>(weights.components);
     step.indexBits = entries <= 4 ? 2 : entries <= 16 ? 4 : 8;
@@ -97,14 +116,15 @@ Status storeCodebook(const NetworkSource& source, const CodebookWeights& weights
         step.codebook8.insert(step.codebook8.end(), numbers.numbers.begin(), numbers.numbers.end());
         step.codebook8.resize((book + 1) * size);
         for (std::size_t o = book * outputs / books; o < (book + 1) * outputs / books; ++o)
-            weightScale[o] *= numbers.scale;
+            stored.scale[o] = numbers.scale;
+        addShift(weights, values, numbers, book, books, inputs, stored);
     }
     return {};
 }
 
 }  // namespace
 
-Result<Affine> affineOf(const NetworkSource& source, const std::string& layer, const std::string& norm,
+Result<Affine> affineOf(const DeployedNetwork& source, const std::string& layer, const std::string& norm,
                         std::int32_t channels) {
     const auto count = static_cast<std::size_t>(channels);
     Affine affine{std::vector<double>(count, 1), std::vector<double>(count, 0)};
@@ -127,15 +147,17 @@ Result<Affine> affineOf(const NetworkSource& source, const std::string& layer, c
     return affine;
 }
 
-Status storeWeights(const NetworkSource& source, Convolution& step, const Buffer& input, const Buffer& output,
-                    std::vector<float>& weightScale) {
+Status storeWeights(const DeployedNetwork& source, Convolution& step, const Buffer& input,
+                    const Buffer& output, StoredWeights& stored) {
     const auto outputs = static_cast<std::size_t>(output.channels);
     const auto inputs = static_cast<std::size_t>(input.channels / step.groups);
     const std::size_t count = outputs * inputs * static_cast<std::size_t>(step.kernelHeight) *
                               static_cast<std::size_t>(step.kernelWidth);
+    stored.scale.assign(outputs, 1);
+    stored.shift.assign(outputs, 0);
     const auto codebook = source.quantized.find(step.layer);
     if (codebook != source.quantized.end())
-        return storeCodebook(source, codebook->second, step, outputs, inputs, count, weightScale);
+        return storeCodebook(source, codebook->second, step, outputs, inputs, count, stored);
 
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<float> floats, get(source, step.layer + ".weight", count));
     const std::vector<float> weights = channelsLast(floats, outputs, inputs);
@@ -152,7 +174,7 @@ Status storeWeights(const NetworkSource& source, Convolution& step, const Buffer
         const Planes planes = quantizePlanes(std::span(weights).subspan(o * perOutput, perOutput));
         std::memcpy(step.weights.data() + o * perOutput, planes.high.data(), perOutput);
         std::memcpy(step.weights.data() + count + o * perOutput, planes.low.data(), perOutput);
-        weightScale[o] *= planes.scale;
+        stored.scale[o] = planes.scale;
     }
     return {};
 }

@@ -50,7 +50,7 @@ BufferIndex& outputOf(Step& step) {
 
 class Lowering {
   public:
-    Lowering(const NetworkSource& source, const LoweringOptions& options)
+    Lowering(const DeployedNetwork& source, const LoweringOptions& options)
         : m_source(source), m_graph(source.graph), m_options(options) {}
 
     Result<Model> run() {
@@ -390,11 +390,11 @@ class Lowering {
         }
         buffer.halo = halo;
         if (type == ValueType::Uint8) {
-            const auto range = m_options.ranges.find(node(rangeSource(value)).name);
-            if (range == m_options.ranges.end())
+            const auto found = m_options.activations.find(node(rangeSource(value)).name);
+            if (found == m_options.activations.end())
                 return fail("{}: the activation {} has no range: calibrate with images first", m_graph.arch(),
                             node(rangeSource(value)).name);
-            const Range& r = range->second;
+            const Range& r = found->second.range;
             if (!(r.low <= 0 && r.high >= 0 && r.low < r.high && std::isfinite(r.high - r.low)))
                 return fail("{}: the range {} to {} of the activation {} does not hold 0", m_graph.arch(),
                             r.low, r.high, buffer.name);
@@ -479,8 +479,10 @@ class Lowering {
         const Buffer& output = m_model.buffers[static_cast<std::size_t>(step.output)];
         BITLOOM_ASSIGN_OR_RETURN(Affine affine,
                                  affineOf(m_source, step.layer, normOf(step.layer), output.channels));
-        std::vector<float> weightScale(static_cast<std::size_t>(output.channels), 1);
-        BITLOOM_RETURN_IF_ERROR(storeWeights(m_source, step, input, output, weightScale));
+        StoredWeights stored;
+        if (const auto found = m_options.activations.find(input.name); found != m_options.activations.end())
+            stored.inputMeans = found->second.means;
+        BITLOOM_RETURN_IF_ERROR(storeWeights(m_source, step, input, output, stored));
         const bool toBytes = output.type == ValueType::Uint8;
         const double unit = toBytes ? output.scale : 1;
         const double from = step.family == Family::K2 ? input.scale : 1;
@@ -492,8 +494,9 @@ class Lowering {
             if (bytes) shift -= static_cast<double>(step.residualScale) * residual.zeroPoint;
         }
         for (std::size_t c = 0; c < affine.scale.size(); ++c) {
-            step.scale.push_back(static_cast<float>(affine.scale[c] * from * weightScale[c] / unit));
-            step.bias.push_back(static_cast<float>(affine.bias[c] / unit + shift));
+            step.scale.push_back(static_cast<float>(affine.scale[c] * from * stored.scale[c] / unit));
+            const double bias = affine.bias[c] - affine.scale[c] * stored.shift[c];
+            step.bias.push_back(static_cast<float>(bias / unit + shift));
         }
         if (toBytes) {
             const bool relu = step.low == 0;
@@ -510,7 +513,7 @@ class Lowering {
         return norm ? node(*norm).name : std::string();
     }
 
-    const NetworkSource& m_source;
+    const DeployedNetwork& m_source;
     const graph::Graph& m_graph;
     const LoweringOptions& m_options;
     std::vector<graph::Shape> m_shapes;
@@ -527,7 +530,7 @@ class Lowering {
 
 }  // namespace
 
-Result<Model> lower(const NetworkSource& source, const LoweringOptions& options) {
+Result<Model> lower(const DeployedNetwork& source, const LoweringOptions& options) {
     return Lowering(source, options).run();
 }
 

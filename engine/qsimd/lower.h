@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/qsimd/network_source.h"
+#include "engine/qsimd/deployed_network.h"
 #include "engine/qsimd/runtime/model.h"
 
 namespace bitloom::qsimd {
@@ -23,18 +23,26 @@ struct Range {
     float high = 1;
 };
 
+/// What calibration found out about a node's values.
+struct Activation {
+    Range range;
+    /// Mean of every channel; may be empty. With it a layer's bias makes up for what int8 rounding of its
+    /// codebook shifts on average (bias correction, Nagel et al. 2019, section 4.2).
+    std::vector<float> means;
+};
+
 struct LoweringOptions {
     /// Of layers under Contract::Int8, K2; of the others, this: NaiveFp32, TunedFp32, PaperCodebook or K0.
     /// Layers without a codebook take TunedFp32 in place of the last two.
     Family exactFamily = Family::K0;
-    Contract contract = Contract::Exact;                     ///< of every layer not named in `contracts`
-    std::map<std::string, Contract, std::less<>> contracts;  ///< by node name
-    std::map<std::string, Range, std::less<>> ranges;        ///< by node name, from calibrate()
+    Contract contract = Contract::Exact;                         ///< of every layer not named in `contracts`
+    std::map<std::string, Contract, std::less<>> contracts;      ///< by node name
+    std::map<std::string, Activation, std::less<>> activations;  ///< by node name, from calibrate()
 };
 
 /// Errors name the node: an operation or a combination that has no kernel, weights that are missing, have the
 /// wrong shape or are not finite, an activation without a range, a contract for a layer that does not exist.
-[[nodiscard]] Result<Model> lower(const NetworkSource& source, const LoweringOptions& options);
+[[nodiscard]] Result<Model> lower(const DeployedNetwork& source, const LoweringOptions& options);
 
 /// Gives every buffer a place in the arena so that those alive at the same time do not overlap (first fit,
 /// largest first), and sets arenaBytes. Lifetimes are set.

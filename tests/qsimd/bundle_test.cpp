@@ -47,13 +47,13 @@ std::string contentOf(const fs::path& path) {
 }
 
 Model int8ResNet() {
-    const NetworkSource source = testing::sourceOf(testing::zooGraph("resnet20"), 16);
+    const DeployedNetwork source = testing::sourceOf(testing::zooGraph("resnet20"), 16);
     JobControl control;
     const std::vector<std::vector<float>> images = {testing::randomImage(source.graph, 1)};
     LoweringOptions options;
     options.contract = Contract::Int8;
     options.contracts["layer2.0.conv1"] = Contract::Exact;  // floats and bytes in one network
-    options.ranges = calibrate(source, images, 1, control).value();
+    options.activations = calibrate(source, images, 1, control).value();
     return lower(source, options).value();
 }
 
@@ -73,13 +73,12 @@ class BundleTest : public ::testing::Test {
     static std::string quote(const fs::path& path) { return "'" + path.string() + "'"; }
     static std::string file(const char* name) { return quote(s_folder / name); }
 
-    /// Builds into s_folder / name; the runner's path.
-    static fs::path build(const std::string& name, const std::string& options) {
-        const fs::path folder = s_folder / name;
-        const Outcome outcome = run("cmake -S " + quote(s_folder) + " -B " + quote(folder) + " " + options +
-                                    " && cmake --build " + quote(folder) + " --parallel 2");
+    /// The runner's path.
+    static fs::path build(const std::string& preset) {
+        const Outcome outcome = run("cd " + quote(s_folder) + " && cmake --preset " + preset +
+                                    " && cmake --build --preset " + preset + " --parallel 2");
         EXPECT_EQ(outcome.code, 0) << outcome.text;
-        return folder / "bitloom_runner";
+        return s_folder / "build" / preset / "bitloom_runner";
     }
 
     static void expectTheSameOutput(const std::string& runner) {
@@ -129,8 +128,18 @@ TEST_F(BundleTest, AFolderInUseIsNotTouched) {
     EXPECT_THAT(bundle.error().message, HasSubstr("not empty; name a new folder"));
 }
 
+TEST_F(BundleTest, AnUnknownTargetIsAUsageError) {
+    const auto image = testing::randomImage(testing::zooGraph("resnet20"), 3);
+    BundleText text = kText;
+    text.target = "toaster";
+    const auto bundle = writeBundle(int8ResNet(), image, text, s_folder.string() + " new");
+    ASSERT_FALSE(bundle.ok());
+    EXPECT_EQ(bundle.error().kind, ErrorKind::Usage);
+    EXPECT_FALSE(fs::exists(s_folder.string() + " new"));
+}
+
 TEST_F(BundleTest, RunsHereAndOnArmWithTheSameNumbers) {
-    const std::string host = quote(build("host", ""));
+    const std::string host = quote(build("host"));
     expectTheSameOutput(host);
     const std::string expected = hashes(host);
     EXPECT_THAT(expected, HasSubstr("layer3.2.conv2"));
@@ -141,10 +150,7 @@ TEST_F(BundleTest, RunsHereAndOnArmWithTheSameNumbers) {
 
     if (run("aarch64-linux-gnu-g++ --version").code != 0 || run("qemu-aarch64 --version").code != 0)
         GTEST_SKIP() << "ARM part: aarch64-linux-gnu-g++ or qemu-aarch64 is missing (.ci/install tests)";
-    const std::string arm =
-        quote(build("arm",
-                    "-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 "
-                    "-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static"));
+    const std::string arm = quote(build("aarch64"));
     for (const char* cpu : {"cortex-a57", "cortex-a76", "max"}) {
         const std::string runner = "qemu-aarch64 -cpu " + std::string(cpu) + " " + arm;
         expectTheSameOutput(runner);

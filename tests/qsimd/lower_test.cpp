@@ -66,7 +66,7 @@ TEST(Lower, BuffersThatLiveTogetherLieApart) {
 }
 
 TEST(Lower, TheSameNetworkGivesTheSameModel) {
-    const NetworkSource source = sourceOf(zooGraph("resnet20"), 16);
+    const DeployedNetwork source = sourceOf(zooGraph("resnet20"), 16);
     const auto a = lower(source, {});
     const auto b = lower(source, {});
     ASSERT_TRUE(a.ok() && b.ok());
@@ -75,11 +75,11 @@ TEST(Lower, TheSameNetworkGivesTheSameModel) {
 }
 
 TEST(Lower, ContractsAreHeldLayerByLayer) {
-    NetworkSource source = sourceOf(zooGraph("resnet20"), 16);
+    DeployedNetwork source = sourceOf(zooGraph("resnet20"), 16);
     JobControl control;
     const std::vector<std::vector<float>> images = {testing::randomImage(source.graph, 1)};
     LoweringOptions options;
-    options.ranges = calibrate(source, images, 1, control).value();
+    options.activations = calibrate(source, images, 1, control).value();
     options.contract = Contract::Int8;
     options.contracts["layer2.1.conv1"] = Contract::Exact;
     options.contracts["conv1"] = Contract::Exact;
@@ -97,12 +97,12 @@ TEST(Lower, ContractsAreHeldLayerByLayer) {
 }
 
 TEST(Lower, RefusesWhatItCannotRunAndSaysWhere) {
-    const auto errorOf = [](const NetworkSource& source, const LoweringOptions& options = {}) {
+    const auto errorOf = [](const DeployedNetwork& source, const LoweringOptions& options = {}) {
         const auto model = lower(source, options);
         return model.ok() ? std::string("no error") : model.error().message;
     };
-    const NetworkSource good = sourceOf(zooGraph("resnet20"), 16);
-    NetworkSource bad = good;
+    const DeployedNetwork good = sourceOf(zooGraph("resnet20"), 16);
+    DeployedNetwork bad = good;
     bad.rest.erase("layer1.0.bn1.running_mean");
     EXPECT_THAT(errorOf(bad), HasSubstr("no layer1.0.bn1.running_mean"));
     bad = good;
@@ -124,7 +124,7 @@ TEST(Lower, RefusesWhatItCannotRunAndSaysWhere) {
     options = {};
     options.contracts["nowhere"] = Contract::Exact;
     EXPECT_THAT(errorOf(good, options), HasSubstr("No layer nowhere"));
-    NetworkSource odd;
+    DeployedNetwork odd;
     odd.graph = graph::Graph("odd");
     const auto input = odd.graph.add("input", graph::Input{{2, 4, 4}});
     odd.graph.add("norm", graph::BatchNorm2d{.channels = 2}, {input});
@@ -195,7 +195,7 @@ TEST(BestRange, HoldsZeroAlways) {
 }
 
 TEST(Calibrate, NeedsImagesOfTheRightSize) {
-    const NetworkSource source = sourceOf(zooGraph("resnet20"), 16);
+    const DeployedNetwork source = sourceOf(zooGraph("resnet20"), 16);
     JobControl control;
     EXPECT_THAT(calibrate(source, {}, 1, control).error().message, HasSubstr("at least one image"));
     const std::vector<std::vector<float>> small = {std::vector<float>(5)};

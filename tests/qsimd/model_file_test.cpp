@@ -17,7 +17,7 @@ namespace {
 using ::testing::HasSubstr;
 
 Model everything() {
-    const NetworkSource source = testing::sourceOf(testing::graphOfEverything(), 16);
+    const DeployedNetwork source = testing::sourceOf(testing::graphOfEverything(), 16);
     auto model = lower(source, {});
     EXPECT_TRUE(model.ok());
     return std::move(*model);
@@ -70,7 +70,7 @@ std::string readForged(std::vector<std::byte> bytes, Model& model) {
 
 // Run under the address sanitizer this finds every field that validate() trusts wrongly.
 TEST(ModelFile, AForgedFileIsRefusedOrRuns) {
-    const NetworkSource source = testing::sourceOf(testing::graphOfEverything(), 16);
+    const DeployedNetwork source = testing::sourceOf(testing::graphOfEverything(), 16);
     const std::vector<std::byte> bytes = toBytes(everything());
     const std::vector<float> image = testing::randomImage(source.graph, 1);
     Random random({2026, 11});

@@ -19,7 +19,7 @@ using testing::randomImage;
 using testing::sourceOf;
 using testing::zooGraph;
 
-Model lowered(const NetworkSource& source, const LoweringOptions& options) {
+Model lowered(const DeployedNetwork& source, const LoweringOptions& options) {
     auto model = lower(source, options);
     EXPECT_TRUE(model.ok()) << (model.ok() ? "" : model.error().message);
     return model.ok() ? std::move(*model) : Model();
@@ -31,16 +31,16 @@ LoweringOptions exact(Family family) {
     return options;
 }
 
-LoweringOptions int8For(const NetworkSource& source, int images = 2) {
+LoweringOptions int8For(const DeployedNetwork& source, int images = 2) {
     std::vector<std::vector<float>> calibration;
     for (int i = 0; i < images; ++i)
         calibration.push_back(randomImage(source.graph, 100 + static_cast<std::uint64_t>(i)));
     JobControl control;
-    auto ranges = calibrate(source, calibration, 1, control);
-    EXPECT_TRUE(ranges.ok()) << (ranges.ok() ? "" : ranges.error().message);
+    auto activations = calibrate(source, calibration, 1, control);
+    EXPECT_TRUE(activations.ok()) << (activations.ok() ? "" : activations.error().message);
     LoweringOptions options;
     options.contract = Contract::Int8;
-    options.ranges = std::move(*ranges);
+    options.activations = std::move(*activations);
     return options;
 }
 
@@ -94,7 +94,7 @@ class NetworkTest : public ::testing::TestWithParam<Case> {
         if (c.filterWise) testing::makeFilterWise(m_source);
         m_image = randomImage(m_source.graph, 5);
     }
-    NetworkSource m_source;
+    DeployedNetwork m_source;
     std::vector<float> m_image;
 };
 
@@ -222,7 +222,7 @@ INSTANTIATE_TEST_SUITE_P(All, NetworkTest,
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(Network, ABottleneckResNetComputesTheDefinition) {
-    const NetworkSource source = sourceOf(zooGraph("resnet50", 32), 8);
+    const DeployedNetwork source = sourceOf(zooGraph("resnet50", 32), 8);
     const std::vector<float> image = randomImage(source.graph, 5);
     const std::vector<double> expected = testing::referenceValues(source, image).at("fc");
     EXPECT_LT(relativeError(outputOf(lowered(source, exact(Family::K0)), image), expected), 1e-5);
@@ -230,7 +230,7 @@ TEST(Network, ABottleneckResNetComputesTheDefinition) {
 }
 
 TEST(Network, EveryMicrokernelGivesTheSameNumbers) {
-    const NetworkSource source = sourceOf(zooGraph("resnet20"), 16);
+    const DeployedNetwork source = sourceOf(zooGraph("resnet20"), 16);
     const std::vector<float> image = randomImage(source.graph, 5);
     for (const bool bytes : {false, true}) {
         const Model model = lowered(source, bytes ? int8For(source) : exact(Family::K0));
@@ -252,7 +252,7 @@ TEST(Network, EveryMicrokernelGivesTheSameNumbers) {
 }
 
 TEST(Network, UsesTheMicrokernelThatTheScheduleNames) {
-    const NetworkSource source = sourceOf(zooGraph("resnet20"), 16);
+    const DeployedNetwork source = sourceOf(zooGraph("resnet20"), 16);
     const Model model = lowered(source, exact(Family::K0));
     Dispatch dispatch;
     dispatch.layers["layer1.0.conv1"].microkernel = "fp32_scalar_1x8";
@@ -267,7 +267,7 @@ TEST(Network, UsesTheMicrokernelThatTheScheduleNames) {
 }
 
 TEST(Network, PackedWeightsStayPackedWhileTheyRun) {
-    const NetworkSource source = sourceOf(zooGraph("resnet18", 64), 16);
+    const DeployedNetwork source = sourceOf(zooGraph("resnet18", 64), 16);
     const Network k0(lowered(source, exact(Family::K0)), {}, 1);
     const Network tuned(lowered(source, exact(Family::TunedFp32)), {}, 1);
     for (std::size_t i = 0; i < k0.model().steps.size(); ++i) {

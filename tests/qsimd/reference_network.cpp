@@ -27,7 +27,7 @@ Extent extentOf(const Shape& shape) {
 
 class Reference {
   public:
-    Reference(const qsimd::NetworkSource& source, const std::vector<float>& image)
+    Reference(const qsimd::DeployedNetwork& source, const std::vector<float>& image)
         : m_source(source), m_shapes(graph::inferShapes(source.graph).value()) {
         for (std::size_t i = 0; i < source.graph.nodes().size(); ++i) {
             const graph::Node& node = source.graph.nodes()[i];
@@ -214,7 +214,7 @@ class Reference {
         return values;
     }
 
-    const qsimd::NetworkSource& m_source;
+    const qsimd::DeployedNetwork& m_source;
     std::vector<Shape> m_shapes;
     std::vector<Values> m_values;
     const graph::Node* m_node = nullptr;
@@ -225,7 +225,7 @@ class Reference {
 
 }  // namespace
 
-std::map<std::string, std::vector<double>> referenceValues(const qsimd::NetworkSource& source,
+std::map<std::string, std::vector<double>> referenceValues(const qsimd::DeployedNetwork& source,
                                                            const std::vector<float>& image) {
     return Reference(source, image).take();
 }
@@ -292,8 +292,8 @@ graph::Graph graphOfEverything() {
     return g;
 }
 
-qsimd::NetworkSource sourceOf(const graph::Graph& graph, int components, std::uint64_t seed) {
-    auto source = qsimd::randomSource(graph, components, seed);
+qsimd::DeployedNetwork sourceOf(const graph::Graph& graph, int components, std::uint64_t seed) {
+    auto source = qsimd::randomNetwork(graph, components, seed);
     EXPECT_TRUE(source.ok()) << (source.ok() ? "" : source.error().message);
     return std::move(*source);
 }
@@ -306,7 +306,7 @@ graph::Graph zooGraph(const std::string& arch, std::int64_t imageSize) {
     return std::move(*graph);
 }
 
-void makeFilterWise(qsimd::NetworkSource& source) {
+void makeFilterWise(qsimd::DeployedNetwork& source) {
     for (auto& [name, weights] : source.quantized) {
         const auto node = source.graph.find(name);
         const auto outputs = std::get<graph::Conv2d>(source.graph.node(*node).op).outChannels;

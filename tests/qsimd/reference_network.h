@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "engine/qsimd/network_source.h"
+#include "engine/qsimd/deployed_network.h"
 
 namespace bitloom::testing {
 
 /// Values of every node, [channels][height][width], by node name.
-[[nodiscard]] std::map<std::string, std::vector<double>> referenceValues(const qsimd::NetworkSource& source,
+[[nodiscard]] std::map<std::string, std::vector<double>> referenceValues(const qsimd::DeployedNetwork& source,
                                                                          const std::vector<float>& image);
 
 /// An image of the network's input shape, standard normal.
@@ -22,14 +22,14 @@ namespace bitloom::testing {
 /// softmax.
 [[nodiscard]] graph::Graph graphOfEverything();
 
-/// randomSource, which must not fail.
-[[nodiscard]] qsimd::NetworkSource sourceOf(const graph::Graph& graph, int components,
+/// randomNetwork, which must not fail.
+[[nodiscard]] qsimd::DeployedNetwork sourceOf(const graph::Graph& graph, int components,
                                             std::uint64_t seed = 1);
 
 /// A network of the zoo, which must not fail.
 [[nodiscard]] graph::Graph zooGraph(const std::string& arch, std::int64_t imageSize = 0);
 
 /// Codebooks one a channel instead of one a layer.
-void makeFilterWise(qsimd::NetworkSource& source);
+void makeFilterWise(qsimd::DeployedNetwork& source);
 
 }  // namespace bitloom::testing

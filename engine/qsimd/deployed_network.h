@@ -18,7 +18,7 @@ struct CodebookWeights {
     std::vector<std::uint8_t> indices;  ///< [out][in / groups][height][width], row-major, < components
 };
 
-struct NetworkSource {
+struct DeployedNetwork {
     graph::Graph graph{""};
     std::map<std::string, CodebookWeights, std::less<>> quantized;  ///< by node name
     graph::StateDict rest;                                          ///< all other parameters, by full name
@@ -26,7 +26,7 @@ struct NetworkSource {
 
 /// `graph` with random weights: normal with He's deviation, batch norm near one; `components` Gaussian
 /// quantiles, one of them zero, for every convolution but the first. The same for a seed.
-[[nodiscard]] Result<NetworkSource> randomSource(const graph::Graph& graph, int components,
-                                                 std::uint64_t seed);
+[[nodiscard]] Result<DeployedNetwork> randomNetwork(const graph::Graph& graph, int components,
+                                                    std::uint64_t seed);
 
 }  // namespace bitloom::qsimd

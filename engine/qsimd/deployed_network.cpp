@@ -1,4 +1,4 @@
-#include "engine/qsimd/network_source.h"
+#include "engine/qsimd/deployed_network.h"
 
 #include <algorithm>
 #include <cmath>
@@ -30,10 +30,10 @@ std::vector<float> gaussianCodebook(int components, double deviation) {
 
 }  // namespace
 
-Result<NetworkSource> randomSource(const graph::Graph& graph, int components, std::uint64_t seed) {
+Result<DeployedNetwork> randomNetwork(const graph::Graph& graph, int components, std::uint64_t seed) {
     if (components < 2 || components > 256)
         return fail("A codebook has 2 to 256 components, not {}", components);
-    NetworkSource source;
+    DeployedNetwork source;
     source.graph = graph;
     bool first = true;
     std::uint64_t index = 0;

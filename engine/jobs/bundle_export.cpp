@@ -1,0 +1,72 @@
+#include "engine/jobs/bundle_export.h"
+
+#include "engine/jobs/deployment.h"
+#include "engine/jobs/version.h"
+#include "engine/qsimd/emit.h"
+#include "engine/qsimd/runtime/model_file.h"
+#include "engine/train/runtime.h"
+#include "engine/train/state_layout.h"
+
+namespace bitloom::jobs {
+namespace {
+
+/// Whether the file in `folder` computes the output that was written beside it.
+Result<bool> repeatsItsOutput(const qsimd::Model& model, const std::filesystem::path& folder,
+                              const std::vector<float>& image) {
+    qsimd::Model reread;
+    const std::string path = (folder / "model.bitloom").string();
+    if (const std::string problem = qsimd::loadModel(path, reread); !problem.empty())
+        return fail("{}", problem);
+    const auto outputOf = [&image](const qsimd::Model& m) {
+        qsimd::Network network(m, {}, 1);
+        std::vector<float> output(network.values(m.output).size());
+        network.run(image.data(), output.data());
+        return output;
+    };
+    return outputOf(reread) == outputOf(model);
+}
+
+std::string originOf(const ExportRequest& request, const RecordedRun& run) {
+    return fmt::format("{}, {} of {}", request.run.filename().string(), run.spec.quantizer.layer.method,
+                       run.graph.arch());
+}
+
+}  // namespace
+
+Result<ExportResult> exportBundle(const ExportRequest& request, report::ProgressSink& sink,
+                                  JobControl& control) {
+    if (request.out.empty()) return usageError("name the folder to write: --out DIR");
+    sink.progress({"exporting", 0, 0, 0, report::kNoValue});
+    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
+    train::configureTorch(run.spec.train.threads);
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
+    BITLOOM_ASSIGN_OR_RETURN(const Deployment deployment,
+                             deploy(model, run.spec.data, request.deployment, sink, control));
+    BITLOOM_ASSIGN_OR_RETURN(const qsimd::Model lowered,
+                             qsimd::lower(deployment.network, deployment.lowering));
+    const std::vector<float>& image = deployment.images.front();
+    BITLOOM_ASSIGN_OR_RETURN(
+        const qsimd::Bundle bundle,
+        qsimd::writeBundle(lowered, image,
+                           {originOf(request, run), request.command, version(), request.deployment.target},
+                           request.out));
+
+    ExportResult result;
+    result.path = request.out.string();
+    result.format = request.to;
+    result.bytes = static_cast<std::int64_t>(bundle.modelBytes);
+    result.fp32Bytes = quant::measure(model).fp32Bytes;
+    result.compression = static_cast<double>(result.fp32Bytes) / static_cast<double>(result.bytes);
+    BITLOOM_ASSIGN_OR_RETURN(result.identical, repeatsItsOutput(lowered, request.out, image));
+    const report::MetricSample evaluation = train::readEvaluation(run.state->tensors);
+    result.top1Run = evaluation.step == run.state->step ? evaluation.top1Hard : report::kNoValue;
+    result.top1File = report::kNoValue;
+    if (request.validate) {
+        BITLOOM_ASSIGN_OR_RETURN(const Datasets datasets, openTestSet(run.spec.data, imageSizeOf(run.graph)));
+        BITLOOM_ASSIGN_OR_RETURN(result.top1File,
+                                 runtimeTop1(lowered, datasets, run.spec.data, 0, sink, control));
+    }
+    return result;
+}
+
+}  // namespace bitloom::jobs

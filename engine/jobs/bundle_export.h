@@ -1,0 +1,13 @@
+// `export --to bundle`. Private to the export job.
+#pragma once
+
+#include "engine/jobs/export_job.h"
+
+namespace bitloom::jobs {
+
+/// request.out is the folder; `identical` says that the model file, read again, computes the test vector to
+/// the bit, top1File is the lowered network's on this machine.
+[[nodiscard]] Result<ExportResult> exportBundle(const ExportRequest& request, report::ProgressSink& sink,
+                                                JobControl& control);
+
+}  // namespace bitloom::jobs
