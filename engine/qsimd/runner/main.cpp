@@ -114,8 +114,9 @@ int runAll(const RunnerOptions& options) {
             network->setImage(images.front().data());
     }
     if (options.hashes) return 0;
-    const Measurement measurement =
+    Measurement measurement =
         measure(networks, {options.warmup, options.repeat, options.block, options.perLayer});
+    measurement.peak = measurePeak(options.isa);
     const std::string text = options.json ? timesAsJson(options, networks, measurement)
                                           : timesAsText(options, networks, measurement);
     return std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kFailed : 0;

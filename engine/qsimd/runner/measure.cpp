@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 namespace bitloom::qsimd {
 namespace {
@@ -41,7 +42,45 @@ void sampleWhole(Network& network, Samples& samples) {
     samples.network.push_back(since(start));
 }
 
+/// Best multiply-adds a second over some rounds of one microkernel.
+double rateOf(const Microkernel& kernel) {
+    constexpr int kRun = 256;  // values of a field: tile and panel stay in the first cache
+    constexpr int kRounds = 5;
+    constexpr int kTiles = 200;
+    AlignedArray<float> values(static_cast<std::size_t>(kRun * (kernel.pixels + 1)));
+    AlignedArray<float> weights(static_cast<std::size_t>(kRun * kernel.channels));
+    AlignedArray<float> sums(static_cast<std::size_t>(kernel.pixels * kernel.channels));
+    std::int64_t best = std::numeric_limits<std::int64_t>::max();
+    for (int round = 0; round < kRounds; ++round) {
+        const Clock::time_point start = Clock::now();
+        for (int tile = 0; tile < kTiles; ++tile) {
+            if (kernel.floats != nullptr) {
+                const Fields<float> fields{values.data(), kRun, kRun, kRun, 1, 1, kRun};
+                kernel.floats(fields, weights.data(), sums.data());
+            } else {
+                const Fields<std::uint8_t> fields{
+                    reinterpret_cast<const std::uint8_t*>(values.data()), kRun, kRun, kRun, 1, 1, kRun};
+                kernel.bytes(fields, reinterpret_cast<const std::int8_t*>(weights.data()),
+                             reinterpret_cast<std::int32_t*>(sums.data()));
+            }
+        }
+        best = std::min(best, since(start));
+    }
+    const double macs = static_cast<double>(kTiles) * kRun * kernel.pixels * kernel.channels;
+    return macs / static_cast<double>(best) * 1e9;
+}
+
 }  // namespace
+
+Peak measurePeak(Isa ceiling) {
+    Peak peak;
+    for (const Microkernel& kernel : allMicrokernels()) {
+        if (!allowed(kernel.isa, ceiling)) continue;
+        double& best = kernel.floats != nullptr ? peak.floats : peak.bytes;
+        best = std::max(best, rateOf(kernel));
+    }
+    return peak;
+}
 
 Measurement measure(const std::vector<std::vector<std::unique_ptr<Network>>>& networks,
                     const Protocol& protocol) {

@@ -16,9 +16,18 @@ struct Samples {
     std::vector<std::vector<std::int64_t>> steps;  ///< [step][sample]; empty unless asked for
 };
 
+/// Multiply-adds a second of one core at its best: the fastest microkernel allowed, on data in the first
+/// cache.
+struct Peak {
+    double floats = 0;
+    double bytes = 0;
+};
+[[nodiscard]] Peak measurePeak(Isa ceiling);
+
 struct Measurement {
     std::vector<Samples> models;
     std::vector<std::int64_t> sentinel;  ///< one before the first block and one after every block
+    Peak peak;
 };
 
 struct Protocol {

@@ -15,6 +15,12 @@ std::string list(const std::vector<Value>& values) {
     return text + "]";
 }
 
+std::string decimal(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3f", value);
+    return text;
+}
+
 std::string field(const char* name, const std::string& value) {
     return quoted(name) + ":" + value;
 }
@@ -80,7 +86,9 @@ std::string timesAsJson(const RunnerOptions& options, const Networks& networks,
                        field("threads", std::to_string(options.threads)) + "," +
                        field("cores", list(options.cores)) + "," +
                        field("copies", std::to_string(options.copies)) + "," +
-                       field("sentinel_ns", list(measurement.sentinel)) + "," + quoted("models") + ":[";
+                       field("sentinel_ns", list(measurement.sentinel)) + "," + quoted("peak_gmacs") + ":{" +
+                       field("fp32", decimal(measurement.peak.floats * 1e-9)) + "," +
+                       field("int8", decimal(measurement.peak.bytes * 1e-9)) + "}," + quoted("models") + ":[";
     for (std::size_t m = 0; m < networks.size(); ++m) {
         const Network& network = *networks[m].front();
         const Samples& samples = measurement.models[m];
