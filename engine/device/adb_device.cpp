@@ -33,7 +33,9 @@ class AdbDevice final : public Device {
           m_adb(std::move(adb)),
           m_serial(Device::info().id),
           m_folder(fmt::format("{}/{}", kPhoneFolder, m_name.text())) {}
-    ~AdbDevice() override { (void)removeFolder(); }
+    ~AdbDevice() override {
+        if (!m_closing) (void)removeFolder();
+    }
 
     /// Removes what dead jobs left and makes this job's folder.
     Status prepare(const JobControl& control);
@@ -42,7 +44,10 @@ class AdbDevice final : public Device {
     Result<CommandOutcome> run(const std::vector<std::string>& arguments, std::chrono::milliseconds timeout,
                                const JobControl& control) override;
     Status fetch(const std::string& name, const fs::path& localFile, const JobControl& control) override;
-    Status close() override { return removeFolder(); }
+    Status close() override {
+        m_closing = true;
+        return removeFolder();
+    }
 
   private:
     Status copyIn(const fs::path& localFile, const std::string& name, const JobControl& control) override;
@@ -64,7 +69,8 @@ class AdbDevice final : public Device {
     std::string m_serial;
     JobFolderName m_name;
     std::string m_folder;
-    bool m_exists = false;  ///< the folder, as far as is known
+    bool m_exists = false;   ///< the folder, as far as is known
+    bool m_closing = false;  ///< close() was called: what it could not remove, the next job will
 };
 
 Status AdbDevice::prepare(const JobControl& control) {

@@ -64,7 +64,8 @@ Result<std::unique_ptr<Device>> openDevice(const std::string& id, const JobContr
     std::vector<std::string> connected = {kHostId};
     for (const ListedDevice& device : listed) {
         if (device.serial == id) return openPhone(adb, device, control);
-        connected.push_back(device.serial);
+        connected.push_back(device.state == "device" ? device.serial
+                                                     : fmt::format("{} ({})", device.serial, device.state));
     }
     return Error{ErrorKind::NoDevice,
                  fmt::format("{}: no such device; connected: {}", id, joinNames(connected))};

@@ -53,7 +53,8 @@ class Device {
                          const JobControl& control) = 0;
 
     /// Removes the job's folder with all that is in it; afterwards only info() may be called. Also done by
-    /// the destructor, which keeps an error to itself. Takes no control: cleaning up follows a cancel.
+    /// the destructor, which keeps an error to itself. Takes no control: cleaning up follows a cancel. What
+    /// cannot be removed (unplugged) goes when the next job opens that phone.
     virtual Status close() = 0;
 
   protected:

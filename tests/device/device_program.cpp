@@ -21,8 +21,10 @@ void writeFile(const char* name, const char* text) {
 void waitForEver(const char* pidFile) {
     char number[32];
     std::snprintf(number, sizeof number, "%d", static_cast<int>(::getpid()));
-    writeFile("pid.part", number);
-    std::rename("pid.part", pidFile);
+    char part[64];
+    std::snprintf(part, sizeof part, "%s.part", pidFile);
+    writeFile(part, number);
+    std::rename(part, pidFile);
     std::puts("started");
     std::fflush(stdout);
     while (true)

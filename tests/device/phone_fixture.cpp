@@ -11,16 +11,9 @@ bool toolsAreInstalled() {
 
 }  // namespace
 
-void PhoneTest::SetUpTestSuite() {
-    if (toolsAreInstalled()) s_server = std::make_unique<AdbServer>();
-}
-
-void PhoneTest::TearDownTestSuite() {
-    s_server.reset();
-}
-
 void PhoneTest::SetUp() {
     if (!toolsAreInstalled()) GTEST_SKIP() << "adb, aarch64-linux-gnu-g++ or qemu-aarch64 is missing";
+    m_server = std::make_unique<AdbServer>();
 }
 
 std::unique_ptr<EmulatedPhone> PhoneTest::connectPhone(const std::string& fault, const std::string& cpu) {
@@ -30,7 +23,7 @@ std::unique_ptr<EmulatedPhone> PhoneTest::connectPhone(const std::string& fault,
 }
 
 void PhoneTest::connect(const EmulatedPhone& phone) {
-    const std::string said = s_server->connect(phone.serial());
+    const std::string said = m_server->connect(phone.serial());
     EXPECT_EQ(said, "connected to " + phone.serial() + "\n");
 }
 

@@ -1,4 +1,4 @@
-// Tests with phones: one adb server a suite, phones as the test wants them.
+// Tests with phones: an adb server for each, phones as the test wants them.
 #pragma once
 
 #include <chrono>
@@ -17,15 +17,12 @@ namespace bitloom::testing {
 
 class PhoneTest : public ::testing::Test {
   protected:
-    static void SetUpTestSuite();
-    static void TearDownTestSuite();
     void SetUp() override;
 
     /// A phone that adb has connected to.
-    static std::unique_ptr<EmulatedPhone> connectPhone(const std::string& fault = "none",
-                                                       const std::string& cpu = "cortex-a76");
-    static void connect(const EmulatedPhone& phone);
-    static AdbServer& server() { return *s_server; }
+    std::unique_ptr<EmulatedPhone> connectPhone(const std::string& fault = "none",
+                                                const std::string& cpu = "cortex-a76");
+    void connect(const EmulatedPhone& phone);
 
     /// Opens it and puts the test program there as "program"; null, with a test failure, when that fails.
     static std::unique_ptr<device::Device> openWithProgram(const EmulatedPhone& phone);
@@ -38,9 +35,7 @@ class PhoneTest : public ::testing::Test {
     static constexpr std::chrono::milliseconds kLong = std::chrono::seconds(30);
 
     TemporaryFolder m_folder;
-
-  private:
-    static inline std::unique_ptr<AdbServer> s_server;
+    std::unique_ptr<AdbServer> m_server;
 };
 
 }  // namespace bitloom::testing

@@ -17,9 +17,12 @@ AdbServer::AdbServer() {
     const char* before = std::getenv("TMPDIR");
     const std::string kept = before == nullptr ? "" : before;
     ::setenv("TMPDIR", log.c_str(), 1);  // of the server's log
+    // adb insists on one beyond the standard streams.
+    constexpr int kReadyDescriptor = 50;
     m_server = std::make_unique<ChildProcess>(
         std::vector<std::string>{BITLOOM_ADB_PROGRAM, "-L", socket, "fork-server", "server", "--reply-fd",
-                                 std::to_string(ChildProcess::kReadyDescriptor)});
+                                 std::to_string(kReadyDescriptor)},
+        kReadyDescriptor);
     if (before == nullptr) {
         ::unsetenv("TMPDIR");
     } else {

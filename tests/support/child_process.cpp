@@ -12,7 +12,7 @@
 
 namespace bitloom::testing {
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments) {
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, int readyDescriptor) {
     std::vector<std::string> words = arguments;
     std::vector<char*> pointers;
     for (std::string& word : words)
@@ -23,7 +23,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments) {
     m_pid = ::fork();
     if (m_pid == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ::dup2(ready[1], kReadyDescriptor);
+        ::dup2(ready[1], readyDescriptor);
         ::execv(pointers.front(), pointers.data());
         ::_exit(127);
     }

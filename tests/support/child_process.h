@@ -11,14 +11,12 @@ namespace bitloom::testing {
 
 class ChildProcess {
   public:
-    /// Starts a program whose first line on descriptor `kReadyDescriptor` tells that it is ready; waits for
-    /// that line. Throws std::runtime_error when the program ends without it.
-    explicit ChildProcess(const std::vector<std::string>& arguments);
+    /// Starts a program that tells by its first line on that descriptor that it is ready; waits for the line.
+    /// Throws std::runtime_error when the program ends without one.
+    explicit ChildProcess(const std::vector<std::string>& arguments, int readyDescriptor = 1);
     ~ChildProcess();
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
-
-    static constexpr int kReadyDescriptor = 1;
 
     [[nodiscard]] const std::string& firstLine() const { return m_firstLine; }
     void signal(int number) const;

@@ -109,8 +109,9 @@ void Connection::open(std::uint32_t remote, const std::string& service) {
     m_streams.emplace(local, stream);
     send({kOkay, local, remote, {}});
     const Service serveIt = m_phone.fault() == Fault::Hang ? serveHang : known->serve;
-    m_services.emplace_back(
-        [this, stream, serveIt, rest = service.substr(known->start.size())] { serve(*stream, m_phone, rest); });
+    m_services.emplace_back([this, stream, serveIt, rest = service.substr(known->start.size())] {
+        serveIt(*stream, m_phone, rest);
+    });
 }
 
 }  // namespace bitloom::testing
