@@ -77,8 +77,10 @@ Status AdbDevice::prepare(const JobControl& control) {
     BITLOOM_RETURN_IF_ERROR(removeAbandonedFolders(control));
     // Before the attempt: an answer that gets lost may leave the folder behind.
     m_exists = true;
+    // Twice: another job that ends may remove the folder around it in between.
     BITLOOM_ASSIGN_OR_RETURN(const CommandOutcome made,
-                             shell("mkdir -p " + shellQuoted(m_folder), "making a folder", control));
+                             shell(fmt::format("mkdir -p {0} || mkdir -p {0}", shellQuoted(m_folder)),
+                                   "making a folder", control));
     if (made.exitCode != 0)
         return fail("{}: cannot make the folder {}: {}", m_serial, m_folder, lastWords(made));
     return {};
@@ -129,8 +131,9 @@ Result<std::uintmax_t> AdbDevice::sizeOf(const std::string& name, const JobContr
     if (counted.exitCode != 0) return fail("{}: {}: {}", m_serial, doing, lastWords(counted));
     const std::string_view digits = trimmed(counted.out);
     if (digits.empty() || digits.size() > 18 ||
-        digits.find_first_not_of("0123456789") != std::string_view::npos)
+        digits.find_first_not_of("0123456789") != std::string_view::npos) {
         return fail("{}: {}: '{}' is no size", m_serial, doing, lastLines(counted.out));
+    }
     return std::stoull(std::string(digits));
 }
 
@@ -151,7 +154,7 @@ Result<CommandOutcome> AdbDevice::run(const std::vector<std::string>& arguments,
         killProgram();
     } else if (outcome->exitCode != 0 && trimmed(outcome->out).ends_with(kNotStarted)) {
         const std::string reason = lastLines(outcome->err.empty() ? outcome->out : outcome->err);
-        return fail("{}: cannot work in its folder {}: {}", doing, m_folder, reason);
+        return fail("{}: {}: cannot work in its folder {}: {}", m_serial, doing, m_folder, reason);
     }
     return outcome;
 }
@@ -176,9 +179,10 @@ Status AdbDevice::fetch(const std::string& name, const fs::path& localFile, cons
                                            copyTimeout(m_adb.answerTimeout(), size), control));
         std::error_code failed;
         const std::uintmax_t arrived = fs::file_size(temporary, failed);
-        if (failed || arrived != size)
+        if (failed || arrived != size) {
             return fail("{}: {}: {} of {} bytes arrived; try again", m_serial, doing, failed ? 0 : arrived,
                         size);
+        }
         return {};
     });
 }

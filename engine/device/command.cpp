@@ -307,10 +307,11 @@ std::string lastLines(std::string_view text, std::size_t lines) {
         found.push_back(before == std::string_view::npos ? text : text.substr(before + 1));
         text = text.substr(0, before == std::string_view::npos ? 0 : before);
     }
+    std::ranges::reverse(found);
     std::string joined;
-    for (auto line = found.rbegin(); line != found.rend(); ++line) {
+    for (const std::string_view line : found) {
         if (!joined.empty()) joined += '\n';
-        joined += *line;
+        joined += line;
     }
     return joined.size() > kLongest ? joined.substr(joined.size() - kLongest) : joined;
 }

@@ -59,7 +59,7 @@ std::string operatingSystem() {
 std::string hostAbi() {
     utsname system{};
     if (::uname(&system) != 0) return {};
-    const std::string machine = system.machine;
+    std::string machine = system.machine;
     if (machine == "aarch64") return "arm64-v8a";
     if (machine.size() == 4 && machine.front() == 'i' && machine.ends_with("86")) return "x86";
     return machine;

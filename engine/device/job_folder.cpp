@@ -96,8 +96,10 @@ bool isAbandonedJobFolder(std::string_view name, std::chrono::system_clock::time
     if (!std::regex_match(name.begin(), name.end(), part, grammar)) return false;
     const std::string process = part[2];
     if (part[1] != systemIdentity()) {
-        const std::chrono::system_clock::time_point made(std::chrono::seconds(std::stoll(part[4])));
-        return now - made > kForeignFolderAge;
+        // In seconds throughout: what a name claims may be too far away for the clock's own unit.
+        const std::chrono::seconds made(std::stoll(part[4]));
+        return std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()) - made >
+               kForeignFolderAge;
     }
     const bool lives = startOf(process) == part[3];
     const bool ours = process == std::to_string(::getpid());

@@ -250,7 +250,10 @@ TEST_F(AdbDevice, MissingFilesAreNamed) {
     ASSERT_FALSE(fetched.ok());
     EXPECT_THAT(fetched.error().message, AllOf(HasSubstr(phone->serial()), HasSubstr("nothing")));
     EXPECT_TRUE(fs::is_empty(m_folder.path()));
-    EXPECT_FALSE((*device)->fetch("nothing", "/nowhere/copy", kNever).ok());
+    ASSERT_TRUE((*device)->put(BITLOOM_PHONE_PROGRAM, "program", kNever).ok());
+    const Status nowhere = (*device)->fetch("program", "/nowhere/copy", kNever);
+    ASSERT_FALSE(nowhere.ok());
+    EXPECT_THAT(nowhere.error().message, HasSubstr("/nowhere/copy"));
 }
 
 TEST_F(AdbDevice, AFolderThatWasRemovedIsSaid) {

@@ -141,7 +141,8 @@ TEST_F(AdbFaults, CancelInACopyLeavesNothing) {
     auto device = openWithProgram(*phone);
     ASSERT_TRUE(device);
     const fs::path folder = jobFolder(*phone);
-    std::ofstream(m_folder / "large", std::ios::binary) << std::string(40'000'000, 'x');
+    std::ofstream(m_folder / "large", std::ios::binary) << "x";
+    fs::resize_file(m_folder / "large", 40'000'000);
     JobControl control;
     std::jthread stopper = std::jthread([&] {
         waitUntil([&] { return fs::exists(folder / "large"); });

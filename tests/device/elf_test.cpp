@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 std::filesystem::path fileWith(const testing::TemporaryFolder& folder, const std::string& content) {
-    const std::filesystem::path path = folder / "program";
+    std::filesystem::path path = folder / "program";
     std::ofstream(path, std::ios::binary) << content;
     return path;
 }

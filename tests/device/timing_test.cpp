@@ -21,9 +21,9 @@ using ::testing::IsNan;
 /// Normal noise around `centreMs`.
 std::vector<double> noisy(double centreMs, double deviationMs, int count, std::uint64_t seed = 1) {
     Random random({seed});
-    std::vector<double> samples;
-    for (int i = 0; i < count; ++i)
-        samples.push_back(centreMs + deviationMs * random.normal());
+    std::vector<double> samples(static_cast<std::size_t>(count));
+    for (double& sample : samples)
+        sample = centreMs + deviationMs * random.normal();
     return samples;
 }
 

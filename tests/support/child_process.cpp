@@ -15,6 +15,7 @@ namespace bitloom::testing {
 ChildProcess::ChildProcess(const std::vector<std::string>& arguments, int readyDescriptor) {
     std::vector<std::string> words = arguments;
     std::vector<char*> pointers;
+    pointers.reserve(words.size() + 1);
     for (std::string& word : words)
         pointers.push_back(word.data());
     pointers.push_back(nullptr);

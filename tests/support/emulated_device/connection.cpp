@@ -62,6 +62,8 @@ void Connection::serve() {
         handle(*packet);
     for (const auto& [number, stream] : m_streams)
         stream->closedByComputer();
+    // A program that goes on would keep its service, and with it the next connection, waiting.
+    m_phone.killGroups();
     m_services.clear();
 }
 
@@ -74,7 +76,8 @@ bool Connection::send(const AdbPacket& packet) {
 void Connection::handle(const AdbPacket& packet) {
     if (packet.command == kConnect) return greet(packet);
     if (packet.command == kAuth) return packet.first == 2 ? askForSignature() : void();
-    if (packet.command == kOpen) return open(packet.first, packet.payload.c_str());
+    if (packet.command == kOpen)
+        return open(packet.first, packet.payload.substr(0, packet.payload.find('\0')));
     const auto found = m_streams.find(packet.second);
     if (found == m_streams.end()) return;
     if (packet.command == kWrite) found->second->received(packet.payload);

@@ -88,12 +88,13 @@ std::optional<Fault> faultFromText(std::string_view text) {
 
 std::vector<std::string> Phone::cpuNames() {
     std::vector<std::string> names;
+    names.reserve(kCpus.size());
     for (const Cpu& cpu : kCpus)
         names.emplace_back(cpu.name);
     return names;
 }
 
-Phone::Phone(fs::path root, std::string cpu, Fault fault)
+Phone::Phone(const fs::path& root, std::string cpu, Fault fault)
     : m_root(fs::canonical(root)), m_cpu(std::move(cpu)), m_fault(fault) {
     fs::create_directories(m_root / "data/local/tmp");
     writeKernelFiles();
@@ -181,8 +182,8 @@ std::vector<std::string> Phone::environment() const {
     return {fmt::format("PATH={}:/usr/bin:/bin", (m_root / "system/bin").string()),
             "HOME=/",
             fmt::format("TMPDIR={}", (m_root / "data/local/tmp").string()),
-            "LD_PRELOAD=" BITLOOM_EMULATED_EXEC,
-            "BITLOOM_EMULATED_QEMU=" BITLOOM_QEMU_AARCH64,
+            std::string("LD_PRELOAD=") + BITLOOM_EMULATED_EXEC,
+            std::string("BITLOOM_EMULATED_QEMU=") + BITLOOM_QEMU_AARCH64,
             "BITLOOM_EMULATED_ROOT=" + m_root.string(),
             "BITLOOM_EMULATED_CPU=" + m_cpu};
 }

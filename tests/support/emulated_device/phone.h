@@ -36,7 +36,7 @@ std::optional<Fault> faultFromText(std::string_view text);
 class Phone {
   public:
     /// `root` must exist; the phone's files are made in it. `cpu` is one that cpuNames() lists.
-    Phone(std::filesystem::path root, std::string cpu, Fault fault);
+    Phone(const std::filesystem::path& root, std::string cpu, Fault fault);
 
     static std::vector<std::string> cpuNames();
 
