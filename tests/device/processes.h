@@ -1,0 +1,20 @@
+// Whether processes live, and waiting for things that happen elsewhere.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include <sys/types.h>
+
+namespace bitloom::testing {
+
+/// Neither ended nor a zombie that nobody waits for.
+bool isRunning(pid_t process);
+
+/// Looks again and again until `condition` holds; false when it does not within 20 seconds.
+bool waitUntil(const std::function<bool()>& condition);
+
+/// The number in a file; -1 without one.
+pid_t pidIn(const std::filesystem::path& path);
+
+}  // namespace bitloom::testing
