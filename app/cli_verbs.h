@@ -29,6 +29,8 @@ void addTrainVerb(VerbContext context);
 void addReportVerb(VerbContext context);
 void addPlotVerb(VerbContext context);
 void addExportVerb(VerbContext context);
+void addDevicesVerb(VerbContext context);
+void addBenchVerb(VerbContext context);
 void addWindowVerb(VerbContext context);
 
 /// A subcommand with examples under its help. `options` live as long as the application does.

@@ -1,0 +1,217 @@
+// `bitloom devices` and `bitloom bench`: where networks run, and how fast.
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/ranges.h>
+
+#include "app/cli_output.h"
+#include "app/cli_progress.h"
+#include "app/cli_verbs.h"
+#include "app/stop_signals.h"
+#include "engine/jobs/bench_job.h"
+#include "engine/jobs/devices_job.h"
+
+namespace bitloom::app {
+namespace {
+
+Json coreJson(const report::CpuCore& core) {
+    return {{"index", core.index},
+            {"capacity", core.capacity < 0 ? Json() : Json(core.capacity)},
+            {"part", core.part},
+            {"max_mhz", core.maxMHz},
+            {"governor", core.governor}};
+}
+
+Json deviceJson(const report::DeviceInfo& device) {
+    Json json = {{"id", device.id},
+                 {"name", device.name},
+                 {"abi", device.abi},
+                 {"state", device.state},
+                 {"os", device.os},
+                 {"cores", Json::array()},
+                 {"features", device.features},
+                 {"memory_bytes", device.memoryBytes < 0 ? Json() : Json(device.memoryBytes)},
+                 {"emulated", device.emulated},
+                 {"problem", device.problem}};
+    for (const report::CpuCore& core : device.cores)
+        json["cores"].push_back(coreJson(core));
+    return json;
+}
+
+Json conditionsJson(const report::DeviceConditions& conditions) {
+    Json zones = Json::array();
+    for (const report::ThermalZone& zone : conditions.zones)
+        zones.push_back({{"name", zone.name}, {"celsius", zone.celsius}});
+    return {{"core_mhz", conditions.coreMHz},
+            {"zones", zones},
+            {"battery_percent", conditions.batteryPercent},
+            {"battery_celsius", conditions.batteryCelsius}};
+}
+
+struct DevicesOptions {
+    bool json = false;
+};
+
+int runDevices(const DevicesOptions& options) {
+    JobControl control;
+    const StopOnSignal signals([&control] { control.stop(); });
+    const auto result = jobs::runDevicesJob(control);
+    if (!result) return reportError(result.error());
+    if (options.json) {
+        Json json = {{"devices", Json::array()}, {"adb_problem", result->adbProblem}};
+        for (const report::DeviceInfo& device : result->devices)
+            json["devices"].push_back(deviceJson(device));
+        printJson(json);
+        return 0;
+    }
+    Table table({"id", "name", "abi", "cores", "state", "os"});
+    for (const report::DeviceInfo& device : result->devices)
+        table.add({device.id, device.name + (device.emulated ? " (emulated)" : ""), device.abi,
+                   std::to_string(device.cores.size()),
+                   device.problem.empty() ? device.state : device.problem, device.os});
+    printText(table.text());
+    if (!result->adbProblem.empty()) printText("Phones: " + result->adbProblem);
+    return 0;
+}
+
+Json timingJson(const report::KernelTiming& timing) {
+    Json json = {{"median_ms", timing.time.medianMs},
+                 {"p10_ms", timing.time.p10Ms},
+                 {"p90_ms", timing.time.p90Ms},
+                 {"low_ms", timing.time.lowMs},
+                 {"high_ms", timing.time.highMs},
+                 {"samples", timing.samplesMs},
+                 {"gmacs", timing.gmacs},
+                 {"percent_of_peak", timing.percentOfPeak},
+                 {"weight_bytes", timing.weightBytes},
+                 {"verdict", report::toText(timing.time.verdict)}};
+    if (timing.peakBytes >= 0) json["peak_bytes"] = timing.peakBytes;
+    if (!timing.kernel.empty()) json["kernel"] = timing.kernel;
+    return json;
+}
+
+Json benchJson(const report::BenchResult& result) {
+    Json json = {{"arch", result.arch},
+                 {"weights", result.origin},
+                 {"device", deviceJson(result.device)},
+                 {"before", conditionsJson(result.before)},
+                 {"after", conditionsJson(result.after)},
+                 {"isa", result.isa},
+                 {"threads", result.threads},
+                 {"cores", result.cores},
+                 {"macs", result.macs},
+                 {"verdict", report::toText(result.verdict)},
+                 {"reason", result.reason},
+                 {"emulated", result.device.emulated},
+                 {"network", Json::object()},
+                 {"layers", Json::array()}};
+    for (const report::KernelTiming& timing : result.network)
+        json["network"][timing.family] = timingJson(timing);
+    for (const report::LayerTiming& layer : result.layers) {
+        Json entry = {{"name", layer.name}, {"shape", layer.shape}, {"macs", layer.macs}};
+        for (const report::KernelTiming& timing : layer.kernels)
+            entry[timing.family] = timingJson(timing);
+        json["layers"].push_back(std::move(entry));
+    }
+    return json;
+}
+
+std::string milliseconds(double ms) {
+    return std::isnan(ms) ? "-" : fmt::format("{:.3f}", ms);
+}
+
+/// Times and what they rest on; every speed stands beside the float baselines of the same run.
+std::string benchText(const report::BenchResult& result) {
+    std::string text = fieldsText(
+        {{"Network", fmt::format("{}, {}", result.arch, result.origin)},
+         {"Device", result.device.name +
+                        (result.device.emulated ? ", EMULATED: times say nothing about hardware" : "")},
+         {"Instruction set", result.isa},
+         {"Threads",
+          fmt::format("{}{}", result.threads,
+                      result.cores.empty() ? "" : fmt::format(", cores {}", fmt::join(result.cores, ",")))},
+         {"Hottest zone", fmt::format("{} -> {} C", numberText(result.before.hottestCelsius(), 3),
+                                      numberText(result.after.hottestCelsius(), 3))},
+         {"Verdict", fmt::format("{}: {}", report::toText(result.verdict), result.reason)}});
+    double baseline = report::kNoValue;
+    for (const report::KernelTiming& timing : result.network)
+        if (timing.family == "tuned_fp32") baseline = timing.time.medianMs;
+    Table network({"kernels", "median ms", "p10", "p90", "x tuned_fp32", "GMAC/s", "% of peak", "weight kB",
+                   "memory kB"});
+    for (const report::KernelTiming& timing : result.network)
+        network.add({timing.family, milliseconds(timing.time.medianMs), milliseconds(timing.time.p10Ms),
+                     milliseconds(timing.time.p90Ms), numberText(baseline / timing.time.medianMs, 3),
+                     numberText(timing.gmacs, 4), numberText(timing.percentOfPeak, 3),
+                     numberText(static_cast<double>(timing.weightBytes) / 1000, 4),
+                     numberText(static_cast<double>(timing.peakBytes) / 1000, 4)});
+    std::vector<std::string> header = {"layer", "shape"};
+    for (const report::KernelTiming& timing : result.network)
+        header.push_back(timing.family + " ms");
+    Table layers(header);
+    for (const report::LayerTiming& layer : result.layers) {
+        std::vector<std::string> row = {layer.name, layer.shape};
+        for (const report::KernelTiming& timing : layer.kernels)
+            row.push_back(milliseconds(timing.time.medianMs));
+        layers.add(std::move(row));
+    }
+    return text + "\n" + network.text() + "\n" + layers.text();
+}
+
+struct BenchOptions {
+    jobs::BenchRequest request;
+    bool json = false;
+};
+
+int runBench(const BenchOptions& options) {
+    JobControl control;
+    const StopOnSignal signals([&control] { control.stop(); });
+    TerminalSink sink;
+    const auto result = jobs::runBenchJob(options.request, sink, control);
+    if (!result) return reportError(result.error());
+    options.json ? printJson(benchJson(*result)) : printText(benchText(*result));
+    return 0;
+}
+
+}  // namespace
+
+void addDevicesVerb(VerbContext context) {
+    auto options = std::make_shared<DevicesOptions>();
+    CLI::App* verb = addVerb<DevicesOptions>(
+        context, "devices", "What networks can be timed on: this computer and phones behind adb",
+        "  bitloom devices\n"
+        "  bitloom devices --json\n",
+        options, runDevices);
+    verb->add_flag("--json", options->json, "Print JSON");
+}
+
+void addBenchVerb(VerbContext context) {
+    auto options = std::make_shared<BenchOptions>();
+    jobs::BenchRequest& request = options->request;
+    CLI::App* verb = addVerb<BenchOptions>(context, "bench",
+                                           "Time a run's network on a device, beside float and int8 rivals",
+                                           "  bitloom bench run.h5 --device host --threads 1\n"
+                                           "  bitloom bench run.h5 --device SERIAL --json\n"
+                                           "  bitloom bench --arch resnet18 --bits 4\n",
+                                           options, runBench);
+    verb->add_option("RUN", request.run, "Run file with its checkpoints beside it");
+    verb->add_option("--arch", request.arch, "A network of the zoo with random weights, in place of a run");
+    verb->add_option("--bits", request.bits, "Of random weights")->capture_default_str();
+    verb->add_option("--device", request.device, "host, or a serial of 'bitloom devices'")
+        ->capture_default_str();
+    verb->add_option("--threads", request.threads, "Threads")->capture_default_str();
+    verb->add_option("--cores", request.cores, "Cores to pin threads to, as 4,5; else the fastest")
+        ->delimiter(',');
+    verb->add_option("--isa", request.isa, "Nothing stronger than this instruction set, as avx2 or neon");
+    verb->add_option("--kernels", request.families,
+                     fmt::format("Of {}; else all", fmt::join(jobs::benchFamilies(), ", ")))
+        ->delimiter(',');
+    verb->add_option("--repeat", request.repeat, "Samples of each")->capture_default_str();
+    verb->add_option("--copies", request.copies, "Networks used in turns, so that weights come from memory")
+        ->capture_default_str();
+    verb->add_option("--calibration", request.deployment.calibrationImages,
+                     "Training images that set int8 ranges")
+        ->capture_default_str();
+    verb->add_flag("--json", options->json, "Print JSON");
+}
+
+}  // namespace bitloom::app

@@ -1,0 +1,233 @@
+#include "engine/jobs/runner_build.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <future>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <thread>
+
+#include <unistd.h>
+
+#include "engine/base/atomic_file.h"
+#include "engine/base/hash.h"
+#include "engine/device/command.h"
+#include "engine/qsimd/bundle_files.h"
+
+namespace bitloom::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+using device::Command;
+
+constexpr auto kCompileTimeout = std::chrono::minutes(5);
+
+struct Compiler {
+    std::vector<std::string> command;  ///< program and arguments that choose the target
+    std::vector<std::string> link;     ///< more of them for linking
+    bool gnu = true;
+};
+
+/// Flags of one file beside the common ones: the same as sources.cmake gives it.
+std::vector<std::string> flagsOf(std::string_view file, bool arm, bool gnu) {
+    std::vector<std::string> flags;
+    if (file == "kernels/avx2.cpp") flags = {"-mavx2", "-mfma"};
+    if (file == "kernels/avx512.cpp")
+        flags = {"-mavx512f", "-mavx512bw", "-mavx512vnni", "-mprefer-vector-width=512"};
+    if (file == "kernels/neon_dot.cpp") flags = {"-march=armv8.2-a+dotprod"};
+    if (file == "kernels/neon_i8mm.cpp") flags = {"-march=armv8.2-a+dotprod+i8mm"};
+    if (arm && gnu && file.starts_with("kernels/neon")) flags.emplace_back("-fno-schedule-insns");
+    return flags;
+}
+
+/// Files of the other architecture define nothing that this one asks for.
+bool belongs(std::string_view file, bool arm) {
+    if (!file.ends_with(".cpp")) return false;
+    if (file.starts_with("kernels/neon")) return arm;
+    if (file.starts_with("kernels/avx")) return !arm;
+    return true;
+}
+
+std::optional<std::string> environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
+}
+
+#if defined(__aarch64__)
+constexpr const char* kHostAbi = "arm64-v8a";
+#else
+constexpr const char* kHostAbi = "x86_64";
+#endif
+
+Result<Compiler> compilerFor(const std::string& abi) {
+    if (abi == kHostAbi) {
+        std::vector<std::string> names = {"c++", "g++", "clang++"};
+        if (const auto named = environment("CXX")) names.insert(names.begin(), *named);
+        for (const std::string& name : names)
+            if (device::findProgram(name))
+                return Compiler{{name}, {}, name.find("clang") == std::string::npos};
+        return fail("No C++ compiler for this computer: install g++ (apt-get install g++) or set CXX");
+    }
+    if (abi != "arm64-v8a")
+        return fail("There are no kernels for processors of the kind {}; there are for arm64-v8a and x86_64",
+                    abi);
+    if (const auto ndk = environment("ANDROID_NDK_ROOT")) {
+        const fs::path clang = fs::path(*ndk) / "toolchains/llvm/prebuilt/linux-x86_64/bin/clang++";
+        std::error_code ignored;
+        if (!fs::exists(clang, ignored))
+            return fail("ANDROID_NDK_ROOT={}: there is no {}; correct or unset it", *ndk, clang.string());
+        return Compiler{{clang.string(), "--target=aarch64-linux-android24"}, {"-static-libstdc++"}, false};
+    }
+    if (device::findProgram("aarch64-linux-gnu-g++"))
+        return Compiler{{"aarch64-linux-gnu-g++"}, {"-static"}, true};
+    return fail(
+        "No compiler for ARM: install Debian's (apt-get install g++-aarch64-linux-gnu) or set "
+        "ANDROID_NDK_ROOT to an "
+        "Android NDK");
+}
+
+std::string firstLine(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
+
+/// Everything that decides the program's bytes.
+std::string keyOf(const Compiler& compiler, const std::string& version) {
+    std::uint64_t hash = kHashSeed;
+    const auto add = [&hash](std::string_view text) {
+        hash = hashBytes(std::as_bytes(std::span(text)), hash);
+        hash = hashBytes(std::as_bytes(std::span("\n", 1)), hash);
+    };
+    for (const std::string& part : compiler.command)
+        add(part);
+    add(version);
+    for (const qsimd::BundleFile& file : qsimd::bundleFiles()) {
+        add(file.path);
+        add(file.text);
+    }
+    return hashText(hash);
+}
+
+class Build {
+  public:
+    Build(Compiler compiler, bool arm, fs::path folder, const JobControl& control)
+        : m_compiler(std::move(compiler)), m_arm(arm), m_folder(std::move(folder)), m_control(control) {}
+
+    ~Build() {
+        std::error_code ignored;
+        fs::remove_all(m_folder, ignored);
+    }
+    Build(const Build&) = delete;
+    Build& operator=(const Build&) = delete;
+
+    Status writeSources() {
+        for (const qsimd::BundleFile& file : qsimd::bundleFiles()) {
+            const fs::path path = m_folder / "engine/qsimd" / file.path;
+            std::error_code error;
+            fs::create_directories(path.parent_path(), error);
+            if (error) return fail("{}: {}", path.parent_path().string(), error.message());
+            BITLOOM_RETURN_IF_ERROR(writeFileAtomically(path, file.text));
+            if (belongs(file.path, m_arm)) m_sources.emplace_back(file.path);
+        }
+        return {};
+    }
+
+    Status compileAll(report::ProgressSink& sink) {
+        const std::size_t atOnce = std::max(1U, std::thread::hardware_concurrency());
+        for (std::size_t first = 0; first < m_sources.size(); first += atOnce) {
+            const std::size_t end = std::min(first + atOnce, m_sources.size());
+            sink.progress({"building the runner", static_cast<std::int64_t>(first),
+                           static_cast<std::int64_t>(m_sources.size()), 0, report::kNoValue});
+            std::vector<std::future<Status>> jobs;
+            for (std::size_t i = first; i < end; ++i)
+                jobs.push_back(std::async(std::launch::async, [this, i] { return compile(i); }));
+            Status worst;
+            for (std::future<Status>& job : jobs) {
+                if (Status status = job.get(); !status) worst = std::move(status);
+            }
+            BITLOOM_RETURN_IF_ERROR(std::move(worst));
+        }
+        return {};
+    }
+
+    Status link(const fs::path& program) {
+        Command command;
+        command.arguments = m_compiler.command;
+        for (std::size_t i = 0; i < m_sources.size(); ++i)
+            command.arguments.push_back(object(i));
+        command.arguments.insert(command.arguments.end(), m_compiler.link.begin(), m_compiler.link.end());
+        command.arguments.insert(command.arguments.end(), {"-pthread", "-o", program.string()});
+        return run(std::move(command), "the runner");
+    }
+
+  private:
+    [[nodiscard]] std::string object(std::size_t i) const {
+        return (m_folder / fmt::format("{}.o", i)).string();
+    }
+
+    Status compile(std::size_t i) const {
+        Command command;
+        command.arguments = m_compiler.command;
+        const std::vector<std::string> flags = flagsOf(m_sources[i], m_arm, m_compiler.gnu);
+        command.arguments.insert(
+            command.arguments.end(),
+            {"-std=c++20", "-O3", "-DNDEBUG", "-ffp-contract=off", "-w", "-I", m_folder.string()});
+        command.arguments.insert(command.arguments.end(), flags.begin(), flags.end());
+        command.arguments.insert(
+            command.arguments.end(),
+            {"-c", (m_folder / "engine/qsimd" / m_sources[i]).string(), "-o", object(i)});
+        return run(std::move(command), m_sources[i]);
+    }
+
+    Status run(Command command, const std::string& what) const {
+        command.timeout = kCompileTimeout;
+        BITLOOM_ASSIGN_OR_RETURN(const device::CommandOutcome outcome,
+                                 device::runCommand(command, m_control));
+        if (outcome.exitCode == 0) return {};
+        return fail("{} does not compile with {}: {}", what, m_compiler.command.front(),
+                    device::lastWords(outcome));
+    }
+
+    Compiler m_compiler;
+    bool m_arm;
+    fs::path m_folder;
+    const JobControl& m_control;
+    std::vector<std::string> m_sources;
+};
+
+}  // namespace
+
+fs::path runnerCache() {
+    if (const auto cache = environment("XDG_CACHE_HOME")) return fs::path(*cache) / "bitloom/runners";
+    return fs::path(environment("HOME").value_or("/tmp")) / ".cache/bitloom/runners";
+}
+
+Result<RunnerBuild> buildRunner(const std::string& abi, const fs::path& cache, report::ProgressSink& sink,
+                                const JobControl& control) {
+    BITLOOM_ASSIGN_OR_RETURN(const Compiler compiler, compilerFor(abi));
+    Command ask;
+    ask.arguments = compiler.command;
+    ask.arguments.emplace_back("--version");
+    BITLOOM_ASSIGN_OR_RETURN(const device::CommandOutcome version, device::runCommand(ask, control));
+    if (version.exitCode != 0)
+        return fail("{} does not run: {}", compiler.command.front(), device::lastWords(version));
+
+    RunnerBuild build;
+    build.compiler = firstLine(version.out);
+    const fs::path folder = cache / keyOf(compiler, build.compiler);
+    build.program = folder / "bitloom_runner";
+    std::error_code error;
+    build.cached = fs::exists(build.program, error);
+    if (build.cached) return build;
+
+    fs::create_directories(folder, error);
+    if (error) return fail("{}: {}", folder.string(), error.message());
+    Build making(compiler, abi == "arm64-v8a", folder / fmt::format("build-{}", ::getpid()), control);
+    BITLOOM_RETURN_IF_ERROR(making.writeSources());
+    BITLOOM_RETURN_IF_ERROR(making.compileAll(sink));
+    BITLOOM_RETURN_IF_ERROR(replaceFileAtomically(
+        build.program, [&making](const fs::path& temporary) { return making.link(temporary); }));
+    return build;
+}
+
+}  // namespace bitloom::jobs

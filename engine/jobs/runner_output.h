@@ -1,0 +1,17 @@
+// What the runner prints, read. Private to the jobs that run it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/report/bench.h"
+
+namespace bitloom::jobs {
+
+/// Fills isa, sentinelMs, network, layers, macs, verdict of `result` from the runner's JSON; `families[i]` is
+/// that of model i. An error when the text is not what a runner prints.
+[[nodiscard]] Status readRunnerOutput(const std::string& text, const std::vector<std::string>& families,
+                                      report::BenchResult& result);
+
+}  // namespace bitloom::jobs
