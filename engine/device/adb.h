@@ -1,5 +1,5 @@
-// The real `adb` program, one process a call, always with `-s SERIAL` and a time limit. Any thread; calls
-// block.
+// The real `adb` program, one process a call, always with `-s SERIAL` and a time limit. Calls block. Any
+// thread.
 #pragma once
 
 #include <chrono>
@@ -23,8 +23,7 @@ class Adb {
     [[nodiscard]] Result<std::vector<ListedDevice>> devices(const JobControl& control) const;
 
     /// `adb -s SERIAL ARGUMENTS...`; `doing` names the call in messages: "copying net.bin". An exit code
-    /// other than 0 is an error with adb's last words: ErrorKind::NoDevice when the device is gone, else
-    /// Failed.
+    /// other than 0 is an error with adb's last words, ErrorKind::NoDevice when the device is gone.
     Status call(const std::string& serial, const std::vector<std::string>& arguments, std::string_view doing,
                 std::chrono::milliseconds timeout, const JobControl& control) const;
 

@@ -143,8 +143,7 @@ Result<CommandOutcome> AdbDevice::run(const std::vector<std::string>& arguments,
     BITLOOM_RETURN_IF_ERROR(checkFileName(arguments.front()));
     std::vector<std::string> words = arguments;
     words.front() = "./" + words.front();
-    // The daemon makes its shell the leader of a process group of its own: $$ is the group of all that runs
-    // here.
+    // The daemon makes its shell the leader of a process group: $$ is the group of all that runs here.
     const std::string script = fmt::format(
         "cd {0} && echo $$ > {1} || {{ echo {2}; exit 1; }}\n{3} < /dev/null\ncode=$?\nrm -f {1}\nexit $code",
         shellQuoted(m_folder), kGroupFile, shellQuoted(kNotStarted), shellQuotedLine(words));

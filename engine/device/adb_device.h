@@ -11,8 +11,7 @@ namespace bitloom::device {
 /// Where jobs keep their folders on a phone: shell users may write and execute there.
 inline constexpr const char* kPhoneFolder = "/data/local/tmp/bitloom";
 
-/// Everything about a listed device. ErrorKind::NoDevice with the remedy when its state does not allow to
-/// ask.
+/// Everything about a listed device. ErrorKind::NoDevice with the remedy when its state forbids to ask.
 Result<report::DeviceInfo> describePhone(const Adb& adb, const ListedDevice& listed,
                                          const JobControl& control);
 

@@ -10,8 +10,7 @@
 
 namespace bitloom::device {
 
-/// `text` as one word for a POSIX shell: in single quotes, so that nothing in it is interpreted. No NUL
-/// bytes.
+/// `text`, without NUL bytes, as one word for a POSIX shell: quoted so that nothing in it is interpreted.
 [[nodiscard]] std::string shellQuoted(std::string_view text);
 
 /// The words as one command line, each quoted.
@@ -22,17 +21,15 @@ namespace bitloom::device {
 [[nodiscard]] bool isValidSerial(std::string_view serial);
 
 /// `script` in a subshell, followed by a line of its own with `mark` and the exit code. Daemons before
-/// Android 7 carry no exit code themselves; and a missing mark tells a cut connection from a program that
-/// ended.
+/// Android 7 carry none themselves; and a missing mark tells a cut connection from a program that ended.
 [[nodiscard]] std::string withExitMark(std::string_view script, std::string_view mark);
 
 struct MarkedOutput {
     std::string out;  ///< what stood before the mark; line ends as the program wrote them
     int exitCode = 0;
 };
-/// Undoes withExitMark. Where the mark came through a terminal (old daemons), so did everything: its "\r\n"
-/// become
-/// "\n" again. Nothing when there is no mark.
+/// Undoes withExitMark. Where the mark came through a terminal (old daemons), so did everything: then
+/// "\r\n" becomes "\n" again. Nothing when there is no mark.
 [[nodiscard]] std::optional<MarkedOutput> splitAtExitMark(std::string_view output, std::string_view mark);
 
 struct ListedDevice {

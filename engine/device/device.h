@@ -36,10 +36,9 @@ class Device {
     /// two timed blocks.
     virtual Result<report::DeviceConditions> conditions(const JobControl& control) = 0;
 
-    /// Copies a file into this job's folder there, executable, in place of one of the same name. `name` has
-    /// no
-    /// '/', does not start with '.' and is at most 200 bytes, else anything. A program for another processor
-    /// or one cut short is refused (checkAbi); the size that arrived is compared.
+    /// Copies a file into this job's folder there, executable, in place of one of the same name. `name` is
+    /// anything of at most 200 bytes that has no '/' and does not start with '.'. A program for another
+    /// processor or one cut short is refused (checkAbi); the size that arrived is compared.
     Status put(const std::filesystem::path& localFile, const std::string& name, const JobControl& control);
 
     /// Runs a file that was put there: `arguments` are its name and what it is given. Works in the job's
@@ -68,20 +67,17 @@ class Device {
 };
 
 struct DeviceList {
-    /// The host first, then what adb lists, in its order. An unusable device has no more than id, state,
-    /// problem.
+    /// The host first, then what adb lists, in its order. An unusable one has only id, state and problem.
     std::vector<report::DeviceInfo> devices;
     std::string adbProblem;  ///< why no phone can be listed (adb is not installed); empty when they are
 };
-/// Asks every usable device for its description, one after another; one that fails carries the reason in
-/// `problem`.
+/// Asks every usable device for its description, one after another; a failure stands in its `problem`.
 Result<DeviceList> listDevices(const JobControl& control,
                                std::chrono::milliseconds answerTimeout = kAnswerTimeout);
 
 /// `id` is "host" or an adb serial. Makes a folder for this job there: files put into it stay until close().
-/// On a phone, folders of this program's dead jobs are removed first. ErrorKind::NoDevice, with what is
-/// connected, when there is no such device; with the remedy when it is not authorized or adb is not
-/// installed.
+/// On a phone, folders of this program's dead jobs are removed first. ErrorKind::NoDevice when there is no
+/// such device (with what is connected), it is not authorized or adb is not installed (with the remedy).
 Result<std::unique_ptr<Device>> openDevice(const std::string& id, const JobControl& control,
                                            std::chrono::milliseconds answerTimeout = kAnswerTimeout);
 

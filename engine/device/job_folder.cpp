@@ -35,8 +35,7 @@ std::string systemIdentity() {
     return hashText(hashBytes(std::as_bytes(std::span(identity))));
 }
 
-/// When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); empty when it does not
-/// live.
+/// When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); empty when it is dead.
 std::string startOf(std::string_view process) {
     const std::string stat = contentOf(fmt::format("/proc/{}/stat", process).c_str());
     // Field 2 is the program's name in brackets and may hold anything.

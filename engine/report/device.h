@@ -1,6 +1,5 @@
 // Where a network runs and how well its times can be trusted: the device, its state around a measurement, and
-// the summary of a set of times. Value structs; unknown numbers are NaN (kNoValue) or -1, as each member
-// says.
+// the summary of a set of times. Unknown numbers are NaN (kNoValue) or -1, as each member says.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +24,8 @@ struct DeviceInfo {
     std::string abi;    ///< as Android names it: "arm64-v8a", "x86_64" ...
     std::string state;  ///< "device" when it can be used, else adb's word: "unauthorized", "offline" ...
     std::string os;     ///< "Android 13 (API 33)", "Debian GNU/Linux 12"
-    std::vector<CpuCore> cores;  ///< by index
-    std::vector<std::string>
-        features;  ///< that every core has, in /proc/cpuinfo's words: asimddp, avx512_vnni
+    std::vector<CpuCore> cores;         ///< by index
+    std::vector<std::string> features;  ///< of every core, in /proc/cpuinfo's words: asimddp, avx512_vnni
     std::int64_t memoryBytes = -1;
     bool emulated = false;  ///< not a real processor: its times say nothing about hardware
     std::string problem;    ///< why it cannot be used and what helps; empty when it can

@@ -1,5 +1,4 @@
-// What the tests run on devices. The first argument says what it does; it ends by itself after a minute at
-// most.
+// What the tests run on devices. The first argument says what it does; it ends after a minute at most.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

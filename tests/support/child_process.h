@@ -1,5 +1,4 @@
-// A helper program of a test, which it never outlives: it is killed when the object dies, and when the test
-// does.
+// A helper program of a test: it dies with the object, and with the test.
 #pragma once
 
 #include <string>

@@ -10,8 +10,7 @@
 namespace bitloom::testing {
 namespace {
 
-// Identifiers of the shell protocol's packets (AOSP, adb/shell_protocol.h): identifier, length in 4 bytes,
-// data.
+// Packets of the shell protocol (AOSP, adb/shell_protocol.h): identifier, length in 4 bytes, data.
 constexpr char kInput = 0;
 constexpr char kOutput = 1;
 constexpr char kErrors = 2;

@@ -116,8 +116,7 @@ class SyncService {
         return m_stream.write("OKAY" + littleEndian(0));
     }
 
-    /// The failure, then the rest of the file is read and dropped, as adbd does: a close could overtake the
-    /// message.
+    /// Tells the failure and drops the rest of the file, as adbd does: a close could overtake the message.
     bool discard(const std::string& reason) {
         if (!fail(reason)) return false;
         while (true) {
