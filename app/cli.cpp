@@ -105,7 +105,7 @@ int parseAndRun(int argc, char** argv, const FrontEnd& frontEnd) {
     Action chosen;
     const VerbContext context{app, chosen, frontEnd, commandOf(argc, argv)};
     for (const auto add : {addInspectVerb, addEvaluateVerb, addTrainVerb, addReportVerb, addPlotVerb,
-                           addExportVerb, addDevicesVerb, addBenchVerb, addWindowVerb}) {
+                           addExportVerb, addDevicesVerb, addBenchVerb, addTuneVerb, addWindowVerb}) {
         add(context);
     }
     if (const Status known = checkFirstWord(app, argc > 1 ? argv[1] : ""); !known)

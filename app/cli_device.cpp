@@ -10,6 +10,7 @@
 #include "app/stop_signals.h"
 #include "engine/jobs/bench_job.h"
 #include "engine/jobs/devices_job.h"
+#include "engine/jobs/tune_job.h"
 
 namespace bitloom::app {
 namespace {
@@ -100,6 +101,7 @@ Json benchJson(const report::BenchResult& result) {
                  {"threads", result.threads},
                  {"cores", result.cores},
                  {"macs", result.macs},
+                 {"tuned_layers", result.tunedLayers},
                  {"verdict", report::toText(result.verdict)},
                  {"reason", result.reason},
                  {"emulated", result.device.emulated},
@@ -130,6 +132,8 @@ std::string benchText(const report::BenchResult& result) {
          {"Threads",
           fmt::format("{}{}", result.threads,
                       result.cores.empty() ? "" : fmt::format(", cores {}", fmt::join(result.cores, ",")))},
+         {"Tuned layers", result.tunedLayers == 0 ? "none; bitloom tune finds the fastest kernels by timing"
+                                                  : std::to_string(result.tunedLayers)},
          {"Hottest zone", fmt::format("{} -> {} C", numberText(result.before.hottestCelsius(), 3),
                                       numberText(result.after.hottestCelsius(), 3))},
          {"Verdict", fmt::format("{}: {}", report::toText(result.verdict), result.reason)}});
@@ -172,6 +176,76 @@ int runBench(const BenchOptions& options) {
     return 0;
 }
 
+Json tuneJson(const jobs::TuneResult& result) {
+    Json json = {{"arch", result.arch},     {"device", deviceJson(result.device)},
+                 {"isa", result.isa},       {"threads", result.threads},
+                 {"rounds", result.rounds}, {"network", Json::object()},
+                 {"layers", Json::array()}};
+    for (std::size_t i = 0; i < result.before.size(); ++i)
+        json["network"][result.before[i].family] = {{"before", timingJson(result.before[i])},
+                                                    {"after", timingJson(result.after[i])}};
+    for (const jobs::TunedLayer& layer : result.layers)
+        json["layers"].push_back({{"name", layer.name},
+                                  {"family", layer.family},
+                                  {"shape", layer.shape},
+                                  {"schedule", layer.schedule},
+                                  {"chosen_ms", layer.chosenMs},
+                                  {"tuned_ms", layer.tunedMs},
+                                  {"candidates", layer.candidates}});
+    return json;
+}
+
+std::string tuneText(const jobs::TuneResult& result) {
+    Table layers({"kernels", "layer", "fastest schedule", "ms", "own choice ms", "tried"});
+    for (const jobs::TunedLayer& layer : result.layers)
+        layers.add({layer.family, layer.name, layer.schedule, milliseconds(layer.tunedMs),
+                    milliseconds(layer.chosenMs), std::to_string(layer.candidates)});
+    Table network({"kernels", "before ms", "after ms"});
+    for (std::size_t i = 0; i < result.before.size(); ++i)
+        network.add({result.before[i].family, milliseconds(result.before[i].time.medianMs),
+                     milliseconds(result.after[i].time.medianMs)});
+    return fieldsText({{"Network", result.arch},
+                       {"Device", result.device.name},
+                       {"Instruction set", result.isa},
+                       {"Threads", std::to_string(result.threads)},
+                       {"Rounds", result.rounds == 0 ? "0: all was known" : std::to_string(result.rounds)}}) +
+           "\n" + layers.text() + "\n" + network.text();
+}
+
+int runTune(const BenchOptions& options) {
+    JobControl control;
+    const StopOnSignal signals([&control] { control.stop(); });
+    TerminalSink sink;
+    const auto result = jobs::runTuneJob(options.request, sink, control);
+    if (!result) return reportError(result.error());
+    options.json ? printJson(tuneJson(*result)) : printText(tuneText(*result));
+    return 0;
+}
+
+/// Options that bench and tune share.
+void addBenchOptions(CLI::App& verb, BenchOptions& options) {
+    jobs::BenchRequest& request = options.request;
+    verb.add_option("RUN", request.run, "Run file with its checkpoints beside it");
+    verb.add_option("--arch", request.arch, "A network of the zoo with random weights, in place of a run");
+    verb.add_option("--bits", request.bits, "Of random weights")->capture_default_str();
+    verb.add_option("--device", request.device, "host, or a serial of 'bitloom devices'")
+        ->capture_default_str();
+    verb.add_option("--threads", request.threads, "Threads")->capture_default_str();
+    verb.add_option("--cores", request.cores, "Cores to pin threads to, as 4,5; else the fastest")
+        ->delimiter(',');
+    verb.add_option("--isa", request.isa, "Nothing stronger than this instruction set, as avx2 or neon");
+    verb.add_option("--kernels", request.families,
+                    fmt::format("Of {}; else all", fmt::join(jobs::benchFamilies(), ", ")))
+        ->delimiter(',');
+    verb.add_option("--repeat", request.repeat, "Samples of each")->capture_default_str();
+    verb.add_option("--copies", request.copies, "Networks used in turns, so that weights come from memory")
+        ->capture_default_str();
+    verb.add_option("--calibration", request.deployment.calibrationImages,
+                    "Training images that set int8 ranges")
+        ->capture_default_str();
+    verb.add_flag("--json", options.json, "Print JSON");
+}
+
 }  // namespace
 
 void addDevicesVerb(VerbContext context) {
@@ -186,32 +260,23 @@ void addDevicesVerb(VerbContext context) {
 
 void addBenchVerb(VerbContext context) {
     auto options = std::make_shared<BenchOptions>();
-    jobs::BenchRequest& request = options->request;
     CLI::App* verb = addVerb<BenchOptions>(context, "bench",
                                            "Time a run's network on a device, beside float and int8 rivals",
                                            "  bitloom bench run.h5 --device host --threads 1\n"
                                            "  bitloom bench run.h5 --device SERIAL --json\n"
                                            "  bitloom bench --arch resnet18 --bits 4\n",
                                            options, runBench);
-    verb->add_option("RUN", request.run, "Run file with its checkpoints beside it");
-    verb->add_option("--arch", request.arch, "A network of the zoo with random weights, in place of a run");
-    verb->add_option("--bits", request.bits, "Of random weights")->capture_default_str();
-    verb->add_option("--device", request.device, "host, or a serial of 'bitloom devices'")
-        ->capture_default_str();
-    verb->add_option("--threads", request.threads, "Threads")->capture_default_str();
-    verb->add_option("--cores", request.cores, "Cores to pin threads to, as 4,5; else the fastest")
-        ->delimiter(',');
-    verb->add_option("--isa", request.isa, "Nothing stronger than this instruction set, as avx2 or neon");
-    verb->add_option("--kernels", request.families,
-                     fmt::format("Of {}; else all", fmt::join(jobs::benchFamilies(), ", ")))
-        ->delimiter(',');
-    verb->add_option("--repeat", request.repeat, "Samples of each")->capture_default_str();
-    verb->add_option("--copies", request.copies, "Networks used in turns, so that weights come from memory")
-        ->capture_default_str();
-    verb->add_option("--calibration", request.deployment.calibrationImages,
-                     "Training images that set int8 ranges")
-        ->capture_default_str();
-    verb->add_flag("--json", options->json, "Print JSON");
+    addBenchOptions(*verb, *options);
+}
+
+void addTuneVerb(VerbContext context) {
+    auto options = std::make_shared<BenchOptions>();
+    CLI::App* verb = addVerb<BenchOptions>(context, "tune",
+                                           "Find the fastest schedule of every layer on a device, by timing",
+                                           "  bitloom tune run.h5 --device SERIAL\n"
+                                           "  bitloom tune --arch resnet18 --bits 4 --threads 2 --json\n",
+                                           options, runTune);
+    addBenchOptions(*verb, *options);
 }
 
 }  // namespace bitloom::app

@@ -31,6 +31,7 @@ void addPlotVerb(VerbContext context);
 void addExportVerb(VerbContext context);
 void addDevicesVerb(VerbContext context);
 void addBenchVerb(VerbContext context);
+void addTuneVerb(VerbContext context);
 void addWindowVerb(VerbContext context);
 
 /// A subcommand with examples under its help. `options` live as long as the application does.

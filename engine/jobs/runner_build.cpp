@@ -8,10 +8,13 @@
 #include <system_error>
 #include <thread>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "engine/base/atomic_file.h"
 #include "engine/base/hash.h"
+#include "engine/base/system_error.h"
 #include "engine/device/command.h"
 #include "engine/qsimd/bundle_files.h"
 
@@ -87,6 +90,13 @@ Result<Compiler> compilerFor(const std::string& abi) {
         "Android NDK");
 }
 
+/// The runner that was built with this program.
+std::optional<fs::path> ownRunner() {
+    std::error_code error;
+    const fs::path beside = fs::read_symlink("/proc/self/exe", error).parent_path() / "bitloom_runner";
+    return !error && fs::exists(beside, error) ? std::optional(beside) : std::nullopt;
+}
+
 std::string firstLine(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
@@ -107,6 +117,32 @@ std::string keyOf(const Compiler& compiler, const std::string& version) {
     }
     return hashText(hash);
 }
+
+/// Of a file, against other processes; let go when the object dies.
+class Lock {
+  public:
+    static Result<Lock> take(const fs::path& path, const JobControl& control) {
+        Lock lock(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+        if (lock.m_file < 0) return fail("{}: {}", path.string(), describeSystemError(errno));
+        while (::flock(lock.m_file, LOCK_EX | LOCK_NB) != 0) {
+            if (errno != EWOULDBLOCK && errno != EINTR)
+                return fail("{}: {}", path.string(), describeSystemError(errno));
+            if (control.stopRequested())
+                return Error{ErrorKind::Cancelled, "Building the runner was cancelled"};
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }
+        return lock;
+    }
+    Lock(Lock&& other) noexcept : m_file(std::exchange(other.m_file, -1)) {}
+    Lock& operator=(Lock&&) = delete;
+    ~Lock() {
+        if (m_file >= 0) ::close(m_file);
+    }
+
+  private:
+    explicit Lock(int file) : m_file(file) {}
+    int m_file;
+};
 
 class Build {
   public:
@@ -204,6 +240,13 @@ fs::path runnerCache() {
 
 Result<RunnerBuild> buildRunner(const std::string& abi, const fs::path& cache, report::ProgressSink& sink,
                                 const JobControl& control) {
+    if (const auto own = ownRunner(); own && abi == kHostAbi)
+        return RunnerBuild{*own, "the build of this program", true};
+    return compileRunner(abi, cache, sink, control);
+}
+
+Result<RunnerBuild> compileRunner(const std::string& abi, const fs::path& cache, report::ProgressSink& sink,
+                                  const JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(const Compiler compiler, compilerFor(abi));
     Command ask;
     ask.arguments = compiler.command;
@@ -222,6 +265,9 @@ Result<RunnerBuild> buildRunner(const std::string& abi, const fs::path& cache, r
 
     fs::create_directories(folder, error);
     if (error) return fail("{}: {}", folder.string(), error.message());
+    BITLOOM_ASSIGN_OR_RETURN(const Lock lock, Lock::take(folder / "lock", control));
+    build.cached = fs::exists(build.program, error);  // another process may have built it meanwhile
+    if (build.cached) return build;
     Build making(compiler, abi == "arm64-v8a", folder / fmt::format("build-{}", ::getpid()), control);
     BITLOOM_RETURN_IF_ERROR(making.writeSources());
     BITLOOM_RETURN_IF_ERROR(making.compileAll(sink));

@@ -26,6 +26,10 @@ struct RunnerBuild {
 [[nodiscard]] Result<RunnerBuild> buildRunner(const std::string& abi, const std::filesystem::path& cache,
                                               report::ProgressSink& sink, const JobControl& control);
 
+/// The same, always compiled.
+[[nodiscard]] Result<RunnerBuild> compileRunner(const std::string& abi, const std::filesystem::path& cache,
+                                                report::ProgressSink& sink, const JobControl& control);
+
 /// XDG_CACHE_HOME/bitloom/runners, else ~/.cache/bitloom/runners.
 [[nodiscard]] std::filesystem::path runnerCache();
 

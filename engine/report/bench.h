@@ -42,6 +42,7 @@ struct BenchResult {
     std::int64_t macs = 0;              ///< of the network, for one image
     std::vector<KernelTiming> network;  ///< one a family
     std::vector<LayerTiming> layers;    ///< convolutions and linear layers
+    int tunedLayers = 0;                ///< that ran as the tuner found best, over all families
     std::vector<double> sentinelMs;
     TimingVerdict verdict = TimingVerdict::Unstable;  ///< the worst of the network's
     std::string reason;

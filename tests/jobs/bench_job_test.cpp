@@ -135,7 +135,7 @@ TEST_F(BenchJobTest, WithoutACompilerItSaysWhatToInstall) {
     const testing::TemporaryFolder empty;
     ::setenv("PATH", empty.path().c_str(), 1);
     ::unsetenv("CXX");
-    const auto host = buildRunner("x86_64", m_folder.path(), m_sink, m_control);
+    const auto host = compileRunner("x86_64", m_folder.path(), m_sink, m_control);
     const auto arm = buildRunner("arm64-v8a", m_folder.path(), m_sink, m_control);
     ::setenv("ANDROID_NDK_ROOT", "/nowhere", 1);
     const auto ndk = buildRunner("arm64-v8a", m_folder.path(), m_sink, m_control);
@@ -154,7 +154,7 @@ TEST_F(BenchJobTest, ACompilerThatFailsIsQuotedAndLeavesNothing) {
         << "#!/bin/sh\n[ \"$1\" = --version ] && echo broken 1.0 && exit 0\necho no licence >&2\nexit 3\n";
     fs::permissions(compiler, fs::perms::owner_all);
     ::setenv("CXX", compiler.c_str(), 1);
-    const auto build = buildRunner("x86_64", m_folder / "cache", m_sink, m_control);
+    const auto build = compileRunner("x86_64", m_folder / "cache", m_sink, m_control);
     ::unsetenv("CXX");
     ASSERT_FALSE(build.ok());
     EXPECT_THAT(build.error().message, AllOf(HasSubstr("does not compile"), HasSubstr("no licence")));

@@ -66,7 +66,9 @@ std::string readSchedule(const std::string& path, Dispatch& dispatch) {
         schedule.split = split == "channels" ? Split::Channels : Split::Rows;
         if (padding != "skip" && padding != "keep") return at + "unknown word " + padding;
         schedule.skipPadding = padding == "skip";
-        dispatch.layers[layer] = schedule;
+        // A microkernel is of one arithmetic; a line without one is for both.
+        if (known == nullptr || known->floats != nullptr) dispatch.floats[layer] = schedule;
+        if (known == nullptr || known->bytes != nullptr) dispatch.bytes[layer] = schedule;
     }
     return {};
 }
@@ -85,6 +87,10 @@ int writeOutputs(const RunnerOptions& options, Network& network,
 }
 
 int runAll(const RunnerOptions& options) {
+    if (options.list) {
+        std::fputs(microkernelsAsJson(options.isa).c_str(), stdout);
+        return 0;
+    }
     Dispatch dispatch;
     dispatch.ceiling = options.isa;
     if (const std::string problem = readSchedule(options.schedule, dispatch); !problem.empty())

@@ -60,6 +60,7 @@ const char* runnerHelp() {
            "  --schedule FILE lines of: layer microkernel rows|channels|auto skip|keep\n"
            "  --per-layer     times of every step too\n"
            "  --json          print JSON\n"
+           "  --list          print the microkernels that this processor can run, as JSON\n"
            "  --hashes        print what every step computes, as hashes, instead of times\n"
            "  --input FILE    images, float32, [channels][height][width] each\n"
            "  --output FILE   write the outputs of all images, float32, instead of times\n";
@@ -77,6 +78,8 @@ std::string parseOptions(int count, char** arguments, RunnerOptions& options) {
             options.json = true;
         } else if (name == "--per-layer") {
             options.perLayer = true;
+        } else if (name == "--list") {
+            options.list = true;
         } else if (name == "--hashes") {
             options.hashes = true;
         } else {
@@ -116,7 +119,7 @@ std::string parseOptions(int count, char** arguments, RunnerOptions& options) {
             if (!problem.empty()) return problem;
         }
     }
-    return options.models.empty() ? "no model" : std::string();
+    return options.models.empty() && !options.list ? "no model" : std::string();
 }
 
 }  // namespace bitloom::qsimd

@@ -19,6 +19,7 @@ struct RunnerOptions {
     int copies = 1;          ///< of each network, used in turns: with enough of them weights come from memory
     bool perLayer = false;
     bool json = false;
+    bool list = false;     ///< print the microkernels that run here, and nothing else
     bool hashes = false;   ///< print what every step computed, once, instead of times
     std::string schedule;  ///< file of lines "layer microkernel rows|channels|auto skip|keep"
     std::string input;     ///< images, float32 [count][channels][height][width]; empty: one of zeros and ones

@@ -103,6 +103,19 @@ std::string timesAsJson(const RunnerOptions& options, const Networks& networks,
     return text + "]}\n";
 }
 
+std::string microkernelsAsJson(Isa ceiling) {
+    std::string list;
+    for (const Microkernel& kernel : allMicrokernels()) {
+        if (!allowed(kernel.isa, ceiling)) continue;
+        list += (list.empty() ? "{" : ",{") + field("name", quoted(kernel.name)) + "," +
+                field("bytes", kernel.bytes != nullptr ? "true" : "false") + "," +
+                field("pixels", std::to_string(kernel.pixels)) + "," +
+                field("channels", std::to_string(kernel.channels)) + "}";
+    }
+    return "{" + field("runner", "1") + "," + field("isa", quoted(isaName(ceiling))) + "," +
+           quoted("microkernels") + ":[" + list + "]}\n";
+}
+
 std::string timesAsText(const RunnerOptions& options, const Networks& networks,
                         const Measurement& measurement) {
     std::string text;

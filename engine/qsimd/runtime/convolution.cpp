@@ -57,8 +57,8 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
         m_output = flattened(m_output);
     }
     Schedule schedule;
-    if (const auto found = dispatch.layers.find(step.layer); found != dispatch.layers.end())
-        schedule = found->second;
+    const auto& schedules = step.family == Family::K2 ? dispatch.bytes : dispatch.floats;
+    if (const auto found = schedules.find(step.layer); found != schedules.end()) schedule = found->second;
     chooseMode(step);
     const bool bytes = step.family == Family::K2;
     SumKind sums = SumKind::Float;

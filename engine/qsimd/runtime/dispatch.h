@@ -25,8 +25,10 @@ struct Schedule {
 };
 
 struct Dispatch {
-    Isa ceiling = strongestIsa();            ///< nothing stronger is used
-    std::map<std::string, Schedule> layers;  ///< by Convolution::layer
+    Isa ceiling = strongestIsa();  ///< nothing stronger is used
+    // By Convolution::layer, for the layer in float and in bytes.
+    std::map<std::string, Schedule> floats;
+    std::map<std::string, Schedule> bytes;
 };
 
 /// Whether code of `isa` may run under `ceiling` on this processor.

@@ -1,0 +1,223 @@
+#include "engine/jobs/bench_session.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/base/atomic_file.h"
+#include "engine/base/text.h"
+#include "engine/graph/zoo/zoo.h"
+#include "engine/jobs/deployment.h"
+#include "engine/jobs/runner_build.h"
+#include "engine/jobs/workplace.h"
+#include "engine/qsimd/calibrate.h"
+#include "engine/qsimd/runtime/model_file.h"
+#include "engine/train/runtime.h"
+
+namespace bitloom::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+using qsimd::Family;
+
+constexpr Family kFamilies[] = {Family::NaiveFp32, Family::TunedFp32, Family::PaperCodebook, Family::K0,
+                                Family::K2};
+constexpr const char* kRunnerName = "bitloom_runner";
+constexpr const char* kScheduleName = "schedule.txt";
+/// A slow phone, many samples, ImageNet networks and an emulator: minutes, not hours.
+constexpr auto kRunTimeout = std::chrono::minutes(30);
+
+Result<Deployment> deployRun(const BenchRequest& request, report::ProgressSink& sink, JobControl& control) {
+    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
+    train::configureTorch(run.spec.train.threads);
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
+    return deploy(model, run.spec.data, request.deployment, sink, control);
+}
+
+/// Speed alone is asked: ranges from one random image.
+Result<Deployment> deployRandom(const BenchRequest& request, JobControl& control) {
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Graph graph, graph::zoo::makeModel(request.arch));
+    Deployment deployment;
+    BITLOOM_ASSIGN_OR_RETURN(deployment.network, qsimd::randomNetwork(graph, 1 << request.bits, 1));
+    std::vector<float>& image =
+        deployment.images.emplace_back(static_cast<std::size_t>(graph::elementCount(graph.inputShape())));
+    for (std::size_t i = 0; i < image.size(); ++i)
+        image[i] = std::sin(static_cast<float>(i));
+    BITLOOM_ASSIGN_OR_RETURN(deployment.lowering.activations,
+                             qsimd::calibrate(deployment.network, deployment.images, 1, control));
+    deployment.lowering.contract = qsimd::Contract::Int8;
+    return deployment;
+}
+
+Result<qsimd::Model> lowerFor(const Deployment& deployment, Family family) {
+    qsimd::LoweringOptions options = deployment.lowering;
+    if (family != Family::K2) {
+        options.contract = qsimd::Contract::Exact;
+        options.contracts.clear();
+        options.exactFamily = family;
+    }
+    return qsimd::lower(deployment.network, options);
+}
+
+/// The fastest cores, as many as threads; none where capacities are unknown, or not those of real cores.
+std::vector<int> fastestCores(const report::DeviceInfo& device, int threads) {
+    if (device.emulated) return {};
+    std::vector<report::CpuCore> cores = device.cores;
+    if (std::ranges::any_of(cores, [](const report::CpuCore& core) { return core.capacity < 0; })) return {};
+    std::ranges::stable_sort(cores, std::ranges::greater(), &report::CpuCore::capacity);
+    std::vector<int> chosen;
+    for (std::size_t i = 0; i < std::min(cores.size(), static_cast<std::size_t>(threads)); ++i)
+        chosen.push_back(cores[i].index);
+    return chosen;
+}
+
+}  // namespace
+
+Status checkRequest(const BenchRequest& request) {
+    if (request.run.empty() == request.arch.empty())
+        return usageError(
+            "name either a run or a network: bitloom bench run.h5, or --arch resnet18 --bits 4");
+    if (request.bits < 1 || request.bits > 8) return usageError("--bits is 1 to 8, not {}", request.bits);
+    if (request.threads < 1 || request.repeat < 1 || request.copies < 1)
+        return usageError("threads, repeat and copies are at least 1");
+    const std::vector<std::string> known = benchFamilies();
+    for (const std::string& family : request.families) {
+        if (std::ranges::find(known, family) == known.end())
+            return usageError("unknown kernel family '{}'; did you mean {}? Known: {}", family,
+                              nearestName(family, known), joinNames(known));
+    }
+    return {};
+}
+
+std::vector<std::string> benchFamilies() {
+    std::vector<std::string> names;
+    for (const Family family : kFamilies)
+        names.emplace_back(qsimd::familyName(family));
+    return names;
+}
+
+Result<BenchSession> BenchSession::open(const BenchRequest& request, report::ProgressSink& sink,
+                                        JobControl& control) {
+    BenchSession session;
+    session.m_request = &request;
+    session.m_sink = &sink;
+    session.m_control = &control;
+    sink.progress({"opening the device", 0, 0, 0, report::kNoValue});
+    BITLOOM_ASSIGN_OR_RETURN(session.m_device, device::openDevice(request.device, control));
+    const report::DeviceInfo& info = session.deviceInfo();
+    BITLOOM_ASSIGN_OR_RETURN(const RunnerBuild runner, buildRunner(info.abi, runnerCache(), sink, control));
+    sink.log(fmt::format("runner {}: {}", runner.cached ? "found" : "built", runner.compiler));
+    session.m_cores = request.cores.empty() ? fastestCores(info, request.threads) : request.cores;
+    BITLOOM_RETURN_IF_ERROR(session.lowerAll());
+    BITLOOM_RETURN_IF_ERROR(session.putAll(runner.program.string()));
+    BITLOOM_RETURN_IF_ERROR(session.askRunner());
+    return session;
+}
+
+Status BenchSession::lowerAll() {
+    const bool random = m_request->run.empty();
+    BITLOOM_ASSIGN_OR_RETURN(const Deployment deployment, random
+                                                              ? deployRandom(*m_request, *m_control)
+                                                              : deployRun(*m_request, *m_sink, *m_control));
+    m_origin =
+        random ? fmt::format("random weights, {} bits", m_request->bits) : m_request->run.filename().string();
+    const std::vector<std::string>& wanted = m_request->families;
+    for (const Family family : kFamilies) {
+        const std::string name = qsimd::familyName(family);
+        if (!wanted.empty() && std::ranges::find(wanted, name) == wanted.end()) continue;
+        BITLOOM_ASSIGN_OR_RETURN(qsimd::Model model, lowerFor(deployment, family));
+        m_families.push_back(name);
+        m_models.push_back(std::move(model));
+    }
+    return {};
+}
+
+Status BenchSession::putAll(const std::string& runner) {
+    BITLOOM_RETURN_IF_ERROR(m_device->put(runner, kRunnerName, *m_control));
+    BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
+    for (std::size_t i = 0; i < m_models.size(); ++i) {
+        m_sink->progress({"copying", static_cast<std::int64_t>(i), static_cast<std::int64_t>(m_models.size()),
+                          0, report::kNoValue});
+        const std::string file = m_families[i] + ".bitloom";
+        BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / file, qsimd::toBytes(m_models[i])));
+        BITLOOM_RETURN_IF_ERROR(m_device->put(workplace / file, file, *m_control));
+    }
+    return {};
+}
+
+Status BenchSession::askRunner() {
+    BITLOOM_ASSIGN_OR_RETURN(const std::string text, run({kRunnerName, "--list"}));
+    try {
+        const auto json = nlohmann::json::parse(text);
+        m_isa = json.at("isa");
+        for (const auto& kernel : json.at("microkernels"))
+            m_kernels.push_back(
+                {kernel.at("name"), kernel.at("bytes"), kernel.at("pixels"), kernel.at("channels")});
+    } catch (const nlohmann::json::exception& error) {
+        return fail("The runner printed what cannot be read: {}", error.what());
+    }
+    return {};
+}
+
+Result<std::string> BenchSession::run(std::vector<std::string> arguments) {
+    if (!m_request->isa.empty()) arguments.insert(arguments.end(), {"--isa", m_request->isa});
+    BITLOOM_ASSIGN_OR_RETURN(device::CommandOutcome outcome,
+                             m_device->run(arguments, kRunTimeout, *m_control));
+    if (outcome.exitCode == 0) return std::move(outcome.out);
+    return fail("{}: the runner failed: {}", deviceInfo().name, device::lastWords(outcome));
+}
+
+Result<std::string> BenchSession::time(const std::string& schedule, int repeat) {
+    std::vector<std::string> arguments = {kRunnerName};
+    for (const std::string& family : m_families)
+        arguments.push_back(family + ".bitloom");
+    const auto add = [&arguments](const std::string& name, const std::string& value) {
+        arguments.push_back(name);
+        arguments.push_back(value);
+    };
+    arguments.insert(arguments.end(), {"--json", "--per-layer"});
+    add("--repeat", std::to_string(repeat));
+    add("--threads", std::to_string(m_request->threads));
+    add("--copies", std::to_string(m_request->copies));
+    if (!m_cores.empty()) add("--cores", fmt::format("{}", fmt::join(m_cores, ",")));
+    if (!schedule.empty()) {
+        BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
+        BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / kScheduleName, schedule));
+        BITLOOM_RETURN_IF_ERROR(m_device->put(workplace / kScheduleName, kScheduleName, *m_control));
+        add("--schedule", kScheduleName);
+    }
+    return run(std::move(arguments));
+}
+
+std::string BenchSession::keyOf(const qsimd::Model& model, const qsimd::Convolution& step) const {
+    const qsimd::Buffer& from = model.buffers[static_cast<std::size_t>(step.input)];
+    const qsimd::Buffer& to = model.buffers[static_cast<std::size_t>(step.output)];
+    const report::DeviceInfo& info = deviceInfo();
+    std::string core = info.name;
+    for (const report::CpuCore& c : info.cores)
+        if (!m_cores.empty() && c.index == m_cores.front() && !c.part.empty()) core = c.part;
+    return fmt::format("{} {} threads {}: {} {}x{}x{} -> {}x{}x{}, {}x{} /{} pad {} groups {} bits {}{}",
+                       core, m_isa, m_request->threads, step.family == Family::K2 ? "int8" : "fp32",
+                       from.channels, from.height, from.width, to.channels, to.height, to.width,
+                       step.kernelHeight, step.kernelWidth, step.strideHeight, step.paddingHeight,
+                       step.groups, step.indexBits, step.residual >= 0 ? " + residual" : "");
+}
+
+std::string BenchSession::bestSchedule(const ScheduleCache& cache, int& count) const {
+    std::string text;
+    for (const qsimd::Model& model : m_models) {
+        for (const qsimd::Step& s : model.steps) {
+            const auto* step = std::get_if<qsimd::Convolution>(&s);
+            if (step == nullptr) continue;
+            const std::optional<Candidate> best = cache.best(keyOf(model, *step));
+            if (!best) continue;
+            text += step->layer + " " + *best + "\n";
+            ++count;
+        }
+    }
+    return text;
+}
+
+}  // namespace bitloom::jobs

@@ -1,0 +1,74 @@
+// A device with a runner and lowered networks on it: what timing and tuning share. Private to those jobs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/device/device.h"
+#include "engine/jobs/bench_job.h"
+#include "engine/jobs/schedule_cache.h"
+#include "engine/qsimd/runtime/model.h"
+
+namespace bitloom::jobs {
+
+class BenchSession {
+  public:
+    /// Opens the device, builds or finds the runner, lowers the network for every family asked for, and puts
+    /// all of it on the device. `request` is checked. Outlived by all three references.
+    [[nodiscard]] static Result<BenchSession> open(const BenchRequest& request, report::ProgressSink& sink,
+                                                   JobControl& control);
+
+    [[nodiscard]] const report::DeviceInfo& deviceInfo() const { return m_device->info(); }
+    [[nodiscard]] const std::vector<std::string>& families() const { return m_families; }
+    /// As families().
+    [[nodiscard]] const std::vector<qsimd::Model>& models() const { return m_models; }
+    [[nodiscard]] const std::string& origin() const { return m_origin; }
+    /// Strongest instruction set that runs are allowed.
+    [[nodiscard]] const std::string& isa() const { return m_isa; }
+
+    struct Kernel {
+        std::string name;
+        bool bytes = false;
+        int pixels = 1;
+        int channels = 1;
+    };
+    /// Microkernels that may run.
+    [[nodiscard]] const std::vector<Kernel>& kernels() const { return m_kernels; }
+
+    /// What a layer's best schedule depends on.
+    [[nodiscard]] std::string keyOf(const qsimd::Model& model, const qsimd::Convolution& step) const;
+
+    /// Lines of a schedule: the fastest candidates of `cache`. `count` is increased by the layers that have
+    /// one.
+    [[nodiscard]] std::string bestSchedule(const ScheduleCache& cache, int& count) const;
+
+    /// Runs all models in turns under a schedule (empty: the runner's own choices); the runner's JSON.
+    [[nodiscard]] Result<std::string> time(const std::string& schedule, int repeat);
+
+    [[nodiscard]] Result<report::DeviceConditions> conditions() { return m_device->conditions(*m_control); }
+    [[nodiscard]] Status close() { return m_device->close(); }
+
+  private:
+    BenchSession() = default;
+    Status lowerAll();
+    Status putAll(const std::string& runner);
+    Status askRunner();
+    [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments);
+
+    const BenchRequest* m_request = nullptr;
+    report::ProgressSink* m_sink = nullptr;
+    JobControl* m_control = nullptr;
+    std::unique_ptr<device::Device> m_device;
+    std::string m_origin;
+    std::string m_isa;
+    std::vector<int> m_cores;
+    std::vector<std::string> m_families;
+    std::vector<qsimd::Model> m_models;
+    std::vector<Kernel> m_kernels;
+};
+
+/// Usage errors of what cannot be meant.
+[[nodiscard]] Status checkRequest(const BenchRequest& request);
+
+}  // namespace bitloom::jobs

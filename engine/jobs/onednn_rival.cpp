@@ -1,0 +1,97 @@
+#include "engine/jobs/onednn_rival.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/base/atomic_file.h"
+#include "engine/device/command.h"
+#include "engine/device/timing.h"
+#include "engine/jobs/workplace.h"
+
+namespace bitloom::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr auto kTimeout = std::chrono::minutes(20);
+
+/// Lines that the rival reads.
+std::string layersText(const qsimd::Model& model) {
+    std::string text;
+    for (const qsimd::Step& s : model.steps) {
+        const auto* step = std::get_if<qsimd::Convolution>(&s);
+        if (step == nullptr) continue;
+        const qsimd::Buffer& from = model.buffers[static_cast<std::size_t>(step->input)];
+        const qsimd::Buffer& to = model.buffers[static_cast<std::size_t>(step->output)];
+        text += fmt::format("{} {} {} {} {} {} {} {} {} {}\n", step->layer, from.channels, from.height,
+                            from.width, to.channels, step->kernelHeight, step->kernelWidth,
+                            step->strideHeight, step->paddingHeight, step->groups);
+    }
+    return text;
+}
+
+report::KernelTiming timingOf(const std::string& family, std::vector<double> samplesMs, std::int64_t macs,
+                              const report::BenchResult& result) {
+    report::KernelTiming timing;
+    timing.family = family;
+    timing.samplesMs = std::move(samplesMs);
+    timing.time = device::summariseTimes(timing.samplesMs, result.sentinelMs);
+    timing.gmacs = static_cast<double>(macs) / timing.time.medianMs * 1e-6;
+    return timing;
+}
+
+/// Adds one family; `key` is its name in the rival's JSON.
+void addFamily(const Json& layers, const char* key, const std::string& family, report::BenchResult& result) {
+    std::vector<double> sums;
+    bool whole = true;
+    for (report::LayerTiming& layer : result.layers) {
+        std::vector<double> samples;
+        for (const Json& timed : layers) {
+            if (timed.at("name") != layer.name) continue;
+            for (const Json& time : timed.at(key))
+                samples.push_back(time.get<double>() * 1e-6);
+        }
+        whole = whole && !samples.empty();
+        sums.resize(std::max(sums.size(), samples.size()));
+        for (std::size_t i = 0; i < samples.size(); ++i)
+            sums[i] += samples[i];
+        layer.kernels.push_back(timingOf(family, std::move(samples), layer.macs, result));
+    }
+    if (whole) result.network.push_back(timingOf(family, std::move(sums), result.macs, result));
+}
+
+}  // namespace
+
+std::optional<fs::path> onednnRival() {
+    std::error_code error;
+    if (const char* named = std::getenv("BITLOOM_ONEDNN_RIVAL"); named != nullptr && fs::exists(named, error))
+        return named;
+    const fs::path beside = fs::read_symlink("/proc/self/exe", error).parent_path() / "onednn_rival";
+    return !error && fs::exists(beside, error) ? std::optional(beside) : std::nullopt;
+}
+
+Status addOnednn(const fs::path& rival, const qsimd::Model& model, int repeat, const JobControl& control,
+                 report::BenchResult& result) {
+    BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
+    BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / "layers.txt", layersText(model)));
+    device::Command command;
+    command.arguments = {rival.string(), (workplace / "layers.txt").string(), std::to_string(result.threads),
+                         std::to_string(repeat)};
+    command.timeout = kTimeout;
+    BITLOOM_ASSIGN_OR_RETURN(const device::CommandOutcome outcome, device::runCommand(command, control));
+    if (outcome.exitCode != 0) return fail("{}: {}", rival.string(), device::lastWords(outcome));
+    try {
+        const Json json = Json::parse(outcome.out);
+        addFamily(json.at("layers"), "fp32", "onednn_fp32", result);
+        addFamily(json.at("layers"), "int8", "onednn_int8", result);
+    } catch (const Json::exception& error) {
+        return fail("{} printed what cannot be read: {}", rival.string(), error.what());
+    }
+    return {};
+}
+
+}  // namespace bitloom::jobs

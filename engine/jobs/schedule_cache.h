@@ -1,0 +1,45 @@
+// What the tuner found out, by the shape of a layer and the core it runs on: one JSON file for all networks
+// and devices. Every time that was taken is kept, so that a cancelled tuning goes on where it was. One
+// thread; several processes may save to one file, none loses what another saved before.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "engine/base/result.h"
+
+namespace bitloom::jobs {
+
+/// A way to run a layer, as a line of a runner's schedule says it after the layer: "int8_neondot_8x8 rows
+/// skip".
+using Candidate = std::string;
+
+class ScheduleCache {
+  public:
+    /// An absent file is an empty cache. A damaged one is an error that names it.
+    [[nodiscard]] static Result<ScheduleCache> open(const std::filesystem::path& path);
+
+    /// Median milliseconds of a candidate; nothing when it was not timed.
+    [[nodiscard]] std::optional<double> time(const std::string& key, const Candidate& candidate) const;
+    void setTime(const std::string& key, const Candidate& candidate, double medianMs);
+
+    /// The fastest candidate timed; nothing when none was.
+    [[nodiscard]] std::optional<Candidate> best(const std::string& key) const;
+
+    /// Writes all, with what the file has got meanwhile.
+    [[nodiscard]] Status save() const;
+
+  private:
+    explicit ScheduleCache(std::filesystem::path path) : m_path(std::move(path)) {}
+    [[nodiscard]] Status load();
+
+    std::filesystem::path m_path;
+    std::map<std::string, std::map<Candidate, double>> m_times;
+};
+
+/// Beside runnerCache().
+[[nodiscard]] std::filesystem::path scheduleCachePath();
+
+}  // namespace bitloom::jobs

@@ -1,0 +1,189 @@
+#include "engine/jobs/tune_job.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "engine/jobs/bench_session.h"
+#include "engine/jobs/runner_output.h"
+
+namespace bitloom::jobs {
+namespace {
+
+using qsimd::Convolution;
+
+/// The runner's own choice.
+constexpr const char* kChosen = "auto auto skip";
+/// Microkernels tried a layer: those that the model of dispatch.cpp ranks below are far from the best.
+constexpr std::size_t kMostKernels = 6;
+/// Samples of a round: a median of so few decides between candidates that differ by several per cent.
+constexpr int kSamples = 9;
+
+/// Time that a microkernel would take if it did the same work a second for all: what is wasted at the edges.
+double wasteOf(const BenchSession::Kernel& kernel, int width, int channels) {
+    const auto rounded = [](int value, int step) {
+        return static_cast<double>((value + step - 1) / step * step);
+    };
+    return rounded(width, kernel.pixels) * rounded(channels, kernel.channels) /
+           (static_cast<double>(width) * channels);
+}
+
+class Tuning {
+  public:
+    struct Layer {
+        const qsimd::Model* model;
+        const Convolution* step;
+        std::size_t family;
+        std::string key;
+        std::vector<Candidate> candidates;
+    };
+
+    Tuning(BenchSession& session, ScheduleCache& cache, report::ProgressSink& sink, int threads)
+        : m_session(session), m_cache(cache), m_sink(sink), m_threads(threads) {
+        for (std::size_t family = 0; family < session.models().size(); ++family) {
+            const qsimd::Model& model = session.models()[family];
+            for (const qsimd::Step& s : model.steps) {
+                const auto* step = std::get_if<Convolution>(&s);
+                if (step == nullptr) continue;
+                m_layers.push_back(
+                    {&model, step, family, session.keyOf(model, *step), candidatesOf(model, *step)});
+            }
+        }
+    }
+
+    /// Times what is not known; returns the rounds that took.
+    Result<int> run() {
+        std::size_t total = 0;
+        for (const Layer& layer : m_layers)
+            total = std::max(total, untried(layer).size());
+        int rounds = 0;
+        while (true) {
+            std::vector<Candidate> tried;
+            std::map<std::string, std::size_t> asked;  // layers of one key share its candidates
+            std::size_t left = 0;
+            for (const Layer& layer : m_layers) {
+                const std::vector<Candidate> open = untried(layer);
+                left = std::max(left, open.size());
+                tried.push_back(open.empty() ? Candidate() : open[asked[layer.key]++ % open.size()]);
+            }
+            if (left == 0) return rounds;
+            m_sink.progress({"tuning", static_cast<std::int64_t>(total - left),
+                             static_cast<std::int64_t>(total), 0, report::kNoValue});
+            BITLOOM_RETURN_IF_ERROR(timeRound(tried));
+            ++rounds;
+        }
+    }
+
+    [[nodiscard]] std::vector<TunedLayer> results() const {
+        std::vector<TunedLayer> results;
+        for (const Layer& layer : m_layers) {
+            TunedLayer tuned;
+            tuned.family = m_session.families()[layer.family];
+            tuned.name = layer.step->layer;
+            tuned.shape = layer.key.substr(layer.key.find(": ") + 2);
+            tuned.schedule = m_cache.best(layer.key).value_or(kChosen);
+            tuned.chosenMs = m_cache.time(layer.key, kChosen).value_or(report::kNoValue);
+            tuned.tunedMs = m_cache.time(layer.key, tuned.schedule).value_or(report::kNoValue);
+            tuned.candidates = static_cast<int>(layer.candidates.size());
+            results.push_back(std::move(tuned));
+        }
+        return results;
+    }
+
+  private:
+    [[nodiscard]] std::vector<Candidate> candidatesOf(const qsimd::Model& model,
+                                                      const Convolution& step) const {
+        const qsimd::Buffer& to = model.buffers[static_cast<std::size_t>(step.output)];
+        const bool bytes = step.family == qsimd::Family::K2;
+        const int channels =
+            to.channels / step.groups * (step.format == qsimd::WeightFormat::Planes8 ? 2 : 1);
+        std::vector<BenchSession::Kernel> kernels;
+        for (const BenchSession::Kernel& kernel : m_session.kernels()) {
+            if (kernel.bytes == bytes && kernel.pixels <= to.width &&
+                kernel.name.find("scalar") == std::string::npos)
+                kernels.push_back(kernel);
+        }
+        std::ranges::stable_sort(kernels, {}, [&](const BenchSession::Kernel& kernel) {
+            // Big tiles load less a multiply-add.
+            return wasteOf(kernel, to.width, channels) *
+                   (1 + 1.0 / kernel.pixels + 4.0 / static_cast<double>(kernel.channels));
+        });
+        kernels.resize(std::min(kernels.size(), kMostKernels));
+        std::vector<Candidate> candidates = {kChosen};
+        const bool padded = step.paddingHeight > 0 && to.height <= 16;
+        for (const BenchSession::Kernel& kernel : kernels) {
+            for (const char* split : {"rows", "channels"}) {
+                if (m_threads == 1 && std::string_view(split) == "channels") continue;
+                candidates.push_back(kernel.name + " " + split + " skip");
+                if (padded && m_threads == 1) candidates.push_back(kernel.name + " " + split + " keep");
+            }
+        }
+        return candidates;
+    }
+
+    [[nodiscard]] std::vector<Candidate> untried(const Layer& layer) const {
+        std::vector<Candidate> open;
+        for (const Candidate& candidate : layer.candidates)
+            if (!m_cache.time(layer.key, candidate)) open.push_back(candidate);
+        return open;
+    }
+
+    Status timeRound(const std::vector<Candidate>& tried) {
+        std::string schedule;
+        for (std::size_t i = 0; i < m_layers.size(); ++i) {
+            if (!tried[i].empty() && tried[i] != kChosen)
+                schedule += m_layers[i].step->layer + " " + tried[i] + "\n";
+        }
+        BITLOOM_ASSIGN_OR_RETURN(const std::string output, m_session.time(schedule, kSamples));
+        report::BenchResult times;
+        BITLOOM_RETURN_IF_ERROR(readRunnerOutput(output, m_session.families(), times));
+        for (std::size_t i = 0; i < m_layers.size(); ++i) {
+            if (tried[i].empty()) continue;
+            const Layer& layer = m_layers[i];
+            const auto found = std::ranges::find(times.layers, layer.step->layer, &report::LayerTiming::name);
+            if (found == times.layers.end())
+                return fail("The runner did not time layer {}", layer.step->layer);
+            // What the runner could not take (it chose another) is kept too: it need not be tried again.
+            m_cache.setTime(layer.key, tried[i], found->kernels[layer.family].time.medianMs);
+        }
+        return m_cache.save();
+    }
+
+    BenchSession& m_session;
+    ScheduleCache& m_cache;
+    report::ProgressSink& m_sink;
+    int m_threads;
+    std::vector<Layer> m_layers;
+};
+
+}  // namespace
+
+Result<TuneResult> runTuneJob(BenchRequest request, report::ProgressSink& sink, JobControl& control) {
+    if (request.families.empty()) request.families = {"k0", "k2"};
+    BITLOOM_RETURN_IF_ERROR(checkRequest(request));
+    BITLOOM_ASSIGN_OR_RETURN(ScheduleCache cache, ScheduleCache::open(scheduleCachePath()));
+    BITLOOM_ASSIGN_OR_RETURN(BenchSession session, BenchSession::open(request, sink, control));
+    Tuning tuning(session, cache, sink, request.threads);
+    TuneResult result;
+    BITLOOM_ASSIGN_OR_RETURN(result.rounds, tuning.run());
+    result.device = session.deviceInfo();
+    result.arch = session.models().front().name;
+    result.isa = session.isa();
+    result.threads = request.threads;
+    result.layers = tuning.results();
+    sink.progress({"comparing", 0, 0, 0, report::kNoValue});
+    int tuned = 0;
+    const std::string schedule = session.bestSchedule(cache, tuned);
+    const auto timed = [&](const std::string& lines) -> Result<std::vector<report::KernelTiming>> {
+        BITLOOM_ASSIGN_OR_RETURN(const std::string output, session.time(lines, request.repeat));
+        report::BenchResult times;
+        BITLOOM_RETURN_IF_ERROR(readRunnerOutput(output, session.families(), times));
+        return std::move(times.network);
+    };
+    BITLOOM_ASSIGN_OR_RETURN(result.before, timed(""));
+    BITLOOM_ASSIGN_OR_RETURN(result.after, timed(schedule));
+    BITLOOM_RETURN_IF_ERROR(session.close());
+    return result;
+}
+
+}  // namespace bitloom::jobs

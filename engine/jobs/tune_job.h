@@ -1,0 +1,36 @@
+// Finds the fastest schedule of every layer on a device, by timing: candidates of all layers are tried side
+// by side, one a layer in every round. Blocking; call on a worker thread.
+#pragma once
+
+#include "engine/jobs/bench_job.h"
+
+namespace bitloom::jobs {
+
+struct TunedLayer {
+    std::string family;
+    std::string name;
+    std::string shape;
+    std::string schedule;  ///< the fastest, as a line of a schedule: "int8_neondot_8x8 rows skip"
+    double chosenMs = 0;   ///< of the runner's own choice
+    double tunedMs = 0;    ///< of the fastest
+    int candidates = 0;    ///< timed, now or before
+};
+
+struct TuneResult {
+    report::DeviceInfo device;
+    std::string arch;
+    std::string isa;
+    int threads = 1;
+    int rounds = 0;  ///< timed now; 0 when everything was known
+    std::vector<TunedLayer> layers;
+    /// Whole networks with the runner's own choices and tuned, timed after each other, by family.
+    std::vector<report::KernelTiming> before;
+    std::vector<report::KernelTiming> after;
+};
+
+/// As runBenchJob; without families: k0 and k2. Times are kept in scheduleCachePath() after every round: a
+/// cancelled tuning goes on where it was, and bench uses what is there.
+[[nodiscard]] Result<TuneResult> runTuneJob(BenchRequest request, report::ProgressSink& sink,
+                                            JobControl& control);
+
+}  // namespace bitloom::jobs

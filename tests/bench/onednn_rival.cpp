@@ -1,0 +1,159 @@
+// Times oneDNN's convolutions, the best known on x86, as a rival of our kernels: `bitloom bench` runs it on
+// this computer where it was built. Reads lines "name channels height width outputs kernelHeight kernelWidth
+// stride padding groups" and prints JSON: for every layer the times of float32 (the faster of direct and
+// Winograd) and of int8 (unsigned activations, signed weights), each with bias and ReLU, weights in the
+// layout that oneDNN prefers.
+//
+//   onednn_rival LAYERS.txt THREADS REPEAT
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+namespace {
+
+using dnnl::algorithm;
+using dnnl::memory;
+using Type = memory::data_type;
+using Clock = std::chrono::steady_clock;
+
+struct Layer {
+    std::string name;
+    memory::dim channels, height, width, outputs, kernelHeight, kernelWidth, stride, padding, groups;
+};
+
+using Samples = std::vector<long long>;
+
+class Convolution {
+  public:
+    Convolution(const Layer& layer, Type source, Type weights, Type result, algorithm how,
+                dnnl::engine& engine)
+        : m_stream(engine) {
+        const auto out = [&](memory::dim extent, memory::dim kernel) {
+            return (extent + 2 * layer.padding - kernel) / layer.stride + 1;
+        };
+        const memory::dims sourceDims = {1, layer.channels, layer.height, layer.width};
+        const memory::dims resultDims = {1, layer.outputs, out(layer.height, layer.kernelHeight),
+                                         out(layer.width, layer.kernelWidth)};
+        memory::dims weightDims = {layer.outputs, layer.channels / layer.groups, layer.kernelHeight,
+                                   layer.kernelWidth};
+        if (layer.groups > 1) {
+            weightDims[0] /= layer.groups;
+            weightDims.insert(weightDims.begin(), layer.groups);
+        }
+        const auto any = memory::format_tag::any;
+        const Type biasType = source == Type::f32 ? Type::f32 : Type::s32;
+        dnnl::primitive_attr attributes;
+        dnnl::post_ops after;
+        after.append_eltwise(1.0F, algorithm::eltwise_relu, 0.0F, 0.0F);
+        attributes.set_post_ops(after);
+        if (source != Type::f32) attributes.set_output_scales(0, {0.01F});
+        const dnnl::convolution_forward::desc description(
+            dnnl::prop_kind::forward_inference, how, {sourceDims, source, any}, {weightDims, weights, any},
+            {{layer.outputs}, biasType, memory::format_tag::a}, {resultDims, result, any},
+            {layer.stride, layer.stride}, {layer.padding, layer.padding}, {layer.padding, layer.padding});
+        const dnnl::convolution_forward::primitive_desc chosen(description, attributes, engine);
+        m_primitive = dnnl::convolution_forward(chosen);
+        const auto add = [&](int argument, const memory::desc& desc) {
+            memory made(desc, engine);
+            std::fill_n(static_cast<unsigned char*>(made.get_data_handle()), desc.get_size(), 0);
+            m_arguments.emplace(argument, std::move(made));
+        };
+        add(DNNL_ARG_SRC, chosen.src_desc());
+        add(DNNL_ARG_WEIGHTS, chosen.weights_desc());
+        add(DNNL_ARG_BIAS, chosen.bias_desc());
+        add(DNNL_ARG_DST, chosen.dst_desc());
+    }
+
+    Samples time(int repeat) {
+        for (int i = 0; i < 5; ++i)
+            run();
+        Samples samples;
+        for (int i = 0; i < repeat; ++i) {
+            const auto start = Clock::now();
+            run();
+            samples.push_back(
+                std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
+        }
+        return samples;
+    }
+
+  private:
+    void run() {
+        m_primitive.execute(m_stream, m_arguments);
+        m_stream.wait();
+    }
+    dnnl::stream m_stream;
+    dnnl::primitive m_primitive;
+    std::unordered_map<int, memory> m_arguments;
+};
+
+long long medianOf(Samples samples) {
+    std::ranges::sort(samples);
+    return samples[samples.size() / 2];
+}
+
+/// Empty where oneDNN has no such kernel.
+Samples timeOne(const Layer& layer, Type source, Type weights, Type result, algorithm how, int repeat,
+                dnnl::engine& engine) {
+    try {
+        return Convolution(layer, source, weights, result, how, engine).time(repeat);
+    } catch (const dnnl::error&) {
+        return {};
+    }
+}
+
+std::string list(const Samples& samples) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < samples.size(); ++i)
+        text += (i == 0 ? "" : ",") + std::to_string(samples[i]);
+    return text + "]";
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count != 4) {
+        std::fprintf(stderr, "usage: onednn_rival LAYERS.txt THREADS REPEAT\n");
+        return 2;
+    }
+    std::ifstream file(arguments[1]);
+    const int repeat = std::atoi(arguments[3]);
+    if (!file || repeat < 1) {
+        std::fprintf(stderr, "onednn_rival: %s cannot be opened, or REPEAT is no number\n", arguments[1]);
+        return 1;
+    }
+    ::setenv("OMP_NUM_THREADS", arguments[2], 1);  // before oneDNN's first thread
+    dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    const dnnl_version_t* version = dnnl_version();
+    std::printf("{\"onednn\":\"%d.%d.%d\",\"layers\":[", version->major, version->minor, version->patch);
+    std::string line;
+    for (bool first = true; std::getline(file, line);) {
+        std::istringstream words(line);
+        Layer layer;
+        if (!(words >> layer.name >> layer.channels >> layer.height >> layer.width >> layer.outputs >>
+              layer.kernelHeight >> layer.kernelWidth >> layer.stride >> layer.padding >> layer.groups))
+            continue;
+        const Samples direct =
+            timeOne(layer, Type::f32, Type::f32, Type::f32, algorithm::convolution_direct, repeat, engine);
+        const Samples winograd =
+            timeOne(layer, Type::f32, Type::f32, Type::f32, algorithm::convolution_winograd, repeat, engine);
+        const Samples int8 =
+            timeOne(layer, Type::u8, Type::s8, Type::u8, algorithm::convolution_direct, repeat, engine);
+        const bool useWinograd =
+            !winograd.empty() && (direct.empty() || medianOf(winograd) < medianOf(direct));
+        std::printf(
+            "%s{\"name\":\"%s\",\"fp32\":%s,\"fp32_algorithm\":\"%s\",\"fp32_direct\":%s,\"int8\":%s}",
+            first ? "" : ",", layer.name.c_str(), list(useWinograd ? winograd : direct).c_str(),
+            useWinograd ? "winograd" : "direct", list(direct).c_str(), list(int8).c_str());
+        first = false;
+    }
+    std::printf("]}\n");
+    return 0;
+}

@@ -1,0 +1,122 @@
+// Tuning on this computer: what it finds, that it goes on after a cancel, that bench uses it; the cache's
+// file.
+#include "engine/jobs/tune_job.h"
+
+#include <cstdlib>
+#include <fstream>
+
+#include <gmock/gmock.h>
+
+#include "engine/jobs/schedule_cache.h"
+#include "tests/jobs/small_job.h"
+#include "tests/support/test_paths.h"
+
+namespace bitloom::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class TuneJobTest : public ::testing::Test {
+  protected:
+    TuneJobTest() {
+        // The runner is shared with other tests, schedules are not.
+        ::setenv("XDG_CACHE_HOME", m_folder.path().c_str(), 1);
+        fs::create_directories(m_folder / "bitloom");
+        fs::create_directories(fs::path(BITLOOM_TEST_CACHE) / "bitloom/runners");
+        fs::create_directory_symlink(fs::path(BITLOOM_TEST_CACHE) / "bitloom/runners",
+                                     m_folder / "bitloom/runners");
+        m_request.arch = "resnet20";
+        m_request.repeat = 3;
+        m_request.families = {"k2"};
+    }
+    Result<TuneResult> tune() { return runTuneJob(m_request, m_sink, m_control); }
+
+    testing::TemporaryFolder m_folder;
+    BenchRequest m_request;
+    SteeringSink m_sink;
+    JobControl m_control;
+};
+
+TEST_F(TuneJobTest, FindsTheFastestThatItTimedAndBenchUsesIt) {
+    const auto result = tune();
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    ASSERT_EQ(result->layers.size(), 20u);
+    EXPECT_GT(result->rounds, 1);
+    for (const TunedLayer& layer : result->layers) {
+        EXPECT_GT(layer.tunedMs, 0) << layer.name;
+        EXPECT_LE(layer.tunedMs, layer.chosenMs) << layer.name;
+        EXPECT_GT(layer.candidates, 1) << layer.name;
+    }
+    ASSERT_EQ(result->before.size(), 1u);
+    ASSERT_EQ(result->after.size(), 1u);
+
+    const auto again = tune();
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(again->rounds, 0) << "everything is known";
+
+    const auto bench = runBenchJob(m_request, m_sink, m_control);
+    ASSERT_TRUE(bench.ok()) << bench.error().message;
+    EXPECT_EQ(bench->tunedLayers, 20);
+    for (std::size_t i = 0; i < bench->layers.size(); ++i) {
+        const std::string& schedule = result->layers[i].schedule;
+        if (schedule.starts_with("auto")) continue;
+        EXPECT_EQ(bench->layers[i].kernels.front().kernel, schedule.substr(0, schedule.find(' ')));
+    }
+}
+
+TEST_F(TuneJobTest, GoesOnAfterACancel) {
+    int rounds = 0;
+    m_sink.onProgress = [&](const report::Progress& progress) {
+        if (progress.phase == "tuning" && ++rounds == 3) m_control.stop();
+    };
+    const auto cancelled = tune();
+    ASSERT_FALSE(cancelled.ok());
+    EXPECT_EQ(cancelled.error().kind, ErrorKind::Cancelled);
+    JobControl second;
+    m_sink.onProgress = {};
+    const auto rest = runTuneJob(m_request, m_sink, second);
+    ASSERT_TRUE(rest.ok()) << rest.error().message;
+    fs::remove(scheduleCachePath());
+    const auto whole = runTuneJob(m_request, m_sink, second);
+    ASSERT_TRUE(whole.ok()) << whole.error().message;
+    EXPECT_EQ(rest->rounds, whole->rounds - 2);
+}
+
+TEST(ScheduleCache, KeepsWhatOthersSaved) {
+    const testing::TemporaryFolder folder;
+    const fs::path path = folder / "of devices/schedules.json";
+    auto one = ScheduleCache::open(path);
+    auto other = ScheduleCache::open(path);
+    ASSERT_TRUE(one.ok() && other.ok());
+    one->setTime("a core: a layer", "int8_neon_1x8 rows skip", 2.5);
+    one->setTime("a core: a layer", "int8_neon_4x8 rows skip", 1.5);
+    other->setTime("another core: a layer", "auto auto skip", 3);
+    ASSERT_TRUE(one->save().ok());
+    ASSERT_TRUE(other->save().ok());
+    const auto read = ScheduleCache::open(path);
+    ASSERT_TRUE(read.ok());
+    EXPECT_EQ(read->best("a core: a layer"), "int8_neon_4x8 rows skip");
+    EXPECT_EQ(read->best("another core: a layer"), "auto auto skip");
+    EXPECT_EQ(read->time("a core: a layer", "int8_neon_1x8 rows skip"), 2.5);
+    EXPECT_FALSE(read->best("a core: another layer"));
+    EXPECT_FALSE(read->time("a core: a layer", "int8_neon_8x8 rows skip"));
+}
+
+TEST(ScheduleCache, ADamagedFileIsNamedWithTheRemedy) {
+    const testing::TemporaryFolder folder;
+    const fs::path path = folder / "schedules.json";
+    for (const char* text :
+         {"", "[1, 2", "{\"version\": 1}", "{\"version\": 1, \"times\": {\"a\": {\"b\": \"fast\"}}}"}) {
+        std::ofstream(path) << text;
+        const auto cache = ScheduleCache::open(path);
+        ASSERT_FALSE(cache.ok()) << text;
+        EXPECT_THAT(cache.error().message, HasSubstr("schedules.json: damaged"));
+        EXPECT_THAT(cache.error().message, HasSubstr("remove the file"));
+    }
+    std::ofstream(path) << "{\"version\": 2, \"times\": {}}";
+    EXPECT_THAT(ScheduleCache::open(path).error().message, HasSubstr("another version"));
+}
+
+}  // namespace
+}  // namespace bitloom::jobs
