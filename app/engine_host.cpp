@@ -31,8 +31,10 @@ class Mailbox : public report::ProgressSink {
             const auto [position, isNew] = m_slots.try_emplace(snapshot->layer, pending.layers.size());
             if (isNew) pending.layers.push_back(snapshot);
             pending.layers[position->second] = snapshot;
-            std::vector<std::int64_t>& steps = pending.recordedSteps;
-            if (steps.empty() || steps.back() < snapshot->step) steps.push_back(snapshot->step);
+            // A delivery may fall between two layers of a step.
+            if (snapshot->step <= m_lastStep) return;
+            m_lastStep = snapshot->step;
+            pending.recordedSteps.push_back(m_lastStep);
         });
     }
     void event(const report::RunEvent& event) override {
@@ -69,6 +71,7 @@ class Mailbox : public report::ProgressSink {
     Mutex m_mutex;
     Delivery m_pending BITLOOM_GUARDED_BY(m_mutex);
     std::map<std::string, std::size_t> m_slots BITLOOM_GUARDED_BY(m_mutex);  ///< layer to place in m_pending
+    std::int64_t m_lastStep BITLOOM_GUARDED_BY(m_mutex) = -1;  ///< of recordedSteps, of all deliveries
     bool m_announced BITLOOM_GUARDED_BY(m_mutex) = false;
 };
 

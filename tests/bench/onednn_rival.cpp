@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
 namespace {
@@ -129,7 +130,7 @@ int main(int count, char** arguments) {
         std::fprintf(stderr, "onednn_rival: %s cannot be opened, or REPEAT is no number\n", arguments[1]);
         return 1;
     }
-    ::setenv("OMP_NUM_THREADS", arguments[2], 1);  // before oneDNN's first thread
+    omp_set_num_threads(std::max(1, std::atoi(arguments[2])));
     dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     const dnnl_version_t* version = dnnl_version();
     std::printf("{\"onednn\":\"%d.%d.%d\",\"layers\":[", version->major, version->minor, version->patch);

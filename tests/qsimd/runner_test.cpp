@@ -55,6 +55,22 @@ TEST_F(RunnerTest, TimesModelsInTurns) {
     EXPECT_THAT(m_text, HasSubstr("GMAC/s"));
 }
 
+TEST_F(RunnerTest, ListsTheMicrokernelsThatRunHere) {
+    ASSERT_EQ(run("--list"), 0) << m_text;
+    EXPECT_THAT(m_text, HasSubstr("\"name\":\"int8_scalar_1x8\",\"bytes\":true,\"pixels\":1,\"channels\":8"));
+    ASSERT_EQ(run("--list --isa scalar"), 0);
+    EXPECT_THAT(m_text, HasSubstr("\"isa\":\"scalar\""));
+    EXPECT_THAT(m_text, ::testing::Not(HasSubstr("avx")));
+}
+
+TEST_F(RunnerTest, AScheduleChoosesTheMicrokernel) {
+    write("schedule.txt", "layer1.0.conv1 fp32_scalar_4x8 rows skip\n\nlayer1.0.conv2 auto channels keep\n");
+    ASSERT_EQ(run(path("net.bitloom") + " --per-layer --repeat 1 --schedule " + path("schedule.txt")), 0)
+        << m_text;
+    EXPECT_THAT(m_text, ::testing::ContainsRegex("layer1.0.conv1 .*fp32_scalar_4x8"));
+    EXPECT_THAT(m_text, ::testing::Not(::testing::ContainsRegex("layer1.0.conv2 .*fp32_scalar")));
+}
+
 TEST_F(RunnerTest, UsageErrorsExitWithTwo) {
     for (const auto& [arguments, message] : std::vector<std::pair<std::string, std::string>>{
              {"", "no model"},
