@@ -4,9 +4,11 @@
 #include <QMetaObject>
 #include <QPixmap>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "widgets/plots/curves_plot.h"
+#include "widgets/plots/device_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/plots/render.h"
 
@@ -26,14 +28,19 @@ Status captureViews(MainWindow& window, const fs::path& folder) {
         window.views().setCurrentView(view);
         QCoreApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
     };
+    const std::map<const QWidget*, ViewArea::View> views = {{&window.views().mixture(), ViewArea::Mixture},
+                                                            {&window.views().curves(), ViewArea::Curves},
+                                                            {&window.views().device(), ViewArea::Device}};
+    const auto targets = window.captureTargets();
     // A view behind a tab has no size and nothing computed until it was in front.
-    bringToFront(before == ViewArea::Mixture ? ViewArea::Curves : ViewArea::Mixture);
+    for (const auto& [name, target] : targets) {
+        if (views.contains(target)) bringToFront(views.at(target));
+    }
     bringToFront(before);
-    for (const auto& [name, view] : window.captureTargets()) {
+    for (const auto& [name, view] : targets) {
         const QString path = QString::fromStdString((folder / (name.toStdString() + ".png")).string());
         QString error;
-        if (view == &window.views().curves()) bringToFront(ViewArea::Curves);
-        if (view == &window.views().mixture()) bringToFront(ViewArea::Mixture);
+        if (views.contains(view)) bringToFront(views.at(view));
         // The window as it stands on the screen; single views in twice the resolution.
         const bool saved =
             view == &window ? window.grab().save(path) : widgets::renderToFile(*view, path, &error);
