@@ -53,7 +53,7 @@ Status captureViews(MainWindow& window, const fs::path& folder) {
     return {};
 }
 
-Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, bool withJob)
+Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, Moment moment)
     : QObject(&window), m_window(window), m_folder(std::move(folder)) {
     // Queued: what caused the signal has reached every widget before the picture is taken.
     const auto shootSoon = [this] {
@@ -62,7 +62,15 @@ Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, bo
     };
     connect(&window.session(), &Session::failed, this, &Capture::fail);
     connect(&window.jobs(), &JobController::failed, this, &Capture::fail);
-    if (!withJob) {
+    if (moment == Moment::Benchmark) {
+        m_exitCode = static_cast<int>(ErrorKind::Cancelled);  // unless there are times in the end
+        connect(&window.jobs(), &JobController::benchmarked, this, [this, shootSoon] {
+            m_exitCode = 0;
+            shootSoon();
+        });
+        return;
+    }
+    if (moment == Moment::Shown) {
         connect(&window.session(), &Session::layersShown, this, shootSoon);
         // A run without steps never shows a layer. Queued: its steps are known only after opened().
         const auto shootEmpty = [&window, shootSoon] {

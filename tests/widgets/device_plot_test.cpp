@@ -96,6 +96,15 @@ TEST_F(DeviceFigureTest, WhatWasNotTimedHasNoBar) {
     EXPECT_THAT(keys(), HasSubstr("not timed by layer: onednn_int8"));
 }
 
+TEST_F(DeviceFigureTest, ALongWhiskerLeavesRoomForBarsAndTexts) {
+    report::BenchResult result = makeBench(kThree, 5);
+    result.network[1].time.p90Ms = 900;
+    result.layers[2].kernels[0].time.p90Ms = 900;
+    draw(result);
+    EXPECT_LT(m_figure.familyBars().fittingEnd(400), 60);
+    EXPECT_GT(m_figure.layerBars().barRect(0, 4)->height(), 20);
+}
+
 TEST_F(DeviceFigureTest, TheHeaderSaysWhatTheTimesRestOn) {
     draw(makeBench(kThree, 5));
     EXPECT_THAT(keys(), AllOf(HasSubstr("Some Processor"), HasSubstr("instructions avx2"),

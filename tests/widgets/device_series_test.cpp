@@ -50,8 +50,23 @@ TEST(DeviceSeries, PeakAxesEndAtRoundShares) {
     EXPECT_EQ(peakCeiling(0), 25);
     EXPECT_EQ(peakCeiling(25.1), 50);
     EXPECT_EQ(peakCeiling(87), 100);
-    EXPECT_EQ(peakCeiling(130), 200) << "Winograd multiplies less than is counted";
+    EXPECT_EQ(peakCeiling(130), 150) << "Winograd multiplies less than is counted";
     EXPECT_EQ(peakCeiling(report::kNoValue), 100);
+}
+
+TEST(DeviceSeries, NoiseDoesNotDwarfTheBars) {
+    EXPECT_DOUBLE_EQ(timesEnd(10, 12), 12);
+    EXPECT_DOUBLE_EQ(timesEnd(10, 10.1), 10.5);
+    EXPECT_DOUBLE_EQ(timesEnd(10, 900), 15);
+    EXPECT_DOUBLE_EQ(timesEnd(10, report::kNoValue), 10.5);
+    EXPECT_TRUE(std::isnan(timesEnd(report::kNoValue, report::kNoValue)));
+}
+
+TEST(DeviceSeries, SamplesAreCountedInWholeSteps) {
+    EXPECT_EQ(sampleStep(0), 1);
+    EXPECT_EQ(sampleStep(11), 5);
+    EXPECT_EQ(sampleStep(250), 100);
+    EXPECT_EQ(sampleStep(8), 2);
 }
 
 TEST(DeviceSeries, TheClockStartsAtOne) {

@@ -203,6 +203,13 @@ void DeviceBar::updateText() {
     m_text->setToolTip(text);
 }
 
+void DeviceBar::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    const bool texts = width() >= kLeastWidthWithTexts;
+    for (QToolButton* button : {m_benchmark, m_cancel})
+        button->setToolButtonStyle(texts ? Qt::ToolButtonTextBesideIcon : Qt::ToolButtonIconOnly);
+}
+
 void DeviceBar::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
     Q_EMIT shownChanged(true);

@@ -24,6 +24,8 @@ class DeviceBar : public QWidget {
 
   public:
     static constexpr int kMostThreads = 256;
+    /// A bar less wide shows its buttons without texts, so that the device's name keeps room.
+    static constexpr int kLeastWidthWithTexts = 480;
 
     explicit DeviceBar(QWidget* parent = nullptr);
 
@@ -52,6 +54,7 @@ class DeviceBar : public QWidget {
     void shownChanged(bool shown);
 
   protected:
+    void resizeEvent(QResizeEvent* event) override;
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
 

@@ -24,13 +24,21 @@ FamilyBars::FamilyBars(QCPAxisRect* rect)
 
 double FamilyBars::fittingEnd(int width) const {
     const QFontMetrics metrics(mParentPlot->font());
+    double largest = 0;
+    for (const Row& row : m_rows)
+        largest = std::fmax(largest, row.time.ms);
     double end = 0;
     for (const Row& row : m_rows) {
-        const double reach = std::fmax(row.time.ms, row.time.p90);
+        if (!std::isfinite(row.time.ms)) continue;
+        const double reach = std::fmin(std::fmax(row.time.ms, row.time.p90), timesEnd(largest, row.time.p90));
         const double room = width - metrics.horizontalAdvance(row.text) - 2 * kTextGap;
-        if (std::isfinite(reach)) end = std::max(end, reach * (room > kLeastBarRoom ? width / room : 1.05));
+        end = std::max(end, reach * (room > kLeastBarRoom ? width / room : 1.05));
     }
     return end > 0 ? end : 1;
+}
+
+double FamilyBars::whiskerLimit(const Row& row) const {
+    return m_rect->right() - QFontMetrics(mParentPlot->font()).horizontalAdvance(row.text) - kTextGap;
 }
 
 std::optional<int> FamilyBars::rowAt(const QPointF& position) const {
@@ -54,29 +62,33 @@ void FamilyBars::draw(QCPPainter* painter) {
         const double end = std::round(times()->coordToPixel(row.time.ms));
         fillBar(*painter, QRectF(zero, y - std::floor(thickness / 2), std::max(1.0, end - zero), thickness),
                 lookOf(row.family));
-        double whiskerEnd = end;
+        double after = end;
         if (std::isfinite(row.time.p10) && std::isfinite(row.time.p90)) {
             const double from = times()->coordToPixel(row.time.p10);
-            whiskerEnd = times()->coordToPixel(row.time.p90);
+            const double to = times()->coordToPixel(row.time.p90);
+            const double limit = std::max(end, whiskerLimit(row));
+            after = std::max(end, std::min(to, limit));
             painter->setPen(QPen(colors().text, 1));
-            painter->drawLine(QLineF(from, y, whiskerEnd, y));
-            for (const double x : {from, whiskerEnd})
-                painter->drawLine(QLineF(x, y - 3, x, y + 3));
+            painter->drawLine(QLineF(from, y, std::min(to, after), y));
+            painter->drawLine(QLineF(from, y - 3, from, y + 3));
+            // An arrow where it goes on.
+            const double side = to > after ? 3 : 0;
+            painter->drawLine(QLineF(after - side, y - 3, after, side > 0 ? y : y + 3));
+            if (side > 0) painter->drawLine(QLineF(after - side, y + 3, after, y));
         }
-        drawText(painter, row, y, end, std::max(end, whiskerEnd));
+        drawText(painter, row, y, end, after);
     }
 }
 
-void FamilyBars::drawText(QCPPainter* painter, const Row& row, double y, double barEnd,
-                          double whiskerEnd) const {
+void FamilyBars::drawText(QCPPainter* painter, const Row& row, double y, double barEnd, double after) const {
     painter->setFont(mParentPlot->font());
     const QFontMetrics metrics(mParentPlot->font());
     const double width = metrics.horizontalAdvance(row.text);
     const double top = y - metrics.height() / 2.0;
     const FamilyLook look = lookOf(row.family);
-    if (whiskerEnd + kTextGap + width <= m_rect->right() + 1) {
+    if (after + kTextGap + width <= m_rect->right() + 1) {
         painter->setPen(std::isfinite(row.time.ms) ? colors().text : colors().mutedText);
-        painter->drawText(QRectF(whiskerEnd + kTextGap, top, width + 2, metrics.height()),
+        painter->drawText(QRectF(after + kTextGap, top, width + 2, metrics.height()),
                           Qt::AlignLeft | Qt::AlignVCenter, row.text);
     } else {
         painter->setPen(look.outlined ? colors().text : readableOn(look.color));

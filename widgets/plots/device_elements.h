@@ -33,7 +33,8 @@ class FamilyBars : public QCPLayerable {
 
     void setRows(std::vector<Row> rows) { m_rows = std::move(rows); }
     [[nodiscard]] const std::vector<Row>& rows() const { return m_rows; }
-    /// The end of the time axis that leaves room for each text, for an axis of `width` pixels.
+    /// The end of the time axis that leaves room for each text, for an axis of `width` pixels. A whisker that
+    /// noise made very long runs out of its room.
     [[nodiscard]] double fittingEnd(int width) const;
     [[nodiscard]] std::optional<int> rowAt(const QPointF& position) const;
 
@@ -43,7 +44,9 @@ class FamilyBars : public QCPLayerable {
     void applyDefaultAntialiasingHint(QCPPainter* painter) const override { painter->setAntialiasing(false); }
 
   private:
-    void drawText(QCPPainter* painter, const Row& row, double y, double barEnd, double whiskerEnd) const;
+    void drawText(QCPPainter* painter, const Row& row, double y, double barEnd, double after) const;
+    /// Where whiskers of the row must end, so that its text has room.
+    [[nodiscard]] double whiskerLimit(const Row& row) const;
     [[nodiscard]] QCPAxis* times() const { return m_rect->axis(QCPAxis::atBottom); }
     [[nodiscard]] QCPAxis* places() const { return m_rect->axis(QCPAxis::atLeft); }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "widgets/plots/device_families.h"
 #include "widgets/theme.h"
@@ -76,7 +77,10 @@ DeviceFigure::DeviceFigure(QWidget* parent, const DeviceState& state)
     rows->setRowStretchFactor(4, 1.5);
     assembleTop(top);
     assembleLayers();
-    QObject::connect(m_plot, &QCustomPlot::afterReplot, m_plot, [this] { m_drawn = true; });
+    QObject::connect(m_plot, &QCustomPlot::afterReplot, m_plot, [this] {
+        m_drawn = true;
+        fitAfterLayout();
+    });
     restyle();
 }
 
@@ -97,7 +101,6 @@ void DeviceFigure::assembleTop(QCPLayoutGrid* top) {
     QCPAxis* sample = m_clock->axis(QCPAxis::atBottom);
     QCPAxis* slowdown = m_clock->axis(QCPAxis::atLeft);
     sample->setLabel(QStringLiteral("sample"));
-    sample->ticker()->setTickCount(4);
     slowdown->setLabel(QStringLiteral("× first"));
     m_clockStart = m_plot->addGraph(sample, slowdown);
     m_clockTrace = m_plot->addGraph(sample, slowdown);
@@ -244,7 +247,11 @@ void DeviceFigure::updateClock() {
     setGraphData(*m_clockTrace, samples, trace);
     const double last = std::max(2.0, static_cast<double>(trace.size()));
     setGraphData(*m_clockStart, {1, last}, {1, 1});
-    m_clock->axis(QCPAxis::atBottom)->setRange(1, last);
+    QCPAxis* sample = m_clock->axis(QCPAxis::atBottom);
+    sample->setRange(1, last);
+    auto whole = QSharedPointer<FormattedTicker<QCPAxisTickerFixed>>::create();
+    whole->setTickStep(sampleStep(trace.size()));
+    sample->setTicker(whole);
     const double air = 0.08 * range.size();
     m_clock->axis(QCPAxis::atLeft)->setRange(range.lower - air, range.upper + air);
     std::vector<KeyStrip::Key> keys = {{QStringLiteral("Clock"), {}, Swatch::None, true}};
@@ -279,9 +286,12 @@ void DeviceFigure::updateLayers() {
 /// The axis of the layers' times, from what is shown.
 void DeviceFigure::updateLayerTimes() {
     QCPRange times(report::kNoValue, report::kNoValue);
+    double longest = 0;
     for (const LayerBars::Series& one : m_layerBars->series()) {
         for (const TimeBar& bar : one.bars) {
-            if (bar.ms > 0) times = include(include(times, bar.ms), std::fmax(bar.ms, bar.p90));
+            if (!(bar.ms > 0)) continue;
+            times = include(times, bar.ms);
+            longest = std::fmax(longest, bar.p90);
         }
     }
     if (!std::isfinite(times.lower)) times = {0.1, 1};
@@ -289,9 +299,9 @@ void DeviceFigure::updateLayerTimes() {
     if ((axis->scaleType() == QCPAxis::stLogarithmic) != m_state.logTimes)
         setLogarithmic(*axis, m_state.logTimes);
     if (m_state.logTimes) {
-        axis->setRange(times.lower / 2, times.upper * 1.3);
+        axis->setRange(times.lower / 2, 1.2 * timesEnd(times.upper, longest));
     } else {
-        axis->setRange(0, times.upper * 1.05);
+        axis->setRange(0, timesEnd(times.upper, longest));
     }
     axis->setLabel(msLabel());
 }
@@ -350,29 +360,43 @@ void DeviceFigure::updatePeak() {
     m_baselineMarks->setScatterStyle(disc(baseline, 5));
 }
 
-void DeviceFigure::fit() {
-    if (!m_state.result) return;
-    m_families->axis(QCPAxis::atBottom)->setRange(0, m_familyBars->fittingEnd(m_families->width()));
-    for (const QCPAxisRect* rect : {m_clock, m_layers, m_peak}) {
-        rect->axis(QCPAxis::atLeft)
-            ->ticker()
-            ->setTickCount(std::clamp(rect->height() / kHeightPerTick, 2, kMostTicks));
-    }
+bool DeviceFigure::fit() {
+    if (!m_state.result) return false;
+    const std::vector<report::LayerTiming>& layers = m_state.result->layers;
     QCPAxis* axis = m_peak->axis(QCPAxis::atBottom);
     const QFontMetrics metrics(axis->tickLabelFont());
-    const double column = m_peak->width() / axis->range().size();
+    const double column = std::max(1.0, m_peak->width() / axis->range().size());
+    Fit now;
+    now.familiesEnd = m_familyBars->fittingEnd(m_families->width());
+    now.every = std::max(1, static_cast<int>(std::ceil(metrics.height() * 0.85 / column)));
     auto names = QSharedPointer<QCPAxisTickerText>::create();
-    const int every =
-        std::max(1, static_cast<int>(std::ceil(metrics.height() * 0.85 / std::max(1.0, column))));
     int widest = 0;
-    const std::vector<report::LayerTiming>& layers = m_state.result->layers;
-    for (std::size_t i = 0; i < layers.size(); i += static_cast<std::size_t>(every)) {
+    for (std::size_t i = 0; i < layers.size(); i += static_cast<std::size_t>(now.every)) {
         const QString name = QString::fromStdString(shortened(layers[i].name, kNameLength));
         widest = std::max(widest, metrics.horizontalAdvance(name));
         names->addTick(static_cast<double>(i), name);
     }
+    now.angle = widest + 6 < column ? 0 : column >= kLeastColumnAslant ? -60 : -90;
+    for (const QCPAxisRect* rect : {m_clock, m_layers, m_peak}) {
+        const int count = std::clamp(rect->height() / kHeightPerTick, 2, kMostTicks);
+        now.ticks += count;
+        rect->axis(QCPAxis::atLeft)->ticker()->setTickCount(count);
+    }
+    m_families->axis(QCPAxis::atBottom)->setRange(0, now.familiesEnd);
     axis->setTicker(names);
-    axis->setTickLabelRotation(widest + 6 < column ? 0 : column >= kLeastColumnAslant ? -60 : -90);
+    axis->setTickLabelRotation(now.angle);
+    return now != std::exchange(m_fit, now);
+}
+
+/// Sizes are known once the layout is done; what depends on them is drawn a second time where it changed.
+/// Twice at most: names that turn change the sizes in turn.
+void DeviceFigure::fitAfterLayout() {
+    constexpr int kMostRounds = 2;
+    if (fit() && m_rounds++ < kMostRounds) {
+        m_plot->replot(QCustomPlot::rpQueuedReplot);
+    } else {
+        m_rounds = 0;
+    }
 }
 
 void DeviceFigure::showColumns(std::optional<int> pointed) {

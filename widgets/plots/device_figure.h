@@ -38,9 +38,9 @@ class DeviceFigure {
     /// Everything that follows from result and switches. Does not replot.
     void update();
 
-    /// What follows from the size alone: which layer names fit, room for the texts at the bars' ends. Does
-    /// not replot.
-    void fit();
+    /// What follows from the size alone: which layer names fit, room for the texts at the bars' ends. True
+    /// when that changed something. Does not replot; every replot is followed by it.
+    bool fit();
 
     /// All layers in view. Does not replot.
     void showAllLayers();
@@ -63,6 +63,7 @@ class DeviceFigure {
     void assembleTop(QCPLayoutGrid* top);
     void assembleLayers();
     void clampLayers();
+    void fitAfterLayout();
 
     void updateHeader();
     void updateFamilies();
@@ -93,6 +94,15 @@ class DeviceFigure {
     QCPGraph* m_peakMarks = nullptr;      ///< of the family that peakFamily() tells
     QCPGraph* m_baselineMarks = nullptr;  ///< of the float baseline, beside it
     std::string m_peakFamily;
+    struct Fit {
+        double familiesEnd = 0;
+        int every = 0;  ///< so many layers share one name
+        int angle = 0;  ///< of the names, degrees
+        int ticks = 0;  ///< of all axes
+        bool operator==(const Fit&) const = default;
+    };
+    Fit m_fit;
+    int m_rounds = 0;
     bool m_drawn = false;
 };
 

@@ -95,7 +95,6 @@ void DevicePlot::Parts::assemble() {
     connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] {
         if (std::exchange(stale, false)) figure.update();
         if (std::exchange(freshLayers, false)) figure.showAllLayers();
-        figure.fit();
     });
     connectMouse();
     resultChanged();

@@ -54,11 +54,28 @@ std::string peakFamily(const report::BenchResult& result) {
     return chosen;
 }
 
+double timesEnd(double largestMs, double largestP90Ms) {
+    constexpr double kLongestWhisker = 1.5;  // times the largest median
+    const double whisker =
+        largestP90Ms > 0 ? std::fmin(largestP90Ms, kLongestWhisker * largestMs) : largestMs;
+    return std::fmax(1.05 * largestMs, whisker);
+}
+
+double sampleStep(std::size_t count) {
+    const double wanted = static_cast<double>(count) / 4;
+    if (wanted <= 1) return 1;
+    const double power = std::pow(10, std::floor(std::log10(wanted)));
+    for (const double factor : {1.0, 2.0, 5.0}) {
+        if (wanted <= factor * power) return factor * power;
+    }
+    return 10 * power;
+}
+
 double peakCeiling(double percent) {
     for (const double end : {25.0, 50.0, 100.0}) {
         if (percent <= end) return end;
     }
-    return std::isfinite(percent) ? 100 * std::ceil(percent / 100) : 100;
+    return std::isfinite(percent) ? 50 * std::ceil(percent / 50) : 100;
 }
 
 std::vector<double> clockTrace(const std::vector<double>& sentinelMs) {

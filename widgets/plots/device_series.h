@@ -33,8 +33,15 @@ inline constexpr std::string_view kFloatBaseline = "tuned_fp32";
 /// The family whose share of the peak is told: k2, else the last one that has such shares; empty without.
 [[nodiscard]] std::string peakFamily(const report::BenchResult& result);
 
-/// Upper end of an axis for shares up to `percent`: 25, 50, 100, else a multiple of 100.
+/// Where an axis of times ends for its data: beyond the largest median, and beyond its whisker unless noise
+/// made that so long that the bars would be dwarfed. NaN without times.
+[[nodiscard]] double timesEnd(double largestMs, double largestP90Ms);
+
+/// Upper end of an axis for shares up to `percent`: 25, 50, 100, else a multiple of 50.
 [[nodiscard]] double peakCeiling(double percent);
+
+/// Steps of 1, 2 or 5 times a power of ten, never less than 1, that part `count` samples about four times.
+[[nodiscard]] double sampleStep(std::size_t count);
 
 /// The sentinel loop's times over its first: 1 is the clock the measurement began with. Empty when the first
 /// is no time.
