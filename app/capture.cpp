@@ -4,9 +4,11 @@
 #include <QMetaObject>
 #include <QPixmap>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "widgets/plots/curves_plot.h"
+#include "widgets/plots/device_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/plots/render.h"
 
@@ -26,14 +28,19 @@ Status captureViews(MainWindow& window, const fs::path& folder) {
         window.views().setCurrentView(view);
         QCoreApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
     };
+    const std::map<const QWidget*, ViewArea::View> views = {{&window.views().mixture(), ViewArea::Mixture},
+                                                            {&window.views().curves(), ViewArea::Curves},
+                                                            {&window.views().device(), ViewArea::Device}};
+    const auto targets = window.captureTargets();
     // A view behind a tab has no size and nothing computed until it was in front.
-    bringToFront(before == ViewArea::Mixture ? ViewArea::Curves : ViewArea::Mixture);
+    for (const auto& [name, target] : targets) {
+        if (views.contains(target)) bringToFront(views.at(target));
+    }
     bringToFront(before);
-    for (const auto& [name, view] : window.captureTargets()) {
+    for (const auto& [name, view] : targets) {
         const QString path = QString::fromStdString((folder / (name.toStdString() + ".png")).string());
         QString error;
-        if (view == &window.views().curves()) bringToFront(ViewArea::Curves);
-        if (view == &window.views().mixture()) bringToFront(ViewArea::Mixture);
+        if (views.contains(view)) bringToFront(views.at(view));
         // The window as it stands on the screen; single views in twice the resolution.
         const bool saved =
             view == &window ? window.grab().save(path) : widgets::renderToFile(*view, path, &error);
@@ -46,7 +53,7 @@ Status captureViews(MainWindow& window, const fs::path& folder) {
     return {};
 }
 
-Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, bool withJob)
+Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, Moment moment)
     : QObject(&window), m_window(window), m_folder(std::move(folder)) {
     // Queued: what caused the signal has reached every widget before the picture is taken.
     const auto shootSoon = [this] {
@@ -55,7 +62,15 @@ Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, bo
     };
     connect(&window.session(), &Session::failed, this, &Capture::fail);
     connect(&window.jobs(), &JobController::failed, this, &Capture::fail);
-    if (!withJob) {
+    if (moment == Moment::Benchmark) {
+        m_exitCode = static_cast<int>(ErrorKind::Cancelled);  // unless there are times in the end
+        connect(&window.jobs(), &JobController::benchmarked, this, [this, shootSoon] {
+            m_exitCode = 0;
+            shootSoon();
+        });
+        return;
+    }
+    if (moment == Moment::Shown) {
         connect(&window.session(), &Session::layersShown, this, shootSoon);
         // A run without steps never shows a layer. Queued: its steps are known only after opened().
         const auto shootEmpty = [&window, shootSoon] {

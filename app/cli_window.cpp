@@ -76,6 +76,10 @@ void addWindowVerb(VerbContext context) {
     verb->add_option("FILE", options->open, "Weight file or run to show");
     verb->add_option("--job", options->job, "Job file to load")->check(CLI::ExistingFile);
     verb->add_flag("--start", options->start, "Start the job at once")->needs(verb->get_option("--job"));
+    verb->add_flag("--benchmark", options->benchmark,
+                   "Time the run on the device chosen last; with --capture, first")
+        ->needs(verb->get_option("FILE"))
+        ->excludes(verb->get_option("--start"));
     verb->add_option("--out", options->out, "Run file of the job; a new one in ./runs when not given");
     verb->add_option("--capture", options->captureFolder,
                      "Save every view as a picture in this folder, then exit");

@@ -13,11 +13,16 @@ namespace bitloom::app {
 JobController::JobController(QObject* parent) : QObject(parent) {
     connect(&m_host, &EngineHost::finished, this, &JobController::trainingEnded);
     connect(&m_exports, &EngineHost::stateChanged, this, &JobController::exportingChanged);
-    connect(&m_exports, &EngineHost::delivered, this, [this](const Delivery& delivery) {
-        for (const std::string& line : delivery.log)
-            Q_EMIT logLine(QString::fromStdString(line));
-        if (delivery.progress) Q_EMIT exportProgress(*delivery.progress);
-    });
+    connect(&m_benchmarks, &EngineHost::stateChanged, this, &JobController::benchmarkingChanged);
+    const auto passOn = [this](EngineHost& host, void (JobController::*progress)(const report::Progress&)) {
+        connect(&host, &EngineHost::delivered, this, [this, progress](const Delivery& delivery) {
+            for (const std::string& line : delivery.log)
+                Q_EMIT logLine(QString::fromStdString(line));
+            if (delivery.progress) Q_EMIT(this->*progress)(*delivery.progress);
+        });
+    };
+    passOn(m_exports, &JobController::exportProgress);
+    passOn(m_benchmarks, &JobController::benchmarkProgress);
 }
 
 void JobController::setDraft(std::optional<JobDraft> draft) {
@@ -139,6 +144,55 @@ void JobController::exportEnded(const Result<jobs::ExportResult>& outcome,
     } else {
         Q_EMIT failed(QString::fromStdString(verdict.error().message));
     }
+}
+
+void JobController::benchmark(const jobs::BenchRequest& request) {
+    if (m_benchmarks.busy()) return;
+    auto result = std::make_shared<std::optional<report::BenchResult>>();
+    connect(
+        &m_benchmarks, &EngineHost::finished, this,
+        [this, result, run = request.run](const Status& outcome) {
+            if (outcome) {
+                benchmarkEnded(**result, run);
+            } else {
+                benchmarkEnded(outcome.error(), run);
+            }
+        },
+        Qt::SingleShotConnection);
+    Q_EMIT submitted(QString::fromStdString(fmt::format("bitloom bench {} --device {} --threads {}",
+                                                        shellWord(request.run.string()),
+                                                        shellWord(request.device), request.threads)));
+    m_benchmarks.start([request, result](report::ProgressSink& sink, JobControl& control) -> Status {
+        BITLOOM_ASSIGN_OR_RETURN(*result, jobs::runBenchJob(request, sink, control));
+        return {};
+    });
+}
+
+void JobController::benchmarkEnded(const Result<report::BenchResult>& outcome,
+                                   const std::filesystem::path& run) {
+    if (outcome) {
+        Q_EMIT logLine(describe(*outcome));
+        Q_EMIT benchmarked(run, *outcome);
+    } else if (outcome.error().kind == ErrorKind::Cancelled) {
+        Q_EMIT logLine(tr("Benchmark cancelled."));
+    } else {
+        Q_EMIT failed(QString::fromStdString(outcome.error().message));
+    }
+}
+
+QString describe(const report::BenchResult& result) {
+    QStringList times;
+    for (const report::KernelTiming& timing : result.network) {
+        const double ms = timing.time.medianMs;
+        times += QStringLiteral("%1 %2 ms")
+                     .arg(QString::fromStdString(timing.family),
+                          std::isfinite(ms) ? QString::number(ms, 'g', 4) : QStringLiteral("-"));
+    }
+    return QObject::tr("%1, %2 on %3%4: %5; %6")
+        .arg(QString::fromStdString(result.arch), QString::fromStdString(result.origin),
+             QString::fromStdString(result.device.name),
+             result.device.emulated ? QObject::tr(" (EMULATED)") : QString(),
+             times.join(QStringLiteral(", ")), QString::fromLatin1(report::toText(result.verdict)));
 }
 
 Result<QString> describe(const jobs::ExportResult& result) {

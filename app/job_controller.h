@@ -1,5 +1,6 @@
-// Holds the job that Start would run and runs it: train, continue, pause, stop, export. Failures leave by
-// failed(), never as a dialog. GUI thread; the jobs themselves run on the threads of two EngineHosts.
+// Holds the job that Start would run and runs it: train, continue, pause, stop; exports and benchmarks.
+// Failures leave by failed(), never as a dialog. GUI thread; the jobs themselves run on the threads of three
+// EngineHosts.
 #pragma once
 
 #include <QObject>
@@ -11,6 +12,7 @@
 
 #include "app/engine_host.h"
 #include "app/job_draft.h"
+#include "engine/jobs/bench_job.h"
 #include "engine/jobs/export_job.h"
 
 namespace bitloom::app {
@@ -48,6 +50,12 @@ class JobController : public QObject {
     void cancelExport() { m_exports.stop(); }
     [[nodiscard]] bool exporting() const { return m_exports.busy(); }
 
+    /// No-op while another benchmark runs.
+    void benchmark(const jobs::BenchRequest& request);
+    /// Cleans up on the device, then ends.
+    void cancelBenchmark() { m_benchmarks.stop(); }
+    [[nodiscard]] bool benchmarking() const { return m_benchmarks.busy(); }
+
   Q_SIGNALS:
     void draftChanged();
     void started(const QString& runFile);
@@ -61,20 +69,29 @@ class JobController : public QObject {
     void exported(const QString& verdict);
     void exportingChanged();
     void exportProgress(const bitloom::report::Progress& progress);
+    /// The network of `run` was timed.
+    void benchmarked(const std::filesystem::path& run, const bitloom::report::BenchResult& result);
+    void benchmarkingChanged();
+    void benchmarkProgress(const bitloom::report::Progress& progress);
 
   private:
     void run(EngineHost::Work work, const std::filesystem::path& out, const std::string& command);
     void trainingEnded(const Status& outcome);
     void exportEnded(const Result<jobs::ExportResult>& outcome, const std::filesystem::path& file);
+    void benchmarkEnded(const Result<report::BenchResult>& outcome, const std::filesystem::path& run);
 
     std::optional<JobDraft> m_draft;
     std::filesystem::path m_runFile;
     QString m_command;
     EngineHost m_host;
     EngineHost m_exports;
+    EngineHost m_benchmarks;
 };
 
 /// One line with verdict and real bytes, as the log shows it; an error when the file differs from the run.
 [[nodiscard]] Result<QString> describe(const jobs::ExportResult& result);
+
+/// One line with the families' times beside the float baseline, device and verdict, as the log shows it.
+[[nodiscard]] QString describe(const report::BenchResult& result);
 
 }  // namespace bitloom::app

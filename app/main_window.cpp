@@ -19,6 +19,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "widgets/controls/device_bar.h"
 #include "widgets/controls/error_bar.h"
 #include "widgets/controls/inspector.h"
 #include "widgets/controls/job_bar.h"
@@ -28,6 +29,7 @@
 #include "widgets/controls/vertical_scroll_area.h"
 #include "widgets/format.h"
 #include "widgets/plots/curves_plot.h"
+#include "widgets/plots/device_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/theme.h"
 
@@ -64,12 +66,15 @@ MainWindow::MainWindow(Settings& settings, Dialogs dialogs)
     connectSession();
     connectWidgets();
     connectJobs();
+    connectDevice();
     restoreLayout();
     updateActions();
     updateTitle();
 }
 
-MainWindow::~MainWindow() = default;
+MainWindow::~MainWindow() {
+    m_views->deviceBar().disconnect(this);  // it is hidden after the members are gone
+}
 
 void MainWindow::makeCentre() {
     auto* centre = new QWidget;
@@ -161,6 +166,8 @@ void MainWindow::restoreLayout() {
     restoreGeometry(m_settings.get(settings::kGeometry));
     m_arranged = restoreState(m_settings.get(settings::kLayout), kLayoutVersion);
     m_layers->restoreViewState(m_settings.get(settings::kLayerColumns));
+    m_views->deviceBar().setDevice(m_settings.get(settings::kDevice));
+    m_views->deviceBar().setThreads(m_settings.get(settings::kDeviceThreads));
 }
 
 void MainWindow::saveLayout() {
@@ -223,10 +230,13 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     if (m_jobs.host().busy() && !m_closing && m_dialogs.closeWhileTraining(this) == CloseAnswer::KeepTraining)
         return;
     m_jobs.host().stop();
+    m_jobs.cancelBenchmark();
     // The job may have ended while the question stood.
-    m_closing = m_jobs.host().busy() || m_jobs.exporting();
+    m_closing = m_jobs.host().busy() || m_jobs.exporting() || m_jobs.benchmarking();
     if (m_closing) {
-        tell(m_jobs.exporting() ? tr("The window closes when the export is written") : tr("Saving ..."));
+        tell(m_jobs.exporting()     ? tr("The window closes when the export is written")
+             : m_jobs.host().busy() ? tr("Saving ...")
+                                    : tr("Cleaning up on the device ..."));
         return;
     }
     saveLayout();
@@ -238,7 +248,7 @@ void MainWindow::closeWhenIdle() {
     QMetaObject::invokeMethod(
         this,
         [this] {
-            if (m_closing && !m_jobs.host().busy() && !m_jobs.exporting()) close();
+            if (m_closing && !m_jobs.host().busy() && !m_jobs.exporting() && !m_jobs.benchmarking()) close();
         },
         Qt::QueuedConnection);
 }
@@ -286,6 +296,12 @@ void MainWindow::updateActions() {
     m_actions.exportRun->setEnabled(isRun && !m_session.live() && !m_jobs.exporting());
     m_actions.cancelExport->setEnabled(m_jobs.exporting());
     m_exportBox->setVisible(m_jobs.exporting());
+    const QString obstacle = benchmarkObstacle();
+    m_actions.benchmark->setEnabled(obstacle.isEmpty());
+    m_actions.explainBenchmark(obstacle);
+    m_actions.cancelBenchmark->setEnabled(m_jobs.benchmarking());
+    m_actions.saveView->setEnabled(m_views->currentView() != ViewArea::Device ||
+                                   !m_views->device().isEmpty());
     for (QAction* action : {m_actions.play, m_actions.firstStep, m_actions.previousStep, m_actions.nextStep,
                             m_actions.lastStep}) {
         action->setEnabled(!m_session.steps().empty());
@@ -305,13 +321,15 @@ void MainWindow::showError(const QString& message) {
 }
 
 std::vector<std::pair<QString, QWidget*>> MainWindow::captureTargets() {
-    return {{QStringLiteral("window"), this},
-            {QStringLiteral("mixture"), &m_views->mixture()},
-            {QStringLiteral("curves"), &m_views->curves()},
-            {QStringLiteral("layers"), m_layers},
-            {QStringLiteral("inspector"), m_inspector},
-            {QStringLiteral("timeline"), m_timeline},
-            {QStringLiteral("log"), m_log}};
+    std::vector<std::pair<QString, QWidget*>> targets = {{QStringLiteral("window"), this},
+                                                         {QStringLiteral("mixture"), &m_views->mixture()},
+                                                         {QStringLiteral("curves"), &m_views->curves()},
+                                                         {QStringLiteral("layers"), m_layers},
+                                                         {QStringLiteral("inspector"), m_inspector},
+                                                         {QStringLiteral("timeline"), m_timeline},
+                                                         {QStringLiteral("log"), m_log}};
+    if (!m_views->device().isEmpty()) targets.emplace_back(QStringLiteral("device"), &m_views->device());
+    return targets;
 }
 
 }  // namespace bitloom::app

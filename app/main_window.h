@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "app/device_watch.h"
 #include "app/dialogs.h"
 #include "app/job_controller.h"
 #include "app/session.h"
@@ -53,8 +54,15 @@ class MainWindow : public QMainWindow {
     [[nodiscard]] JobController& jobs() { return m_jobs; }
     [[nodiscard]] ViewArea& views() { return *m_views; }
     [[nodiscard]] WindowActions& actions() { return m_actions; }
+    [[nodiscard]] DeviceWatch& devices() { return m_devices; }
 
-    /// What a capture saves, by name: window, mixture, curves, layers, inspector, timeline, log.
+    /// Times the open run on the chosen device and shows the device view. No-op while benchmarkObstacle().
+    void benchmark();
+    /// Why the open run cannot be timed now; empty when it can.
+    [[nodiscard]] QString benchmarkObstacle() const;
+
+    /// What a capture saves, by name: window, mixture, curves, device (once something was timed), layers,
+    /// inspector, timeline, log.
     [[nodiscard]] std::vector<std::pair<QString, QWidget*>> captureTargets();
 
   protected:
@@ -78,6 +86,7 @@ class MainWindow : public QMainWindow {
     void connectSession();
     void connectWidgets();
     void connectJobs();
+    void connectDevice();
 
     void setSideBySide(bool on);
     void pickAndOpen(const QString& caption, const QString& filter);
@@ -87,6 +96,8 @@ class MainWindow : public QMainWindow {
     void showExport(const report::Progress& progress);
     void closeWhenIdle();
     void saveView();
+    void showBenchmark(const std::filesystem::path& run, const report::BenchResult& result);
+    void watchDevices();
 
     void adoptDraft();
     void showOpened();
@@ -103,6 +114,7 @@ class MainWindow : public QMainWindow {
     Dialogs m_dialogs;
     Session m_session;
     JobController m_jobs;
+    DeviceWatch m_devices;
     WindowActions m_actions;
     ViewArea* m_views;
     widgets::ErrorBar* m_errors;

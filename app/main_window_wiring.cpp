@@ -18,6 +18,7 @@
 #include "widgets/controls/timeline.h"
 #include "widgets/format.h"
 #include "widgets/plots/curves_plot.h"
+#include "widgets/plots/device_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/plots/render.h"
 
@@ -307,9 +308,22 @@ void MainWindow::showExport(const report::Progress& progress) {
 }
 
 void MainWindow::saveView() {
-    const bool isMixture = m_views->currentView() == ViewArea::Mixture;
-    QString name = QFileInfo(QString::fromStdString(m_session.path().string())).completeBaseName();
-    name += isMixture ? QStringLiteral("-mixture-") + m_session.layer() : QStringLiteral("-curves");
+    struct Saved {
+        QString name;
+        QByteArray csv;
+    };
+    const auto saved = [this]() -> Saved {
+        switch (m_views->currentView()) {
+            case ViewArea::Mixture:
+                return {QStringLiteral("-mixture-") + m_session.layer(), m_views->mixture().csv()};
+            case ViewArea::Device:
+                return {QStringLiteral("-device"), m_views->device().csv()};
+            default:
+                return {QStringLiteral("-curves"), m_views->curves().csv()};
+        }
+    }();
+    const QString name =
+        QFileInfo(QString::fromStdString(m_session.path().string())).completeBaseName() + saved.name;
     const QString folder = m_settings.get(settings::kFolder);
     const QString file =
         m_dialogs.saveFile(this, tr("Save view as"), QDir(folder).filePath(name + QStringLiteral(".svg")),
@@ -318,7 +332,7 @@ void MainWindow::saveView() {
     m_errors->clear();
     QString error;
     if (QFileInfo(file).suffix().toLower() == QLatin1String("csv")) {
-        widgets::writeToFile(file, isMixture ? m_views->mixture().csv() : m_views->curves().csv(), &error);
+        widgets::writeToFile(file, saved.csv, &error);
     } else {
         widgets::renderToFile(m_views->currentWidget(), file, &error);
     }
@@ -353,6 +367,7 @@ void MainWindow::showOpened() {
     }
     m_layers->selectLayer(m_session.layer());
     m_views->curves().clear();
+    m_views->device().clear();
     m_timeline->setPlaying(false);
     m_timeline->setEvents({});
     m_timeline->setStepsPerEpoch(m_session.info().stepsPerEpoch);
@@ -398,6 +413,7 @@ void MainWindow::showLayer() {
     const report::LayerSnapshotPtr snapshot = m_session.snapshot(m_session.layer());
     m_inspector->setSnapshot(snapshot);
     m_views->mixture().setSnapshot(snapshot);
+    m_views->device().selectLayer(m_session.layer());
 }
 
 void MainWindow::showLayers(const std::vector<report::LayerSnapshotPtr>& layers) {

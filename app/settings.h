@@ -44,6 +44,10 @@ inline const Setting<int> kSplit{"window/split", 50,
 /// Full paths, newest first.
 inline const Setting<QStringList> kRecentFiles{
     "files/recent", {}, [](const QStringList& files) { return files.size() <= kRecentFilesKept; }};
+/// Where benchmarks run: "host" or the serial of a phone.
+inline const Setting<QString> kDevice{"device/id", QStringLiteral("host"), isNotEmpty};
+inline const Setting<int> kDeviceThreads{"device/threads", 1,
+                                         [](const int& threads) { return threads >= 1 && threads <= 256; }};
 /// Where the file pickers start.
 inline const Setting<QString> kFolder{"files/folder", QStringLiteral("."), isNotEmpty};
 

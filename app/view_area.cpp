@@ -7,7 +7,9 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "widgets/controls/device_bar.h"
 #include "widgets/plots/curves_plot.h"
+#include "widgets/plots/device_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/theme.h"
 
@@ -17,24 +19,24 @@ ViewArea::ViewArea(QWidget* parent)
     : QWidget(parent),
       m_mixture(new widgets::MixturePlot),
       m_curves(new widgets::CurvesPlot),
+      m_device(new widgets::DevicePlot),
+      m_deviceBar(new widgets::DeviceBar),
       m_tabs(new QTabBar),
       m_splitter(new QSplitter(Qt::Horizontal)) {
     setObjectName(QStringLiteral("viewArea"));
     m_tabs->setObjectName(QStringLiteral("viewTabs"));
     m_tabs->setDrawBase(false);
     m_tabs->setExpanding(false);
-    m_tabs->addTab(widgets::icon(QStringLiteral("mixture")), tr("Mixture"));
-    m_tabs->addTab(tr("Curves"));
-    m_tabs->setTabToolTip(
-        Mixture, tr("Weights, Gaussian components and quantized values of the selected layer (Ctrl+1)"));
-    showAlarm({});
-
-    m_panes[Mixture] = makePane(m_mixture, tr("Mixture"));
-    m_panes[Curves] = makePane(m_curves, tr("Curves"));
     m_splitter->setObjectName(QStringLiteral("viewSplitter"));
     m_splitter->setChildrenCollapsible(false);
-    for (QWidget* pane : m_panes)
-        m_splitter->addWidget(pane);
+    addView(Mixture, tr("Mixture"), m_mixture);
+    addView(Curves, tr("Curves"), m_curves);
+    addView(Device, tr("Device"), m_device, m_deviceBar);
+    explain(Mixture, QStringLiteral("mixture"),
+            tr("Weights, Gaussian components and quantized values of the selected layer (Ctrl+1)"));
+    showAlarm({});
+    explain(Device, QStringLiteral("device"),
+            tr("Times of this run on this computer or a phone, beside float kernels (Ctrl+3)"));
 
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
@@ -42,48 +44,65 @@ ViewArea::ViewArea(QWidget* parent)
     column->addWidget(m_tabs);
     column->addWidget(m_splitter, 1);
 
-    connect(m_tabs, &QTabBar::currentChanged, this, &ViewArea::arrange);
+    connect(m_tabs, &QTabBar::currentChanged, this, &ViewArea::viewChosen);
     connect(m_curves, &widgets::CurvesPlot::alarmChanged, this,
             [this](bool, const QString& text) { showAlarm(text); });
     connect(m_splitter, &QSplitter::splitterMoved, this, [this] {
         const QList<int> sizes = m_splitter->sizes();
-        m_split = sizes[Mixture] * 100 / std::max(1, sizes[Mixture] + sizes[Curves]);
+        const int left = sizes[std::min(m_current, m_beside)];
+        m_split = left * 100 / std::max(1, left + sizes[std::max(m_current, m_beside)]);
     });
     connect(qApp, &QApplication::focusChanged, this, [this](QWidget*, QWidget* now) {
+        if (!m_sideBySide) return;
         for (int view = 0; view < ViewCount; ++view) {
-            if (m_sideBySide && m_panes[view]->isAncestorOf(now)) setCurrentView(static_cast<View>(view));
+            if (m_panes[static_cast<std::size_t>(view)].whole->isAncestorOf(now))
+                setCurrentView(static_cast<View>(view));
         }
     });
     arrange();
 }
 
-QWidget* ViewArea::makePane(QWidget* view, const QString& title) {
-    auto* pane = new QWidget;
-    auto* column = new QVBoxLayout(pane);
+void ViewArea::addView(View view, const QString& title, QWidget* plot, QWidget* bar) {
+    auto* whole = new QWidget;
+    auto* column = new QVBoxLayout(whole);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
     auto* label = new QLabel(title);
     label->setProperty("role", "section");
     label->setMargin(6);
     column->addWidget(label);
-    column->addWidget(view, 1);
-    m_titles[view == m_mixture ? Mixture : Curves] = label;
+    if (bar) column->addWidget(bar);
+    column->addWidget(plot, 1);
     // The splitter gives a pane behind a tab no room at all; a plot cannot draw on nothing.
-    pane->setMinimumSize(view->minimumSizeHint());
-    return pane;
+    whole->setMinimumSize(plot->minimumSizeHint());
+    m_tabs->insertTab(view, title);
+    m_splitter->insertWidget(view, whole);
+    m_panes[view] = {plot, whole, label};
+}
+
+void ViewArea::explain(View view, const QString& iconName, const QString& purpose) {
+    m_tabs->setTabIcon(view, widgets::icon(iconName));
+    m_tabs->setTabToolTip(view, purpose);
 }
 
 ViewArea::View ViewArea::currentView() const {
-    return static_cast<View>(m_tabs->currentIndex());
+    return static_cast<View>(m_current);
 }
 
 QWidget& ViewArea::currentWidget() {
-    if (currentView() == Mixture) return *m_mixture;
-    return *m_curves;
+    return *m_panes[currentView()].plot;
 }
 
 void ViewArea::setCurrentView(View view) {
     m_tabs->setCurrentIndex(view);
+}
+
+void ViewArea::viewChosen(int view) {
+    if (view == m_current) return;
+    m_beside = m_current;
+    m_current = view;
+    arrange();
+    Q_EMIT currentViewChanged();
 }
 
 void ViewArea::setSideBySide(bool sideBySide) {
@@ -105,18 +124,31 @@ void ViewArea::setSplit(int percent) {
     arrange();
 }
 
+bool ViewArea::isShown(int view) const {
+    return view == m_current || (m_sideBySide && view == m_beside);
+}
+
 void ViewArea::arrange() {
-    m_tabs->setVisible(!m_sideBySide);
+    // Two views that share the room need no tab to be told apart, but the third is reached by its tab alone.
     for (int view = 0; view < ViewCount; ++view) {
-        m_panes[view]->setVisible(m_sideBySide || view == currentView());
-        m_titles[view]->setVisible(m_sideBySide);
+        const Pane& pane = m_panes[static_cast<std::size_t>(view)];
+        pane.whole->setVisible(isShown(view));
+        pane.title->setVisible(m_sideBySide);
     }
-    if (m_sideBySide) m_splitter->setSizes({width() * m_split / 100, width() * (100 - m_split) / 100});
+    applySplit();
+}
+
+void ViewArea::applySplit() {
+    if (!m_sideBySide) return;
+    QList<int> sizes(ViewCount, 0);
+    sizes[std::min(m_current, m_beside)] = width() * m_split / 100;
+    sizes[std::max(m_current, m_beside)] = width() * (100 - m_split) / 100;
+    m_splitter->setSizes(sizes);
 }
 
 void ViewArea::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
-    if (m_sideBySide) m_splitter->setSizes({width() * m_split / 100, width() * (100 - m_split) / 100});
+    applySplit();
 }
 
 }  // namespace bitloom::app

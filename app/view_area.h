@@ -1,8 +1,10 @@
-// The centre of the window: Mixture and Curves, as tabs or side by side. The views never move between
-// parents, so their state and size survive the switch. GUI thread.
+// The centre of the window: Mixture, Curves and Device, one at a time as tabs, or two side by side: the
+// current one and the one before, in the order of their tabs. The views never move between parents, so their
+// state and size survive the switch. GUI thread.
 #pragma once
 
 #include <QWidget>
+#include <array>
 
 class QLabel;
 class QSplitter;
@@ -10,6 +12,8 @@ class QTabBar;
 
 namespace bitloom::widgets {
 class CurvesPlot;
+class DeviceBar;
+class DevicePlot;
 class MixturePlot;
 }  // namespace bitloom::widgets
 
@@ -19,16 +23,21 @@ class ViewArea : public QWidget {
     Q_OBJECT
 
   public:
-    enum View { Mixture, Curves, ViewCount };
+    enum View { Mixture, Curves, Device, ViewCount };
 
     explicit ViewArea(QWidget* parent = nullptr);
 
     [[nodiscard]] widgets::MixturePlot& mixture() { return *m_mixture; }
     [[nodiscard]] widgets::CurvesPlot& curves() { return *m_curves; }
+    [[nodiscard]] widgets::DevicePlot& device() { return *m_device; }
+    [[nodiscard]] const widgets::DevicePlot& device() const { return *m_device; }
+    /// Above the device plot.
+    [[nodiscard]] widgets::DeviceBar& deviceBar() { return *m_deviceBar; }
 
-    /// The view that is shown, or that the person used last when both are.
+    /// The view that is shown, or that the person used last when two are.
     [[nodiscard]] View currentView() const;
     void setCurrentView(View view);
+    /// The plot of the view.
     [[nodiscard]] QWidget& currentWidget();
 
     [[nodiscard]] bool sideBySide() const { return m_sideBySide; }
@@ -38,23 +47,40 @@ class ViewArea : public QWidget {
     [[nodiscard]] int split() const { return m_split; }
     void setSplit(int percent);
 
+  Q_SIGNALS:
+    void currentViewChanged();
+
   protected:
     void resizeEvent(QResizeEvent* event) override;
 
   private:
-    QWidget* makePane(QWidget* view, const QString& title);
+    struct Pane {
+        QWidget* plot = nullptr;
+        QWidget* whole = nullptr;  ///< with title and bar
+        QLabel* title = nullptr;
+    };
+
+    /// `bar` stands above the plot; null: none.
+    void addView(View view, const QString& title, QWidget* plot, QWidget* bar = nullptr);
+    void explain(View view, const QString& iconName, const QString& purpose);
+    [[nodiscard]] bool isShown(int view) const;
+    void viewChosen(int view);
     void arrange();
+    void applySplit();
     /// Marks the tab of the curves; an empty `alarm` takes the mark away.
     void showAlarm(const QString& alarm);
 
     bool m_sideBySide = false;
     int m_split = 50;
+    int m_current = Mixture;
+    int m_beside = Curves;  ///< the other one when side by side: the current one before this
     widgets::MixturePlot* m_mixture;
     widgets::CurvesPlot* m_curves;
+    widgets::DevicePlot* m_device;
+    widgets::DeviceBar* m_deviceBar;
     QTabBar* m_tabs;
     QSplitter* m_splitter;
-    QWidget* m_panes[ViewCount] = {};
-    QLabel* m_titles[ViewCount] = {};
+    std::array<Pane, ViewCount> m_panes;
 };
 
 }  // namespace bitloom::app

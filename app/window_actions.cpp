@@ -17,6 +17,10 @@ QString tr(const char* text) {
     return QCoreApplication::translate("bitloom::app::WindowActions", text);
 }
 
+QString benchmarkTip() {
+    return tr("Time this run on the chosen device, beside float kernels, and clean up there");
+}
+
 }  // namespace
 
 WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
@@ -46,13 +50,18 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
                        tr("Go on with this stopped run from its last checkpoint")});
     showRunning = add({"showRunning", tr("Show running &job"), "Ctrl+Shift+J",
                        tr("Show the run of the job that this window started last")});
+    benchmark = add({"benchmark", tr("&Benchmark"), "Ctrl+B", benchmarkTip(), "benchmark"});
+    cancelBenchmark = add({"cancelBenchmark", tr("Cancel bench&mark"), "Ctrl+Shift+B",
+                           tr("Give up the benchmark; what it put on the device is removed"), "stop"});
 
     showMixture = add({"showMixture", tr("&Mixture"), "Ctrl+1",
                        tr("Show weights and mixture of the selected layer"), "mixture"});
     showCurves = add({"showCurves", tr("&Curves"), "Ctrl+2",
                       tr("Show loss, learning rate, accuracy and error over the run"), "curves"});
-    sideBySide =
-        addToggle({"sideBySide", tr("Side &by side"), "Ctrl+3", tr("Show both views beside each other")});
+    showDevice = add({"showDevice", tr("&Device"), "Ctrl+3",
+                      tr("Show the times of this run on a device, beside float kernels"), "device"});
+    sideBySide = addToggle({"sideBySide", tr("Side &by side"), "Ctrl+\\",
+                            tr("Show this view and the one before beside each other")});
     logCounts = addToggle({"logCounts", tr("&Logarithmic counts"), "Ctrl+L",
                            tr("Show the counts of the histograms on a logarithmic axis")});
     themeLight = addToggle({"themeLight", tr("&Light"), "Ctrl+Alt+L", tr("Light colours")});
@@ -102,6 +111,10 @@ void WindowActions::showPaused(bool paused) {
     explain(pause, paused ? tr("Go on with the paused job") : tr("Pause the job after this step"));
 }
 
+void WindowActions::explainBenchmark(const QString& obstacle) {
+    explain(benchmark, obstacle.isEmpty() ? benchmarkTip() : obstacle);
+}
+
 QAction* WindowActions::addToggle(const Face& face) {
     QAction* action = add(face);
     action->setCheckable(true);
@@ -126,10 +139,11 @@ void WindowActions::makeMenus(const std::vector<QAction*>& docks) {
     recentMenu->setToolTipsVisible(true);
     fill(file, {nullptr, exportRun, cancelExport, saveView, nullptr, quit});
 
-    fill(bar->addMenu(tr("&Job")), {newJob, nullptr, start, pause, stop, nullptr, continueRun, showRunning});
+    fill(bar->addMenu(tr("&Job")), {newJob, nullptr, start, pause, stop, nullptr, continueRun, showRunning,
+                                    nullptr, benchmark, cancelBenchmark});
 
     QMenu* view = bar->addMenu(tr("&View"));
-    fill(view, {showMixture, showCurves, sideBySide, nullptr, logCounts, nullptr});
+    fill(view, {showMixture, showCurves, showDevice, nullptr, sideBySide, nullptr, logCounts, nullptr});
     for (QAction* dock : docks) {
         view->addAction(dock);
         m_all.push_back(dock);

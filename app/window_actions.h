@@ -25,6 +25,9 @@ class WindowActions {
     /// Whether `pause` says "Pause" or "Resume".
     void showPaused(bool paused);
 
+    /// Why there is nothing to benchmark, as the action's tooltip; empty: what it does.
+    void explainBenchmark(const QString& obstacle);
+
     /// Action, shortcut and purpose as an HTML table.
     [[nodiscard]] QString shortcutTable() const;
 
@@ -43,9 +46,12 @@ class WindowActions {
     QAction* stop;
     QAction* continueRun;
     QAction* showRunning;
+    QAction* benchmark;
+    QAction* cancelBenchmark;
 
     QAction* showMixture;
     QAction* showCurves;
+    QAction* showDevice;
     QAction* sideBySide;
     QAction* logCounts;
     QAction* themeLight;

@@ -165,7 +165,10 @@ int runWindow(const WindowOptions& options) {
     std::optional<Capture> shooting;
     if (capture) {
         window.resize(Capture::kWidth, Capture::kHeight);
-        shooting.emplace(window, options.captureFolder, options.untilStep, options.start);
+        const auto moment = options.start       ? Capture::Moment::Job
+                            : options.benchmark ? Capture::Moment::Benchmark
+                                                : Capture::Moment::Shown;
+        shooting.emplace(window, options.captureFolder, options.untilStep, moment);
     }
     window.show();
     if (!options.job.empty()) window.openJob(options.job);
@@ -181,6 +184,15 @@ int runWindow(const WindowOptions& options) {
     else if (!options.open.empty())
         window.open(options.open);
     if (options.start && window.jobs().draft()) window.start();
+    if (options.benchmark) {
+        const auto benchmark = [&window] {
+            const QString obstacle = window.benchmarkObstacle();
+            if (!obstacle.isEmpty()) Q_EMIT window.jobs().failed(obstacle);
+            window.benchmark();
+        };
+        QObject::connect(&window.session(), &Session::opened, &window, benchmark,
+                         static_cast<Qt::ConnectionType>(Qt::QueuedConnection | Qt::SingleShotConnection));
+    }
     if (options.printGeometry) QTimer::singleShot(0, &window, [&window] { printGeometry(window); });
     const int code = QApplication::exec();
     // The window that closes also ends the event loop, with 0.

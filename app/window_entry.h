@@ -13,6 +13,7 @@ struct WindowOptions {
     std::string open;             ///< weight file or run file to show first; empty: none
     std::string job;              ///< job file to load; empty: none
     bool start = false;           ///< start the job at once
+    bool benchmark = false;       ///< time the opened run once it is shown
     std::string captureFolder;    ///< save every view as a picture here, then exit; empty: stay open
     std::int64_t untilStep = -1;  ///< capture once this step of the started job is shown; -1: when it ends
     std::string theme;            ///< "light", "dark"; empty: as last time
