@@ -50,7 +50,7 @@ report::BenchResult makeBench(const std::vector<std::string>& families, int laye
         report::LayerTiming layer;
         layer.name = fmt::format("layer{}.{}.conv{}", i / 4 + 1, i / 2 % 2, i % 2 + 1);
         layer.shape = "16x32x32 -> 16x32x32, 3x3";
-        layer.macs = 1'000'000 * (i + 1);
+        layer.macs = std::int64_t{1'000'000} * (i + 1);
         factor = 1;
         for (const std::string& family : families) {
             report::KernelTiming timing =

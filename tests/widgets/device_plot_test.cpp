@@ -175,7 +175,7 @@ class DevicePlotTest : public ::testing::Test {
         m_plot.show();
         settle();
     }
-    ~DevicePlotTest() override { applyTheme(*qApp, Theme::Light); }
+    void TearDown() override { applyTheme(*qApp, Theme::Light); }
 
     void show(const report::BenchResult& result) {
         m_plot.setResult(result);
