@@ -24,7 +24,7 @@ namespace bitloom::testing {
 
 /// randomNetwork, which must not fail.
 [[nodiscard]] qsimd::DeployedNetwork sourceOf(const graph::Graph& graph, int components,
-                                            std::uint64_t seed = 1);
+                                              std::uint64_t seed = 1);
 
 /// A network of the zoo, which must not fail.
 [[nodiscard]] graph::Graph zooGraph(const std::string& arch, std::int64_t imageSize = 0);
