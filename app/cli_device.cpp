@@ -222,8 +222,8 @@ int runTune(const BenchOptions& options) {
     return 0;
 }
 
-/// Options that bench and tune share.
-void addBenchOptions(CLI::App& verb, BenchOptions& options) {
+/// Options that bench and tune share; `standardKernels` says which are taken when none is named.
+void addBenchOptions(CLI::App& verb, BenchOptions& options, const char* standardKernels) {
     jobs::BenchRequest& request = options.request;
     verb.add_option("RUN", request.run, "Run file with its checkpoints beside it");
     verb.add_option("--arch", request.arch, "A network of the zoo with random weights, in place of a run");
@@ -235,7 +235,7 @@ void addBenchOptions(CLI::App& verb, BenchOptions& options) {
         ->delimiter(',');
     verb.add_option("--isa", request.isa, "Nothing stronger than this instruction set, as avx2 or neon");
     verb.add_option("--kernels", request.families,
-                    fmt::format("Of {}; else all", fmt::join(jobs::benchFamilies(), ", ")))
+                    fmt::format("Of {}; else {}", fmt::join(jobs::benchFamilies(), ", "), standardKernels))
         ->delimiter(',');
     verb.add_option("--repeat", request.repeat, "Samples of each")->capture_default_str();
     verb.add_option("--copies", request.copies, "Networks used in turns, so that weights come from memory")
@@ -266,7 +266,7 @@ void addBenchVerb(VerbContext context) {
                                            "  bitloom bench run.h5 --device SERIAL --json\n"
                                            "  bitloom bench --arch resnet18 --bits 4\n",
                                            options, runBench);
-    addBenchOptions(*verb, *options);
+    addBenchOptions(*verb, *options, "all");
 }
 
 void addTuneVerb(VerbContext context) {
@@ -276,7 +276,7 @@ void addTuneVerb(VerbContext context) {
                                            "  bitloom tune run.h5 --device SERIAL\n"
                                            "  bitloom tune --arch resnet18 --bits 4 --threads 2 --json\n",
                                            options, runTune);
-    addBenchOptions(*verb, *options);
+    addBenchOptions(*verb, *options, "k0 and k2");
 }
 
 }  // namespace bitloom::app

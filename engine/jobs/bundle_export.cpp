@@ -62,9 +62,8 @@ Result<ExportResult> exportBundle(const ExportRequest& request, report::Progress
     result.top1Run = evaluation.step == run.state->step ? evaluation.top1Hard : report::kNoValue;
     result.top1File = report::kNoValue;
     if (request.validate) {
-        BITLOOM_ASSIGN_OR_RETURN(const Datasets datasets, openTestSet(run.spec.data, imageSizeOf(run.graph)));
         BITLOOM_ASSIGN_OR_RETURN(result.top1File,
-                                 runtimeTop1(lowered, datasets, run.spec.data, 0, sink, control));
+                                 runtimeTop1(lowered, deployment.datasets, run.spec.data, 0, sink, control));
     }
     return result;
 }

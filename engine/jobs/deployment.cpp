@@ -85,7 +85,8 @@ Result<Deployment> deploy(const quant::QuantizedModel& model, const DataSpec& da
     deployment.network = toDeployed(model);
     BITLOOM_ASSIGN_OR_RETURN(deployment.lowering, loweringOptions(model.graph, options));
     if (options.calibrationImages < 1) return usageError("calibration needs at least one image");
-    BITLOOM_ASSIGN_OR_RETURN(const Datasets datasets, openDatasets(data, imageSizeOf(model.graph)));
+    BITLOOM_ASSIGN_OR_RETURN(deployment.datasets, openDatasets(data, imageSizeOf(model.graph)));
+    const Datasets& datasets = deployment.datasets;
     BITLOOM_ASSIGN_OR_RETURN(deployment.images, firstImages(*datasets.train, data, datasets.normalization,
                                                             options.calibrationImages));
     if (!usesBytes(deployment.lowering)) return deployment;

@@ -20,6 +20,7 @@ struct Deployment {
     qsimd::DeployedNetwork network;
     qsimd::LoweringOptions lowering;         ///< contracts and activations
     std::vector<std::vector<float>> images;  ///< that it was calibrated on, normalised
+    Datasets datasets;                       ///< of a run: what they came from, and its test set
 };
 
 [[nodiscard]] qsimd::DeployedNetwork toDeployed(const quant::QuantizedModel& model);

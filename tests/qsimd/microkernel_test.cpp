@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/qsimd/kernels/registry.h"
+#include "engine/qsimd/runtime/dispatch.h"
 #include "tests/qsimd/microkernel_check.h"
 
 namespace bitloom::qsimd {
@@ -30,8 +31,8 @@ TEST(Decoders, GiveTheValuesOfTheirIndices) {
         if (!canRun(decoder.isa)) continue;
         EXPECT_EQ(testing::checkDecoder(decoder), "") << isaName(decoder.isa) << ", bits " << decoder.bits;
     }
-    EXPECT_EQ(bestDecoder(4).bits, 4);
-    EXPECT_EQ(bestDecoder(2).bits, 2);
+    EXPECT_EQ(chooseDecoder(4, strongestIsa()).bits, 4);
+    EXPECT_EQ(chooseDecoder(2, strongestIsa()).bits, 2);
 }
 
 TEST(MicrokernelTable, NamesFollowTheGrammarAndSayWhatTheLineSays) {

@@ -243,7 +243,7 @@ TEST(Network, EveryMicrokernelGivesTheSameNumbers) {
                     for (const Step& step : model.steps) {
                         if (const auto* convolution = std::get_if<Convolution>(&step))
                             (bytes ? dispatch.bytes : dispatch.floats)[convolution->layer] = {
-                                kernel.name, split, true, skipPadding};
+                                kernel.name, split, skipPadding};
                     }
                     EXPECT_EQ(outputOf(model, image, dispatch, 2), expected) << kernel.name;
                 }

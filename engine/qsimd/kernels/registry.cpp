@@ -94,13 +94,6 @@ const std::vector<Decoder>& allDecoders() {
     return all;
 }
 
-const Decoder& bestDecoder(int bits) {
-    const Decoder* best = nullptr;
-    for (const Decoder& decoder : allDecoders())
-        if (decoder.bits == bits && canRun(decoder.isa)) best = &decoder;
-    return *best;
-}
-
 const std::vector<Loops>& allLoops() {
 #if defined(__aarch64__)
     static const std::vector<Loops> all = {scalarLoops(), neonLoops()};
@@ -108,13 +101,6 @@ const std::vector<Loops>& allLoops() {
     static const std::vector<Loops> all = {scalarLoops(), avx2Loops(), avx512Loops()};
 #endif
     return all;
-}
-
-const Loops& bestLoops() {
-    const Loops* best = nullptr;
-    for (const Loops& loops : allLoops())
-        if (canRun(loops.isa)) best = &loops;
-    return *best;
 }
 
 const Microkernel* findMicrokernel(std::string_view name) {

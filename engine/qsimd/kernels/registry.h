@@ -25,13 +25,7 @@ namespace bitloom::qsimd {
 /// Every decoder compiled for this architecture, weakest instruction set first; not all can run here.
 [[nodiscard]] const std::vector<Decoder>& allDecoders();
 
-/// The strongest one that this machine can run for indices of `bits`, 2 or 4.
-[[nodiscard]] const Decoder& bestDecoder(int bits);
-
 /// Every set of loops compiled for this architecture, weakest instruction set first.
 [[nodiscard]] const std::vector<Loops>& allLoops();
-
-/// The strongest set that this machine can run.
-[[nodiscard]] const Loops& bestLoops();
 
 }  // namespace bitloom::qsimd

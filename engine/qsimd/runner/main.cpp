@@ -62,8 +62,7 @@ std::string readSchedule(const std::string& path, Dispatch& dispatch) {
         if (known != nullptr && !canRun(known->isa))
             return at + "this processor lacks " + isaName(known->isa);
         if (split != "auto" && split != "rows" && split != "channels") return at + "unknown split " + split;
-        schedule.chosenSplit = split != "auto";
-        schedule.split = split == "channels" ? Split::Channels : Split::Rows;
+        if (split != "auto") schedule.split = split == "channels" ? Split::Channels : Split::Rows;
         if (padding != "skip" && padding != "keep") return at + "unknown word " + padding;
         schedule.skipPadding = padding == "skip";
         // A microkernel is of one arithmetic; a line without one is for both.

@@ -93,7 +93,6 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
         m_decodeBytes = decoder.bytes;
     }
     m_split = schedule.split;
-    m_chosenSplit = schedule.chosenSplit;
     prepareRows(schedule.skipPadding);
     if (bytes) prepareStarts();
     const std::size_t taps = static_cast<std::size_t>(m_shape.rows * m_shape.segments * m_shape.run);
@@ -303,7 +302,7 @@ void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Sc
     const int tiles = tilesPerRow * m_output.height;
     const int blocks = m_shape.allBlocks();
     const bool byChannels =
-        m_chosenSplit ? m_split == Split::Channels : blocks % threads == 0 || blocks >= 4 * threads;
+        m_split ? *m_split == Split::Channels : blocks % threads == 0 || blocks >= 4 * threads;
     const Share blockShare = byChannels ? shareOf(blocks, thread, threads) : Share{0, blocks};
     const Share tileShare = byChannels ? Share{0, tiles} : shareOf(tiles, thread, threads);
     auto* sums = reinterpret_cast<Sum*>(scratch.sums.data());

@@ -80,8 +80,7 @@ class PreparedConvolution {
     ByteDecoder m_decodeBytes = nullptr;
     Mode m_mode = Mode::Tiles;
     Family m_family;
-    Split m_split = Split::Rows;
-    bool m_chosenSplit = false;
+    std::optional<Split> m_split;
     Epilogue m_epilogue = nullptr;
     PanelShape m_shape;
     Panels m_panels;

@@ -3,8 +3,8 @@
 namespace bitloom::qsimd {
 namespace {
 
-/// Modelled cycles of one step of depth over a whole tile: multiply-adds against loads, two of each a cycle,
-/// and a charge for starting and finishing a tile spread over a typical field of some hundred steps.
+/// Modelled cycles of one step of depth over a whole tile: multiply-adds against loads, as many of each a
+/// cycle; the lesser of the two hides behind the other but for a twentieth.
 double stepCost(const Microkernel& kernel) {
     const double lanes = kernel.isa == Isa::Avx512 || kernel.isa == Isa::Avx512Vnni ? 16
                          : kernel.isa == Isa::Avx2                                  ? 8

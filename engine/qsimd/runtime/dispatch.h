@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "engine/qsimd/kernels/registry.h"
@@ -18,10 +19,9 @@ enum class Split : std::uint8_t { Rows, Channels };
 
 /// How one layer runs; defaults are chosen by a model of the machine.
 struct Schedule {
-    std::string microkernel;  ///< empty: choose
-    Split split = Split::Rows;
-    bool chosenSplit = false;  ///< false: choose
-    bool skipPadding = true;   ///< leave out rows of the window that lie in the padding
+    std::string microkernel;     ///< empty: choose
+    std::optional<Split> split;  ///< none: choose
+    bool skipPadding = true;     ///< leave out rows of the window that lie in the padding
 };
 
 struct Dispatch {

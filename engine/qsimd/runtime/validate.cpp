@@ -118,7 +118,8 @@ class Checker {
             return name + "has scales or a clamp that are missing or not finite";
         if (to.type == ValueType::Uint8 && (step.low < 0 || step.high > 255))
             return name + "writes beyond a byte";
-        return checkWeights(step, from, to).empty() ? std::string() : name + checkWeights(step, from, to);
+        const std::string problem = checkWeights(step, from, to);
+        return problem.empty() ? problem : name + problem;
     }
 
     static std::string checkWeights(const Convolution& step, const Buffer& from, const Buffer& to) {
