@@ -51,8 +51,9 @@ std::vector<std::string> verbNames(const CLI::App& app) {
 /// The first word of the command line is a verb or a file, unless it is an option.
 Status checkFirstWord(const CLI::App& app, const std::string& word) {
     const std::vector<std::string> verbs = verbNames(app);
+    std::error_code ignored;
     if (word.empty() || word.starts_with('-') || std::ranges::find(verbs, word) != verbs.end() ||
-        std::filesystem::exists(word)) {
+        std::filesystem::exists(word, ignored)) {
         return {};
     }
     return usageError("'{}' is neither a file nor a verb; did you mean {}? 'bitloom --help' lists the verbs",

@@ -1,5 +1,4 @@
-// `bitloom devices` and `bitloom bench`: where networks run, and how fast.
-#include <algorithm>
+// `bitloom devices`, `bench` and `tune`: where networks run, and how fast.
 #include <cmath>
 
 #include <fmt/ranges.h>
@@ -222,8 +221,8 @@ int runTune(const BenchOptions& options) {
     return 0;
 }
 
-/// Options that bench and tune share; `standardKernels` says which are taken when none is named.
-void addBenchOptions(CLI::App& verb, BenchOptions& options, const char* standardKernels) {
+/// Options that bench and tune share; `families` are taken when none is named.
+void addBenchOptions(CLI::App& verb, BenchOptions& options, const std::vector<std::string>& families) {
     jobs::BenchRequest& request = options.request;
     verb.add_option("RUN", request.run, "Run file with its checkpoints beside it");
     verb.add_option("--arch", request.arch, "A network of the zoo with random weights, in place of a run");
@@ -234,8 +233,7 @@ void addBenchOptions(CLI::App& verb, BenchOptions& options, const char* standard
     verb.add_option("--cores", request.cores, "Cores to pin threads to, as 4,5; else the fastest")
         ->delimiter(',');
     verb.add_option("--isa", request.isa, "Nothing stronger than this instruction set, as avx2 or neon");
-    verb.add_option("--kernels", request.families,
-                    fmt::format("Of {}; else {}", fmt::join(jobs::benchFamilies(), ", "), standardKernels))
+    verb.add_option("--kernels", request.families, fmt::format("Of {}; else all", fmt::join(families, ", ")))
         ->delimiter(',');
     verb.add_option("--repeat", request.repeat, "Samples of each")->capture_default_str();
     verb.add_option("--copies", request.copies, "Networks used in turns, so that weights come from memory")
@@ -266,7 +264,7 @@ void addBenchVerb(VerbContext context) {
                                            "  bitloom bench run.h5 --device SERIAL --json\n"
                                            "  bitloom bench --arch resnet18 --bits 4\n",
                                            options, runBench);
-    addBenchOptions(*verb, *options, "all");
+    addBenchOptions(*verb, *options, jobs::benchFamilies());
 }
 
 void addTuneVerb(VerbContext context) {
@@ -276,7 +274,7 @@ void addTuneVerb(VerbContext context) {
                                            "  bitloom tune run.h5 --device SERIAL\n"
                                            "  bitloom tune --arch resnet18 --bits 4 --threads 2 --json\n",
                                            options, runTune);
-    addBenchOptions(*verb, *options, "k0 and k2");
+    addBenchOptions(*verb, *options, jobs::tunableFamilies());
 }
 
 }  // namespace bitloom::app

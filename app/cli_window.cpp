@@ -76,8 +76,9 @@ void addWindowVerb(VerbContext context) {
     verb->add_option("FILE", options->open, "Weight file or run to show");
     verb->add_option("--job", options->job, "Job file to load")->check(CLI::ExistingFile);
     verb->add_flag("--start", options->start, "Start the job at once")->needs(verb->get_option("--job"));
-    verb->add_flag("--benchmark", options->benchmark,
-                   "Time the run on the device chosen last; with --capture, first")
+    verb->add_flag(
+            "--benchmark", options->benchmark,
+            "Time the run on the device chosen last; with --capture on this computer, before the pictures")
         ->needs(verb->get_option("FILE"))
         ->excludes(verb->get_option("--start"));
     verb->add_option("--out", options->out, "Run file of the job; a new one in ./runs when not given");

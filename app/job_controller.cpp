@@ -59,7 +59,7 @@ std::optional<quant::LayerOptions> JobController::overrideOf(const std::string& 
 }
 
 void JobController::start() {
-    if (m_host.busy() || !m_draft) return;
+    if (m_host.busy() || benchmarking() || !m_draft) return;
     JobDraft job = *m_draft;
     if (job.out.empty()) job.out = freshRunPath(job, defaultRunFolder());
     auto command = prepare(job);
@@ -80,7 +80,7 @@ void JobController::start() {
 }
 
 void JobController::continueRun(const std::filesystem::path& path) {
-    if (m_host.busy()) return;
+    if (m_host.busy() || benchmarking()) return;
     run(
         [path](report::ProgressSink& sink, JobControl& control) -> Status {
             const auto summary = jobs::resumeTrainJob(path, sink, control);
@@ -110,7 +110,7 @@ void JobController::trainingEnded(const Status& outcome) {
 }
 
 void JobController::exportRun(const jobs::ExportRequest& request) {
-    if (m_exports.busy()) return;
+    if (m_exports.busy() || benchmarking()) return;
     auto result = std::make_shared<std::optional<jobs::ExportResult>>();
     connect(
         &m_exports, &EngineHost::finished, this,

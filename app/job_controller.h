@@ -6,7 +6,6 @@
 #include <QObject>
 #include <QString>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 

@@ -62,7 +62,7 @@ fs::path freshRunPath(const JobDraft& draft, const fs::path& folder) {
         const std::string arch = draft.spec.model.arch.empty() ? "run" : draft.spec.model.arch;
         name = fmt::format("{}-{}", arch, draft.spec.quantizer.layer.components);
     }
-    return firstFree(folder / (name + ".h5"), [](const fs::path& path) { return fs::exists(path); });
+    return firstFree(folder / (name + ".h5"), isThere);
 }
 
 Result<std::string> prepare(JobDraft& draft) {
@@ -77,7 +77,7 @@ Result<std::string> prepare(JobDraft& draft) {
     if (draft.file.empty()) {
         const std::string text = jobs::toToml(draft.spec);
         const auto isOthers = [&](const fs::path& file) {
-            if (!fs::exists(file)) return file == draft.out;
+            if (!isThere(file)) return file == draft.out;
             const auto content = readFile(file);
             return !content || *content != text;
         };

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <system_error>
 
 #include "engine/base/result.h"
 #include "engine/jobs/inspect_job.h"
@@ -32,6 +33,12 @@ void applyRecipe(Recipe recipe, jobs::JobSpec& spec);
 /// Where runs go unless told otherwise: "runs" in the working folder, or "Bitloom" among the person's
 /// documents when that cannot be written.
 [[nodiscard]] std::filesystem::path defaultRunFolder();
+
+/// Whether there is something of this name, as far as that can be told.
+[[nodiscard]] inline bool isThere(const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored);
+}
 
 /// `path`, or the first of "<stem>-2", "<stem>-3", ... beside it that is not `taken`. Creates nothing.
 [[nodiscard]] std::filesystem::path firstFree(const std::filesystem::path& path,

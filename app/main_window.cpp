@@ -286,14 +286,17 @@ void MainWindow::updateActions() {
     const bool busy = m_jobs.host().busy();
     const bool stopping = m_jobs.host().state() == JobState::Stopping;
     const bool isRun = m_session.kind() == Session::Kind::Run && !m_session.path().empty();
-    m_actions.start->setEnabled(!busy);
-    m_actions.newJob->setEnabled(!busy);
+    // Nothing that computes may start beside a benchmark.
+    const bool free = !busy && !m_jobs.benchmarking();
+    m_actions.start->setEnabled(free);
+    m_actions.newJob->setEnabled(free);
     m_actions.pause->setEnabled(busy && !stopping);
     m_actions.stop->setEnabled(busy && !stopping);
-    m_actions.continueRun->setEnabled(!busy && isRun && m_session.resumable());
+    m_actions.continueRun->setEnabled(free && isRun && m_session.resumable());
     const bool isElsewhere = !busy && !m_jobs.runFile().empty() && m_session.path() != m_jobs.runFile();
     m_actions.showRunning->setEnabled(m_session.liveInBackground() || isElsewhere);
-    m_actions.exportRun->setEnabled(isRun && !m_session.live() && !m_jobs.exporting());
+    m_actions.exportRun->setEnabled(isRun && !m_session.live() && !m_jobs.exporting() &&
+                                    !m_jobs.benchmarking());
     m_actions.cancelExport->setEnabled(m_jobs.exporting());
     m_exportBox->setVisible(m_jobs.exporting());
     const QString obstacle = benchmarkObstacle();

@@ -49,6 +49,7 @@ QString MainWindow::benchmarkObstacle() const {
         return tr("Open a run first: its quantized network is what is timed");
     if (m_jobs.host().busy())
         return tr("A job is training here and would disturb the times: stop it, or wait for its end");
+    if (m_jobs.exporting()) return tr("An export is running and would disturb the times");
     return {};
 }
 

@@ -197,6 +197,7 @@ void MainWindow::connectJobs() {
     });
     connect(&m_jobs, &JobController::started, this, [this](const QString& file) {
         m_percent = 0;
+        m_closing = false;  // who starts a job wants the window
         m_settings.addRecentFile(file);
         tell(tr("Started; the run is recorded in %1").arg(file));
     });

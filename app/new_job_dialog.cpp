@@ -158,7 +158,7 @@ void NewJobDialog::fill(const JobDraft& proposal) {
     m_length->setValue(steps ? static_cast<double>(spec.train.steps) : spec.train.epochs);
     // A recipe replaces rates, so only rates that nobody chose may get one unasked.
     m_recipe->setCurrentIndex(proposal.guessed ? ShortRunRow : UnchangedRow);
-    const bool isFree = !proposal.out.empty() && !fs::exists(proposal.out);
+    const bool isFree = !proposal.out.empty() && !isThere(proposal.out);
     const fs::path folder = proposal.out.empty() ? defaultRunFolder() : proposal.out.parent_path();
     const fs::path out = isFree ? proposal.out : freshRunPath(proposal, folder);
     m_out->setText(QString::fromStdString(out.string()));
@@ -190,8 +190,8 @@ void NewJobDialog::check() {
     const fs::path out = now.out.toStdString();
     if (!problem.isEmpty()) {
         say(problem, "muted");
-    } else if (fs::exists(out)) {
-        const fs::path free = firstFree(out, [](const fs::path& path) { return fs::exists(path); });
+    } else if (isThere(out)) {
+        const fs::path free = firstFree(out, isThere);
         say(tr("This run file exists; Start replaces it and its checkpoints. %1 is free.")
                 .arg(QString::fromStdString(free.string())),
             "warning");
@@ -231,7 +231,7 @@ JobDraft NewJobDialog::draft() const {
     }
     if (!(spec == m_proposal.spec)) draft.file.clear();
     draft.out = now.out.toStdString();
-    draft.replace = fs::exists(draft.out);  // the note said so
+    draft.replace = isThere(draft.out);  // the note said so
     return draft;
 }
 

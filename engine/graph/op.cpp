@@ -1,8 +1,6 @@
 // Names, descriptions and parameters of the operations. Pure functions, any thread.
 #include "engine/graph/op.h"
 
-#include <type_traits>
-
 #include <fmt/format.h>
 
 namespace bitloom::graph {

@@ -2,7 +2,6 @@
 // do not depend on the compiler's half-precision support. Any thread.
 #include "engine/graph/tensor.h"
 
-#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cmath>

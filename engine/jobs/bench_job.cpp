@@ -9,13 +9,15 @@ namespace bitloom::jobs {
 Result<report::BenchResult> runBenchJob(const BenchRequest& request, report::ProgressSink& sink,
                                         JobControl& control) {
     BITLOOM_RETURN_IF_ERROR(checkRequest(request));
-    BITLOOM_ASSIGN_OR_RETURN(const ScheduleCache cache, ScheduleCache::open(scheduleCachePath()));
+    const Result<ScheduleCache> cache = ScheduleCache::open(scheduleCachePath());
+    if (!cache) sink.log(cache.error().message + "; timing goes on without it");
     BITLOOM_ASSIGN_OR_RETURN(BenchSession session, BenchSession::open(request, sink, control));
     report::BenchResult result;
     result.device = session.deviceInfo();
     result.arch = session.models().front().name;
     result.origin = session.origin();
-    const std::string schedule = session.bestSchedule(cache, result.tunedLayers);
+    std::string schedule;
+    if (cache) schedule = session.bestSchedule(*cache, result.tunedLayers);
     BITLOOM_ASSIGN_OR_RETURN(result.before, session.conditions());
     sink.progress({"timing on " + result.device.name, 0, 0, 0, report::kNoValue});
     BITLOOM_ASSIGN_OR_RETURN(const std::string output, session.time(schedule, request.repeat));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -22,8 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 using qsimd::Family;
 
-constexpr Family kFamilies[] = {Family::NaiveFp32, Family::TunedFp32, Family::PaperCodebook, Family::K0,
-                                Family::K2};
 constexpr const char* kRunnerName = "bitloom_runner";
 constexpr const char* kScheduleName = "schedule.txt";
 /// A slow phone, many samples, ImageNet networks and an emulator: minutes, not hours.
@@ -82,6 +81,9 @@ Status checkRequest(const BenchRequest& request) {
     if (request.bits < 1 || request.bits > 8) return usageError("--bits is 1 to 8, not {}", request.bits);
     if (request.threads < 1 || request.repeat < 1 || request.copies < 1)
         return usageError("threads, repeat and copies are at least 1");
+    if (!request.cores.empty() && request.cores.size() != static_cast<std::size_t>(request.threads))
+        return usageError("--cores names {} cores for {} threads; name one a thread", request.cores.size(),
+                          request.threads);
     const std::vector<std::string> known = benchFamilies();
     for (const std::string& family : request.families) {
         if (std::ranges::find(known, family) == known.end())
@@ -93,7 +95,7 @@ Status checkRequest(const BenchRequest& request) {
 
 std::vector<std::string> benchFamilies() {
     std::vector<std::string> names;
-    for (const Family family : kFamilies)
+    for (const Family family : qsimd::kFamilies)
         names.emplace_back(qsimd::familyName(family));
     return names;
 }
@@ -124,7 +126,7 @@ Status BenchSession::lowerAll() {
     m_origin =
         random ? fmt::format("random weights, {} bits", m_request->bits) : m_request->run.filename().string();
     const std::vector<std::string>& wanted = m_request->families;
-    for (const Family family : kFamilies) {
+    for (const Family family : qsimd::kFamilies) {
         const std::string name = qsimd::familyName(family);
         if (!wanted.empty() && std::ranges::find(wanted, name) == wanted.end()) continue;
         BITLOOM_ASSIGN_OR_RETURN(qsimd::Model model, lowerFor(deployment, family));
@@ -199,24 +201,30 @@ std::string BenchSession::keyOf(const qsimd::Model& model, const qsimd::Convolut
     for (const report::CpuCore& c : info.cores)
         if (!m_cores.empty() && c.index == m_cores.front() && !c.part.empty()) core = c.part;
     return fmt::format("{} {} threads {}: {} {}x{}x{} -> {}x{}x{}, {}x{} /{} pad {} groups {} bits {}{}",
-                       core, m_isa, m_request->threads, step.family == Family::K2 ? "int8" : "fp32",
-                       from.channels, from.height, from.width, to.channels, to.height, to.width,
-                       step.kernelHeight, step.kernelWidth, step.strideHeight, step.paddingHeight,
-                       step.groups, step.indexBits, step.residual >= 0 ? " + residual" : "");
+                       core, m_isa, m_request->threads, qsimd::familyName(step.family), from.channels,
+                       from.height, from.width, to.channels, to.height, to.width, step.kernelHeight,
+                       step.kernelWidth, step.strideHeight, step.paddingHeight, step.groups, step.indexBits,
+                       step.residual >= 0 ? " + residual" : "");
+}
+
+std::string BenchSession::lineOf(const qsimd::Convolution& step, const Candidate& candidate) {
+    return fmt::format("{} {} {}\n", qsimd::familyName(step.family), step.layer, candidate);
 }
 
 std::string BenchSession::bestSchedule(const ScheduleCache& cache, int& count) const {
     std::string text;
+    std::set<std::string> layers;
     for (const qsimd::Model& model : m_models) {
         for (const qsimd::Step& s : model.steps) {
             const auto* step = std::get_if<qsimd::Convolution>(&s);
             if (step == nullptr) continue;
             const std::optional<Candidate> best = cache.best(keyOf(model, *step));
             if (!best) continue;
-            text += step->layer + " " + *best + "\n";
-            ++count;
+            text += lineOf(*step, *best);
+            layers.insert(step->layer);
         }
     }
+    count = static_cast<int>(layers.size());
     return text;
 }
 

@@ -39,8 +39,10 @@ class BenchSession {
     /// What a layer's best schedule depends on.
     [[nodiscard]] std::string keyOf(const qsimd::Model& model, const qsimd::Convolution& step) const;
 
-    /// Lines of a schedule: the fastest candidates of `cache`. `count` is increased by the layers that have
-    /// one.
+    /// A layer's line of a schedule.
+    [[nodiscard]] static std::string lineOf(const qsimd::Convolution& step, const Candidate& candidate);
+
+    /// Lines of a schedule: the fastest candidates of `cache`. `count`: how many layers have one.
     [[nodiscard]] std::string bestSchedule(const ScheduleCache& cache, int& count) const;
 
     /// Runs all models in turns under a schedule (empty: the runner's own choices); the runner's JSON.

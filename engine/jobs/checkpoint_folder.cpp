@@ -85,6 +85,12 @@ Status CheckpointFolder::make() const {
     return {};
 }
 
+bool CheckpointFolder::isEmpty() const {
+    std::error_code code;
+    const fs::directory_iterator readable(m_path, code);
+    return !code && entries().empty();
+}
+
 bool CheckpointFolder::owns(const fs::path& path) const {
     const auto checkpoint = checkpoint::readCheckpoint(path);
     return checkpoint && metadataOf(*checkpoint, kRunKey) == m_identity;

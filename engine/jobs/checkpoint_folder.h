@@ -34,6 +34,9 @@ class CheckpointFolder {
     /// process left half written.
     [[nodiscard]] Status claim();
 
+    /// It is there and holds no checkpoint, as a run leaves it that was killed before its first.
+    [[nodiscard]] bool isEmpty() const;
+
     /// Writes the state and removes all but the newest two. A failure leaves the earlier checkpoints as they
     /// were.
     [[nodiscard]] Status save(const train::TrainerState& state);

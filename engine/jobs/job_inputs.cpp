@@ -1,7 +1,5 @@
 #include "engine/jobs/job_inputs.h"
 
-#include <algorithm>
-
 #include "engine/base/text.h"
 #include "engine/checkpoint/name_matching.h"
 #include "engine/export/packed_layer.h"

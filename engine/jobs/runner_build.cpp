@@ -3,19 +3,17 @@
 #include <algorithm>
 #include <cstdlib>
 #include <future>
+#include <iterator>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <system_error>
 #include <thread>
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include "engine/base/atomic_file.h"
 #include "engine/base/hash.h"
-#include "engine/base/system_error.h"
 #include "engine/device/command.h"
+#include "engine/jobs/file_lock.h"
 #include "engine/qsimd/bundle_files.h"
 
 namespace bitloom::jobs {
@@ -65,9 +63,15 @@ constexpr const char* kHostAbi = "x86_64";
 
 Result<Compiler> compilerFor(const std::string& abi) {
     if (abi == kHostAbi) {
-        std::vector<std::string> names = {"c++", "g++", "clang++"};
-        if (const auto named = environment("CXX")) names.insert(names.begin(), *named);
-        for (const std::string& name : names)
+        if (const auto named = environment("CXX")) {
+            // As make reads it: a program and its arguments.
+            std::istringstream words(*named);
+            std::vector<std::string> command{std::istream_iterator<std::string>(words), {}};
+            if (command.empty() || !device::findProgram(command.front()))
+                return fail("CXX={}: there is no such program; correct or unset it", *named);
+            return Compiler{std::move(command), {}, named->find("clang") == std::string::npos};
+        }
+        for (const std::string name : {"c++", "g++", "clang++"})
             if (device::findProgram(name))
                 return Compiler{{name}, {}, name.find("clang") == std::string::npos};
         return fail("No C++ compiler for this computer: install g++ (apt-get install g++) or set CXX");
@@ -101,48 +105,18 @@ std::string firstLine(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
 
-/// Everything that decides the program's bytes.
-std::string keyOf(const Compiler& compiler, const std::string& version) {
-    std::uint64_t hash = kHashSeed;
-    const auto add = [&hash](std::string_view text) {
-        hash = hashBytes(std::as_bytes(std::span(text)), hash);
-        hash = hashBytes(std::as_bytes(std::span("\n", 1)), hash);
-    };
-    for (const std::string& part : compiler.command)
-        add(part);
-    add(version);
-    for (const qsimd::BundleFile& file : qsimd::bundleFiles()) {
-        add(file.path);
-        add(file.text);
-    }
-    return hashText(hash);
+std::uint64_t hashLine(std::string_view line, std::uint64_t hash) {
+    hash = hashBytes(std::as_bytes(std::span(line)), hash);
+    return hashBytes(std::as_bytes(std::span("\n", 1)), hash);
 }
 
-/// Of a file, against other processes; let go when the object dies.
-class Lock {
-  public:
-    static Result<Lock> take(const fs::path& path, const JobControl& control) {
-        Lock lock(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
-        if (lock.m_file < 0) return fail("{}: {}", path.string(), describeSystemError(errno));
-        while (::flock(lock.m_file, LOCK_EX | LOCK_NB) != 0) {
-            if (errno != EWOULDBLOCK && errno != EINTR)
-                return fail("{}: {}", path.string(), describeSystemError(errno));
-            if (control.stopRequested())
-                return Error{ErrorKind::Cancelled, "Building the runner was cancelled"};
-            std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        }
-        return lock;
-    }
-    Lock(Lock&& other) noexcept : m_file(std::exchange(other.m_file, -1)) {}
-    Lock& operator=(Lock&&) = delete;
-    ~Lock() {
-        if (m_file >= 0) ::close(m_file);
-    }
-
-  private:
-    explicit Lock(int file) : m_file(file) {}
-    int m_file;
-};
+/// Everything that decides the program's bytes.
+std::string keyOf(const Compiler& compiler, const std::string& version) {
+    std::uint64_t hash = hashLine(version, kHashSeed);
+    for (const std::string& part : compiler.command)
+        hash = hashLine(part, hash);
+    return hashText(hashLine(runnerSourcesHash(), hash));
+}
 
 class Build {
   public:
@@ -233,6 +207,13 @@ class Build {
 
 }  // namespace
 
+std::string runnerSourcesHash() {
+    std::uint64_t hash = kHashSeed;
+    for (const qsimd::BundleFile& file : qsimd::bundleFiles())
+        hash = hashLine(file.text, hashLine(file.path, hash));
+    return hashText(hash);
+}
+
 fs::path runnerCache() {
     if (const auto cache = environment("XDG_CACHE_HOME")) return fs::path(*cache) / "bitloom/runners";
     return fs::path(environment("HOME").value_or("/tmp")) / ".cache/bitloom/runners";
@@ -265,7 +246,7 @@ Result<RunnerBuild> compileRunner(const std::string& abi, const fs::path& cache,
 
     fs::create_directories(folder, error);
     if (error) return fail("{}: {}", folder.string(), error.message());
-    BITLOOM_ASSIGN_OR_RETURN(const Lock lock, Lock::take(folder / "lock", control));
+    BITLOOM_ASSIGN_OR_RETURN(const FileLock lock, FileLock::take(folder / "lock", control));
     build.cached = fs::exists(build.program, error);  // another process may have built it meanwhile
     if (build.cached) return build;
     Build making(compiler, abi == "arm64-v8a", folder / fmt::format("build-{}", ::getpid()), control);

@@ -1,11 +1,13 @@
 #include "engine/jobs/schedule_cache.h"
 
 #include <algorithm>
+#include <cmath>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
 
 #include "engine/base/atomic_file.h"
+#include "engine/jobs/file_lock.h"
 #include "engine/jobs/runner_build.h"
 
 namespace bitloom::jobs {
@@ -13,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 }  // namespace
 
@@ -33,9 +35,7 @@ Status ScheduleCache::load() {
     BITLOOM_ASSIGN_OR_RETURN(const std::string text, readFile(m_path));
     try {
         const Json json = Json::parse(text);
-        if (json.at("version") != kVersion)
-            return fail("{}: schedules of another version of Bitloom; remove the file to tune anew",
-                        m_path.string());
+        if (json.at("version") != kVersion || json.at("kernels") != runnerSourcesHash()) return {};
         for (const auto& [key, times] : json.at("times").items()) {
             for (const auto& [candidate, time] : times.items())
                 m_times[key].emplace(candidate, time.get<double>());
@@ -54,7 +54,7 @@ std::optional<double> ScheduleCache::time(const std::string& key, const Candidat
 }
 
 void ScheduleCache::setTime(const std::string& key, const Candidate& candidate, double medianMs) {
-    m_times[key][candidate] = medianMs;
+    if (std::isfinite(medianMs)) m_times[key][candidate] = medianMs;
 }
 
 std::optional<Candidate> ScheduleCache::best(const std::string& key) const {
@@ -63,17 +63,18 @@ std::optional<Candidate> ScheduleCache::best(const std::string& key) const {
     return std::ranges::min_element(times->second, {}, [](const auto& entry) { return entry.second; })->first;
 }
 
-Status ScheduleCache::save() const {
+Status ScheduleCache::save(const JobControl& control) const {
     std::error_code error;
     std::filesystem::create_directories(m_path.parent_path(), error);
     if (error) return fail("{}: {}", m_path.parent_path().string(), error.message());
+    BITLOOM_ASSIGN_OR_RETURN(const FileLock lock, FileLock::take(m_path.string() + ".lock", control));
     ScheduleCache all(m_path);
     BITLOOM_RETURN_IF_ERROR(all.load());
     for (const auto& [key, times] : m_times) {
         for (const auto& [candidate, time] : times)
             all.m_times[key][candidate] = time;
     }
-    const Json json = {{"version", kVersion}, {"times", all.m_times}};
+    const Json json = {{"version", kVersion}, {"kernels", runnerSourcesHash()}, {"times", all.m_times}};
     return writeFileAtomically(m_path, json.dump(1));
 }
 

@@ -297,9 +297,16 @@ Result<report::RunSummary> resumeTrainJob(const fs::path& path, report::Progress
         sink.log(fmt::format("{}: the run is finished", path.string()));
         return run.summary;
     }
+    CheckpointFolder folder = run.folder(path);
+    if (!run.state && !folder.isEmpty()) {
+        return fail(
+            "{}: no checkpoint of this run can be read in {}; put that folder back beside the run file, or "
+            "train "
+            "the job again with another --out",
+            path.string(), folder.path().string());
+    }
     const std::int64_t step = run.state ? run.state->step : 0;
     sink.log(fmt::format("{}: continuing from step {} of {}", path.string(), step, run.info.totalSteps));
-    CheckpointFolder folder = run.folder(path);
     BITLOOM_ASSIGN_OR_RETURN(Session session, continueSession(std::move(run), folder));
     // A run at step 0 records its start once more.
     BITLOOM_ASSIGN_OR_RETURN(auto writer, record::RunWriter::resume(path, step > 0 ? step : -1));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "engine/base/text.h"
 #include "engine/jobs/bench_session.h"
 #include "engine/jobs/runner_output.h"
 
@@ -38,8 +39,9 @@ class Tuning {
         std::vector<Candidate> candidates;
     };
 
-    Tuning(BenchSession& session, ScheduleCache& cache, report::ProgressSink& sink, int threads)
-        : m_session(session), m_cache(cache), m_sink(sink), m_threads(threads) {
+    Tuning(BenchSession& session, ScheduleCache& cache, report::ProgressSink& sink, int threads,
+           const JobControl& control)
+        : m_session(session), m_cache(cache), m_sink(sink), m_threads(threads), m_control(control) {
         for (std::size_t family = 0; family < session.models().size(); ++family) {
             const qsimd::Model& model = session.models()[family];
             for (const qsimd::Step& s : model.steps) {
@@ -132,7 +134,7 @@ class Tuning {
         std::string schedule;
         for (std::size_t i = 0; i < m_layers.size(); ++i) {
             if (!tried[i].empty() && tried[i] != kChosen)
-                schedule += m_layers[i].step->layer + " " + tried[i] + "\n";
+                schedule += BenchSession::lineOf(*m_layers[i].step, tried[i]);
         }
         BITLOOM_ASSIGN_OR_RETURN(const std::string output, m_session.time(schedule, kSamples));
         report::BenchResult times;
@@ -146,24 +148,35 @@ class Tuning {
             // What the runner could not take (it chose another) is kept too: it need not be tried again.
             m_cache.setTime(layer.key, tried[i], found->kernels[layer.family].time.medianMs);
         }
-        return m_cache.save();
+        return m_cache.save(m_control);
     }
 
     BenchSession& m_session;
     ScheduleCache& m_cache;
     report::ProgressSink& m_sink;
     int m_threads;
+    const JobControl& m_control;
     std::vector<Layer> m_layers;
 };
 
 }  // namespace
 
+std::vector<std::string> tunableFamilies() {
+    return {"tuned_fp32", "k0", "k2"};
+}
+
 Result<TuneResult> runTuneJob(BenchRequest request, report::ProgressSink& sink, JobControl& control) {
-    if (request.families.empty()) request.families = {"k0", "k2"};
+    if (request.families.empty()) request.families = tunableFamilies();
     BITLOOM_RETURN_IF_ERROR(checkRequest(request));
+    for (const std::string& family : request.families) {
+        const std::vector<std::string> tunable = tunableFamilies();
+        if (std::ranges::find(tunable, family) == tunable.end())
+            return usageError("{} runs one way only; there is something to tune in {}", family,
+                              joinNames(tunable));
+    }
     BITLOOM_ASSIGN_OR_RETURN(ScheduleCache cache, ScheduleCache::open(scheduleCachePath()));
     BITLOOM_ASSIGN_OR_RETURN(BenchSession session, BenchSession::open(request, sink, control));
-    Tuning tuning(session, cache, sink, request.threads);
+    Tuning tuning(session, cache, sink, request.threads, control);
     TuneResult result;
     BITLOOM_ASSIGN_OR_RETURN(result.rounds, tuning.run());
     result.device = session.deviceInfo();

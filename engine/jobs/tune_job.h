@@ -28,8 +28,11 @@ struct TuneResult {
     std::vector<report::KernelTiming> after;
 };
 
-/// As runBenchJob; without families: k0 and k2. Times are kept in scheduleCachePath() after every round: a
-/// cancelled tuning goes on where it was, and bench uses what is there.
+/// The families that have microkernels to choose from.
+[[nodiscard]] std::vector<std::string> tunableFamilies();
+
+/// As runBenchJob; without families: all that can be tuned. Times are kept in scheduleCachePath() after every
+/// round: a cancelled tuning goes on where it was, and bench uses what is there.
 [[nodiscard]] Result<TuneResult> runTuneJob(BenchRequest request, report::ProgressSink& sink,
                                             JobControl& control);
 

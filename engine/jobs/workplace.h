@@ -15,7 +15,12 @@ namespace bitloom::jobs {
 class Workplace {
   public:
     static Result<Workplace> make() {
-        std::string name = (std::filesystem::temp_directory_path() / "bitloom-bench-XXXXXX").string();
+        std::error_code error;
+        const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+        if (error)
+            return fail("{}: no folder for temporary files: {}; correct TMPDIR", folder.string(),
+                        error.message());
+        std::string name = (folder / "bitloom-bench-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) return fail("{}: cannot be made", name);
         return Workplace(name);
     }

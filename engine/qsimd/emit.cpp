@@ -1,7 +1,6 @@
 #include "engine/qsimd/emit.h"
 
 #include <algorithm>
-#include <cstring>
 #include <system_error>
 
 #include "engine/base/atomic_file.h"

@@ -1,7 +1,6 @@
 #include "engine/record/run_reader.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <utility>
 

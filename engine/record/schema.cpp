@@ -6,7 +6,6 @@
 // as the newest one.
 #include "engine/record/schema.h"
 
-#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>

@@ -3,7 +3,6 @@
 // needs.
 #include "engine/train/graph_runner.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "engine/train/fused_norm.h"

@@ -254,8 +254,12 @@ TEST_F(WindowDeviceTest, ABenchmarkCanBeCancelledAndLeavesNothing) {
     EXPECT_EQ(m_window->views().currentView(), ViewArea::Device);
     auto* text = qobject_cast<QLabel*>(find("benchmarkText"));
     ASSERT_TRUE(waitFor([&] { return text->text().startsWith(QLatin1String("Timing")); }, 100'000));
+    const WindowActions& actions = m_window->actions();
+    for (const QAction* action : {actions.start, actions.newJob, actions.continueRun, actions.exportRun})
+        EXPECT_FALSE(action->isEnabled()) << "would disturb the times: " << action->text().toStdString();
     QTest::mouseClick(find("cancelBenchmark"), Qt::LeftButton);
     ASSERT_TRUE(waitForEnd());
+    EXPECT_TRUE(actions.exportRun->isEnabled());
     EXPECT_EQ(errorText().toStdString(), "") << "a cancel is no error";
     EXPECT_THAT(log(), HasSubstr("Benchmark cancelled"));
     EXPECT_TRUE(plot().isEmpty());

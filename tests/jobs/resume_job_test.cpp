@@ -101,14 +101,42 @@ TEST(ResumeJob, TruncatedAndForeignCheckpointsArePassedOver) {
     EXPECT_FALSE(fs::exists(checkpoints / "step-3.safetensors.tmp1"));
 }
 
-TEST(ResumeJob, WithoutCheckpointsTheRunStartsAgain) {
+TEST(ResumeJob, ARunKilledBeforeItsFirstCheckpointStartsAgain) {
     const testing::TemporaryFolder folder;
     const report::RunSummary whole = trainToEnd(smallJob(), folder / "whole.h5");
     trainAndStop(smallJob(), folder / "run.h5", 2);
-    fs::remove_all((folder / "run.h5").string() + ".ckpt");
+    for (const fs::path& file : checkpointsOf(folder / "run.h5"))
+        fs::remove(file);
     SteeringSink sink;
     EXPECT_EQ(resumed(folder / "run.h5", sink).hash, whole.hash);
     EXPECT_EQ(metricSteps(folder / "run.h5"), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
+}
+
+TEST(ResumeJob, WithoutReadableCheckpointsNothingIsThrownAway) {
+    const testing::TemporaryFolder folder;
+    const fs::path run = folder / "run.h5";
+    const fs::path checkpoints = run.string() + ".ckpt";
+    trainAndStop(smallJob(), run, 2);
+    const auto rows = metricSteps(run);
+    const auto refused = [&] {
+        SteeringSink sink;
+        JobControl control;
+        const auto summary = resumeTrainJob(run, sink, control);
+        EXPECT_FALSE(summary.ok());
+        if (!summary) {
+            EXPECT_THAT(summary.error().message, ::testing::HasSubstr("run.h5.ckpt; put that folder back"));
+        }
+        EXPECT_EQ(metricSteps(run), rows);
+    };
+    fs::rename(checkpoints, folder / "elsewhere");
+    refused();
+    fs::rename(folder / "elsewhere", checkpoints);
+    const auto files = checkpointsOf(run);
+    ASSERT_FALSE(files.empty());
+    for (const fs::path& file : files)
+        fs::resize_file(file, 100);
+    refused();
+    EXPECT_EQ(checkpointsOf(run), files);
 }
 
 TEST(ResumeJob, AStopWhileFullPrecisionIsScoredCanBeResumed) {

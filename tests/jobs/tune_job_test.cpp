@@ -83,7 +83,26 @@ TEST_F(TuneJobTest, GoesOnAfterACancel) {
     EXPECT_EQ(rest->rounds, whole->rounds - 2);
 }
 
+TEST_F(TuneJobTest, OfFamiliesThatHaveNothingToTuneIsAUsageError) {
+    m_request.families = {"k2", "paper_codebook"};
+    const auto result = tune();
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().kind, ErrorKind::Usage);
+    EXPECT_THAT(result.error().message, HasSubstr("paper_codebook runs one way only"));
+}
+
+TEST_F(TuneJobTest, ADamagedCacheDoesNotKeepBenchFromTiming) {
+    std::ofstream(scheduleCachePath()) << "[1, 2";
+    m_request.repeat = 1;
+    const auto bench = runBenchJob(m_request, m_sink, m_control);
+    ASSERT_TRUE(bench.ok()) << bench.error().message;
+    EXPECT_EQ(bench->tunedLayers, 0);
+    ASSERT_FALSE(m_sink.lines.empty());
+    EXPECT_THAT(m_sink.lines.front(), HasSubstr("remove the file"));
+}
+
 TEST(ScheduleCache, KeepsWhatOthersSaved) {
+    const JobControl control;
     const testing::TemporaryFolder folder;
     const fs::path path = folder / "of devices/schedules.json";
     auto one = ScheduleCache::open(path);
@@ -91,9 +110,10 @@ TEST(ScheduleCache, KeepsWhatOthersSaved) {
     ASSERT_TRUE(one.ok() && other.ok());
     one->setTime("a core: a layer", "int8_neon_1x8 rows skip", 2.5);
     one->setTime("a core: a layer", "int8_neon_4x8 rows skip", 1.5);
+    one->setTime("a core: a layer", "int8_neon_8x8 rows skip", report::kNoValue);
     other->setTime("another core: a layer", "auto auto skip", 3);
-    ASSERT_TRUE(one->save().ok());
-    ASSERT_TRUE(other->save().ok());
+    ASSERT_TRUE(one->save(control).ok());
+    ASSERT_TRUE(other->save(control).ok());
     const auto read = ScheduleCache::open(path);
     ASSERT_TRUE(read.ok());
     EXPECT_EQ(read->best("a core: a layer"), "int8_neon_4x8 rows skip");
@@ -106,16 +126,26 @@ TEST(ScheduleCache, KeepsWhatOthersSaved) {
 TEST(ScheduleCache, ADamagedFileIsNamedWithTheRemedy) {
     const testing::TemporaryFolder folder;
     const fs::path path = folder / "schedules.json";
-    for (const char* text :
-         {"", "[1, 2", "{\"version\": 1}", "{\"version\": 1, \"times\": {\"a\": {\"b\": \"fast\"}}}"}) {
+    for (const char* text : {"", "[1, 2", "{\"version\": 2}", "{\"times\": {\"a\": {\"b\": \"fast\"}}}"}) {
         std::ofstream(path) << text;
         const auto cache = ScheduleCache::open(path);
         ASSERT_FALSE(cache.ok()) << text;
         EXPECT_THAT(cache.error().message, HasSubstr("schedules.json: damaged"));
         EXPECT_THAT(cache.error().message, HasSubstr("remove the file"));
     }
-    std::ofstream(path) << "{\"version\": 2, \"times\": {}}";
-    EXPECT_THAT(ScheduleCache::open(path).error().message, HasSubstr("another version"));
+}
+
+TEST(ScheduleCache, TimesOfOtherKernelsAreForgotten) {
+    const testing::TemporaryFolder folder;
+    const fs::path path = folder / "schedules.json";
+    for (const char* text : {"{\"version\": 1, \"times\": {}}",
+                             "{\"version\": 2, \"kernels\": \"0123\", \"times\": {\"core: layer\": "
+                             "{\"int8_abacus_1x1 rows skip\": 1}}}"}) {
+        std::ofstream(path) << text;
+        const auto cache = ScheduleCache::open(path);
+        ASSERT_TRUE(cache.ok()) << cache.error().message;
+        EXPECT_FALSE(cache->best("core: layer"));
+    }
 }
 
 }  // namespace

@@ -64,7 +64,8 @@ TEST_F(RunnerTest, ListsTheMicrokernelsThatRunHere) {
 }
 
 TEST_F(RunnerTest, AScheduleChoosesTheMicrokernel) {
-    write("schedule.txt", "layer1.0.conv1 fp32_scalar_4x8 rows skip\n\nlayer1.0.conv2 auto channels keep\n");
+    write("schedule.txt",
+          "k0 layer1.0.conv1 fp32_scalar_4x8 rows skip\n\nk0 layer1.0.conv2 auto channels keep\n");
     ASSERT_EQ(run(path("net.bitloom") + " --per-layer --repeat 1 --schedule " + path("schedule.txt")), 0)
         << m_text;
     EXPECT_THAT(m_text, ::testing::ContainsRegex("layer1.0.conv1 .*fp32_scalar_4x8"));
@@ -75,6 +76,7 @@ TEST_F(RunnerTest, UsageErrorsExitWithTwo) {
     for (const auto& [arguments, message] : std::vector<std::pair<std::string, std::string>>{
              {"", "no model"},
              {path("net.bitloom") + " --threads 0", "--threads 0: not a number from 1 to 256"},
+             {path("net.bitloom") + " --threads 3 --cores 0,1", "--cores: needs one core a thread"},
              {path("net.bitloom") + " --repeat many", "--repeat many: not a number"},
              {path("net.bitloom") + " --cores 1,,2", "not numbers with commas"},
              {path("net.bitloom") + " --isa abacus", "--isa abacus: unknown; known are scalar"},
@@ -93,7 +95,7 @@ TEST_F(RunnerTest, BadFilesExitWithOneAndAreNamed) {
         .read(cut.data(), static_cast<std::streamsize>(cut.size()));
     write("cut.bitloom", cut);
     write("image.bin", "12345");
-    write("schedule.txt", "conv1 fp32_abacus_3x3 rows skip\n");
+    write("schedule.txt", "k0 conv1 fp32_abacus_3x3 rows skip\n");
     for (const auto& [arguments, message] : std::vector<std::pair<std::string, std::string>>{
              {path("missing.bitloom"), "missing.bitloom: cannot be opened"},
              {path("empty.bitloom"), "empty.bitloom: is not a Bitloom model"},

@@ -2,7 +2,7 @@
 #include "engine/train/optimizer.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/optim/sgd.h>
 
 namespace bitloom::train {
 namespace {

@@ -1,7 +1,5 @@
 // AVX2 and FMA: FP32, and int8 through VPMADDUBSW, exact because weights stay within kMaxWeight. Compiled for
 // those instructions; reached only after cpuid allowed it (registry.h).
-#include <cstring>
-
 #include <immintrin.h>
 
 #include "engine/qsimd/kernels/decode_x86.h"

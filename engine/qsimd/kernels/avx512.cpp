@@ -1,7 +1,5 @@
 // AVX-512: FP32, and int8 through VNNI's VPDPBUSD. Compiled for those instructions; reached only after cpuid
 // allowed it (registry.h).
-#include <cstring>
-
 #include <immintrin.h>
 
 #include "engine/qsimd/kernels/decode_x86.h"

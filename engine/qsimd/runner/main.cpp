@@ -1,6 +1,5 @@
 // Runs and times models on the machine it runs on. Exit codes: 0 done, 1 a file or the machine failed, 2
 // usage.
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -48,13 +47,17 @@ std::string readSchedule(const std::string& path, Dispatch& dispatch) {
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
         std::istringstream words(line);
+        std::string family;
         std::string layer;
         std::string kernel;
         std::string split;
         std::string padding;
-        if (!(words >> layer)) continue;
+        if (!(words >> family)) continue;
         const std::string at = path + ", line " + std::to_string(number) + ": ";
-        if (!(words >> kernel >> split >> padding)) return at + "needs layer, microkernel, split and padding";
+        if (!(words >> layer >> kernel >> split >> padding))
+            return at + "needs kernel family, layer, microkernel, split and padding";
+        const std::optional<Family> of = familyOf(family);
+        if (!of) return at + "unknown kernel family " + family;
         Schedule schedule;
         if (kernel != "auto") schedule.microkernel = kernel;
         const Microkernel* known = findMicrokernel(kernel);
@@ -65,9 +68,7 @@ std::string readSchedule(const std::string& path, Dispatch& dispatch) {
         if (split != "auto") schedule.split = split == "channels" ? Split::Channels : Split::Rows;
         if (padding != "skip" && padding != "keep") return at + "unknown word " + padding;
         schedule.skipPadding = padding == "skip";
-        // A microkernel is of one arithmetic; a line without one is for both.
-        if (known == nullptr || known->floats != nullptr) dispatch.floats[layer] = schedule;
-        if (known == nullptr || known->bytes != nullptr) dispatch.bytes[layer] = schedule;
+        dispatch.schedules[{*of, layer}] = std::move(schedule);
     }
     return {};
 }

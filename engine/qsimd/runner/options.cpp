@@ -1,7 +1,7 @@
 #include "engine/qsimd/runner/options.h"
 
+#include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include "engine/qsimd/runtime/dispatch.h"
 
@@ -57,7 +57,7 @@ const char* runnerHelp() {
            "  --cores A,B     cores that the threads are pinned to\n"
            "  --isa NAME      nothing stronger than this instruction set\n"
            "  --copies N      networks used in turns, so that weights come from memory (1)\n"
-           "  --schedule FILE lines of: layer microkernel rows|channels|auto skip|keep\n"
+           "  --schedule FILE lines of: family layer microkernel rows|channels|auto skip|keep\n"
            "  --per-layer     times of every step too\n"
            "  --json          print JSON\n"
            "  --list          print the microkernels that this processor can run, as JSON\n"
@@ -119,6 +119,8 @@ std::string parseOptions(int count, char** arguments, RunnerOptions& options) {
             if (!problem.empty()) return problem;
         }
     }
+    if (!options.cores.empty() && options.cores.size() != static_cast<std::size_t>(options.threads))
+        return "--cores: needs one core a thread";
     return options.models.empty() && !options.list ? "no model" : std::string();
 }
 

@@ -21,7 +21,7 @@ struct RunnerOptions {
     bool json = false;
     bool list = false;     ///< print the microkernels that run here, and nothing else
     bool hashes = false;   ///< print what every step computed, once, instead of times
-    std::string schedule;  ///< file of lines "layer microkernel rows|channels|auto skip|keep"
+    std::string schedule;  ///< file of lines "family layer microkernel rows|channels|auto skip|keep"
     std::string input;     ///< images, float32 [count][channels][height][width]; empty: one of zeros and ones
     std::string output;    ///< where outputs of all images are written, float32, instead of times
 };

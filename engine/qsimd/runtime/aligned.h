@@ -2,10 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
 #include <new>
-#include <span>
 
 namespace bitloom::qsimd {
 

@@ -1,7 +1,6 @@
 #include "engine/qsimd/runtime/convolution.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace bitloom::qsimd {
 namespace {
@@ -57,8 +56,8 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
         m_output = flattened(m_output);
     }
     Schedule schedule;
-    const auto& schedules = step.family == Family::K2 ? dispatch.bytes : dispatch.floats;
-    if (const auto found = schedules.find(step.layer); found != schedules.end()) schedule = found->second;
+    const auto found = dispatch.schedules.find({step.family, step.layer});
+    if (found != dispatch.schedules.end()) schedule = found->second;
     chooseMode(step);
     const bool bytes = step.family == Family::K2;
     SumKind sums = SumKind::Float;

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "engine/qsimd/kernels/registry.h"
 #include "engine/qsimd/runtime/model.h"
@@ -25,10 +26,8 @@ struct Schedule {
 };
 
 struct Dispatch {
-    Isa ceiling = strongestIsa();  ///< nothing stronger is used
-    // By Convolution::layer, for the layer in float and in bytes.
-    std::map<std::string, Schedule> floats;
-    std::map<std::string, Schedule> bytes;
+    Isa ceiling = strongestIsa();                                  ///< nothing stronger is used
+    std::map<std::pair<Family, std::string>, Schedule> schedules;  ///< of Convolution::family and layer
 };
 
 /// Whether code of `isa` may run under `ceiling` on this processor.

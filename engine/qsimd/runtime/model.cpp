@@ -18,6 +18,12 @@ const char* familyName(Family family) {
     return "";
 }
 
+std::optional<Family> familyOf(std::string_view name) {
+    for (const Family family : kFamilies)
+        if (name == familyName(family)) return family;
+    return std::nullopt;
+}
+
 std::uint64_t bufferBytes(const Buffer& buffer) {
     const std::uint64_t rows =
         static_cast<std::uint64_t>(buffer.height) + 2 * static_cast<std::uint64_t>(buffer.halo);

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -51,6 +53,8 @@ enum class Family : std::uint8_t {
     K0,             ///< microkernels over float weights decoded from the codebook, block by block
     K2,             ///< int8 activations and int8 codebooks
 };
+inline constexpr Family kFamilies[] = {Family::NaiveFp32, Family::TunedFp32, Family::PaperCodebook,
+                                       Family::K0, Family::K2};
 
 /// Convolution or fully connected layer, with what follows it: out = clamp(scale x sum + bias + residualScale
 /// x residual). Weights are ordered [group][output channel][row][column][input channel].
@@ -151,6 +155,7 @@ struct Model {
 
 /// "k2", "tuned_fp32", ...: as in results.
 [[nodiscard]] const char* familyName(Family family);
+[[nodiscard]] std::optional<Family> familyOf(std::string_view name);  ///< nothing for an unknown name
 
 /// Bytes that a buffer takes in the arena, its padding and slack included.
 [[nodiscard]] std::uint64_t bufferBytes(const Buffer& buffer);

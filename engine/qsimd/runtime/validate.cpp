@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 
 #include "engine/qsimd/kernels/microkernel.h"
 #include "engine/qsimd/runtime/model.h"
