@@ -105,8 +105,9 @@ int parseAndRun(int argc, char** argv, const FrontEnd& frontEnd) {
     app.add_option("FILE", file, "Weight file or run to open in the window");
     Action chosen;
     const VerbContext context{app, chosen, frontEnd, commandOf(argc, argv)};
-    for (const auto add : {addInspectVerb, addEvaluateVerb, addTrainVerb, addReportVerb, addPlotVerb,
-                           addExportVerb, addDevicesVerb, addBenchVerb, addTuneVerb, addWindowVerb}) {
+    for (const auto add :
+         {addInspectVerb, addEvaluateVerb, addTrainVerb, addReportVerb, addPlotVerb, addExportVerb,
+          addDevicesVerb, addBenchVerb, addTuneVerb, addParityVerb, addWindowVerb}) {
         add(context);
     }
     if (const Status known = checkFirstWord(app, argc > 1 ? argv[1] : ""); !known)
@@ -124,7 +125,10 @@ int parseAndRun(int argc, char** argv, const FrontEnd& frontEnd) {
 int runCli(int argc, char** argv, const FrontEnd& frontEnd) {
     setUpLogging();
     try {
-        return parseAndRun(argc, argv, frontEnd);
+        const int code = parseAndRun(argc, argv, frontEnd);
+        if (code == 0 && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0))
+            return reportError(fail("standard output cannot be written: the results are lost"));
+        return code;
     } catch (const std::exception& error) {
         return reportError(fail("{}", error.what()));
     }

@@ -32,6 +32,7 @@ void addExportVerb(VerbContext context);
 void addDevicesVerb(VerbContext context);
 void addBenchVerb(VerbContext context);
 void addTuneVerb(VerbContext context);
+void addParityVerb(VerbContext context);
 void addWindowVerb(VerbContext context);
 
 /// A subcommand with examples under its help. `options` live as long as the application does.

@@ -109,7 +109,7 @@ void JobController::trainingEnded(const Status& outcome) {
     }
 }
 
-void JobController::exportRun(const jobs::ExportRequest& request) {
+void JobController::exportRun(jobs::ExportRequest request) {
     if (m_exports.busy() || benchmarking()) return;
     auto result = std::make_shared<std::optional<jobs::ExportResult>>();
     connect(
@@ -122,9 +122,9 @@ void JobController::exportRun(const jobs::ExportRequest& request) {
             }
         },
         Qt::SingleShotConnection);
-    Q_EMIT submitted(QString::fromStdString(fmt::format("bitloom export {} --to {} --out {}",
-                                                        shellWord(request.run.string()), request.to,
-                                                        shellWord(request.out.string()))));
+    request.command = fmt::format("bitloom export {} --to {} --out {}", shellWord(request.run.string()),
+                                  request.to, shellWord(request.out.string()));
+    Q_EMIT submitted(QString::fromStdString(request.command));
     m_exports.start([request, result](report::ProgressSink& sink, JobControl& control) -> Status {
         BITLOOM_ASSIGN_OR_RETURN(*result, jobs::runExportJob(request, sink, control));
         return {};

@@ -44,8 +44,8 @@ class JobController : public QObject {
     /// What the command line would have to be told to do the same; empty before the first job.
     [[nodiscard]] const QString& command() const { return m_command; }
 
-    /// No-op while another export is written.
-    void exportRun(const jobs::ExportRequest& request);
+    /// No-op while another export is written or a benchmark runs. Fills in the command that repeats it.
+    void exportRun(jobs::ExportRequest request);
     void cancelExport() { m_exports.stop(); }
     [[nodiscard]] bool exporting() const { return m_exports.busy(); }
 

@@ -297,6 +297,7 @@ void MainWindow::updateActions() {
     m_actions.showRunning->setEnabled(m_session.liveInBackground() || isElsewhere);
     m_actions.exportRun->setEnabled(isRun && !m_session.live() && !m_jobs.exporting() &&
                                     !m_jobs.benchmarking());
+    m_actions.exportBundle->setEnabled(m_actions.exportRun->isEnabled());
     m_actions.cancelExport->setEnabled(m_jobs.exporting());
     m_exportBox->setVisible(m_jobs.exporting());
     const QString obstacle = benchmarkObstacle();

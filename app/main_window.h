@@ -93,6 +93,8 @@ class MainWindow : public QMainWindow {
     void fillRecentMenu();
     void askForJob();
     void exportRun();
+    void exportBundle();
+    void startExport(const jobs::ExportRequest& request);
     void showExport(const report::Progress& progress);
     void closeWhenIdle();
     void saveView();

@@ -38,6 +38,7 @@ void MainWindow::connectFileActions() {
     connect(m_actions.recentMenu, &QMenu::aboutToShow, this, &MainWindow::fillRecentMenu);
     connect(m_actions.clearRecent, &QAction::triggered, this, [this] { m_settings.clearRecentFiles(); });
     connect(m_actions.exportRun, &QAction::triggered, this, &MainWindow::exportRun);
+    connect(m_actions.exportBundle, &QAction::triggered, this, &MainWindow::exportBundle);
     connect(m_actions.saveView, &QAction::triggered, this, &MainWindow::saveView);
     connect(m_actions.quit, &QAction::triggered, this, &MainWindow::close);
     connect(m_actions.about, &QAction::triggered, this, [this] { m_dialogs.about(this); });
@@ -282,7 +283,6 @@ void MainWindow::exportRun() {
                                             QString::fromStdString(suggestion.string()),
                                             tr("safetensors (*.safetensors);;HDF5 (*.h5 *.hdf5)"));
     if (file.isEmpty()) return;
-    m_errors->clear();
     jobs::ExportRequest request;
     request.run = m_session.path();
     request.out = file.toStdString();
@@ -294,6 +294,24 @@ void MainWindow::exportRun() {
         showError(tr("%1 is the run itself. Choose another name for the export.").arg(file));
         return;
     }
+    startExport(request);
+}
+
+void MainWindow::exportBundle() {
+    const fs::path suggestion = fs::path(m_session.path()).replace_extension() += "-arm";
+    const QString folder =
+        m_dialogs.saveFile(this, tr("Export a project that runs the network on ARM, in a new folder"),
+                           QString::fromStdString(suggestion.string()), tr("New folder (*)"));
+    if (folder.isEmpty()) return;
+    jobs::ExportRequest request;
+    request.run = m_session.path();
+    request.to = "bundle";
+    request.out = folder.toStdString();
+    startExport(request);
+}
+
+void MainWindow::startExport(const jobs::ExportRequest& request) {
+    m_errors->clear();
     tell(tr("Exporting to %1 ...").arg(QString::fromStdString(request.out.string())));
     m_jobs.exportRun(request);
 }

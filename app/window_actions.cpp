@@ -34,6 +34,9 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
         {"clearRecent", tr("&Forget recent files"), "Ctrl+Shift+Del", tr("Empty this list; the files stay")});
     exportRun = add({"exportRun", tr("&Export..."), "Ctrl+E",
                      tr("Write the quantized network of this run, read it back and compare"), "export"});
+    exportBundle = add({"exportBundle", tr("Export &project for ARM..."), "Ctrl+Alt+E",
+                        tr("Write a C++ project that runs this network on a phone with int8 kernels, and "
+                           "check what it computes")});
     cancelExport = add({"cancelExport", tr("Cancel e&xport"), "Ctrl+Shift+E",
                         tr("Give up checking the file that is being exported")});
     saveView = add({"saveView", tr("&Save view as..."), "Ctrl+S",
@@ -137,7 +140,7 @@ void WindowActions::makeMenus(const std::vector<QAction*>& docks) {
     fill(file, {openWeights, openRun, openJob});
     recentMenu = file->addMenu(tr("Recent &files"));
     recentMenu->setToolTipsVisible(true);
-    fill(file, {nullptr, exportRun, cancelExport, saveView, nullptr, quit});
+    fill(file, {nullptr, exportRun, exportBundle, cancelExport, saveView, nullptr, quit});
 
     fill(bar->addMenu(tr("&Job")), {newJob, nullptr, start, pause, stop, nullptr, continueRun, showRunning,
                                     nullptr, benchmark, cancelBenchmark});

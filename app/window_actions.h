@@ -36,6 +36,7 @@ class WindowActions {
     QAction* openJob;
     QAction* clearRecent;
     QAction* exportRun;
+    QAction* exportBundle;
     QAction* cancelExport;
     QAction* saveView;
     QAction* quit;

@@ -1,10 +1,18 @@
 #include "engine/jobs/bench_job.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "engine/jobs/bench_session.h"
 #include "engine/jobs/onednn_rival.h"
 #include "engine/jobs/runner_output.h"
 
 namespace bitloom::jobs {
+namespace {
+
+constexpr int kRounds = 4;
+
+}  // namespace
 
 Result<report::BenchResult> runBenchJob(const BenchRequest& request, report::ProgressSink& sink,
                                         JobControl& control) {
@@ -19,16 +27,25 @@ Result<report::BenchResult> runBenchJob(const BenchRequest& request, report::Pro
     std::string schedule;
     if (cache) schedule = session.bestSchedule(*cache, result.tunedLayers);
     BITLOOM_ASSIGN_OR_RETURN(result.before, session.conditions());
-    sink.progress({"timing on " + result.device.name, 0, 0, 0, report::kNoValue});
-    BITLOOM_ASSIGN_OR_RETURN(const std::string output, session.time(schedule, request.repeat));
-    BITLOOM_ASSIGN_OR_RETURN(result.after, session.conditions());
-    BITLOOM_RETURN_IF_ERROR(readRunnerOutput(output, session.families(), result));
-    BITLOOM_RETURN_IF_ERROR(session.close());
-    const auto rival = onednnRival();
-    if (rival && request.device == device::kHostId && request.families.empty()) {
-        sink.progress({"timing oneDNN", 0, 0, 0, report::kNoValue});
-        BITLOOM_RETURN_IF_ERROR(addOnednn(*rival, session.models().front(), request.repeat, control, result));
+    const bool rivals = request.device == device::kHostId && request.families.empty();
+    const auto onednn = rivals ? onednnRival() : std::nullopt;
+    // In turns with the rival, so that both meet the same clocks.
+    const int rounds = onednn ? std::min(kRounds, request.repeat) : 1;
+    const int repeat = (request.repeat + rounds - 1) / rounds;
+    std::vector<std::string> ours;
+    std::vector<std::string> theirs;
+    for (int round = 0; round < rounds; ++round) {
+        sink.progress({"timing on " + result.device.name, round, rounds, 0, report::kNoValue});
+        BITLOOM_ASSIGN_OR_RETURN(ours.emplace_back(), session.time(schedule, repeat));
+        if (!onednn) continue;
+        sink.progress({"timing oneDNN", round, rounds, 0, report::kNoValue});
+        BITLOOM_ASSIGN_OR_RETURN(theirs.emplace_back(), timeOnednn(*onednn, session.models().front(),
+                                                                   request.threads, repeat, control));
     }
+    BITLOOM_ASSIGN_OR_RETURN(result.after, session.conditions());
+    BITLOOM_RETURN_IF_ERROR(readRunnerOutput(ours, session.families(), result));
+    BITLOOM_RETURN_IF_ERROR(session.close());
+    if (onednn) BITLOOM_RETURN_IF_ERROR(addOnednn(theirs, result));
     return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <set>
 #include <utility>
 
@@ -25,6 +26,8 @@ using qsimd::Family;
 
 constexpr const char* kRunnerName = "bitloom_runner";
 constexpr const char* kScheduleName = "schedule.txt";
+constexpr const char* kImagesName = "images.bin";
+constexpr const char* kOutputsName = "outputs.bin";
 /// A slow phone, many samples, ImageNet networks and an emulator: minutes, not hours.
 constexpr auto kRunTimeout = std::chrono::minutes(30);
 
@@ -191,6 +194,36 @@ Result<std::string> BenchSession::time(const std::string& schedule, int repeat) 
         add("--schedule", kScheduleName);
     }
     return run(std::move(arguments));
+}
+
+Status BenchSession::putImages(std::span<const std::vector<float>> images) {
+    std::string bytes;
+    for (const std::vector<float>& image : images)
+        bytes.append(reinterpret_cast<const char*>(image.data()), image.size() * sizeof(float));
+    BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
+    BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / kImagesName, bytes));
+    return m_device->put(workplace / kImagesName, kImagesName, *m_control);
+}
+
+Result<std::string> BenchSession::hashes(std::size_t family, const std::vector<float>& image) {
+    BITLOOM_RETURN_IF_ERROR(putImages({&image, 1}));
+    return run({kRunnerName, m_families[family] + ".bitloom", "--json", "--hashes", "--input", kImagesName,
+                "--threads", std::to_string(m_request->threads)});
+}
+
+Result<std::vector<float>> BenchSession::outputs(std::size_t family,
+                                                 std::span<const std::vector<float>> images) {
+    BITLOOM_RETURN_IF_ERROR(putImages(images));
+    BITLOOM_ASSIGN_OR_RETURN(
+        const std::string printed,
+        run({kRunnerName, m_families[family] + ".bitloom", "--input", kImagesName, "--output", kOutputsName,
+             "--threads", std::to_string(m_request->threads)}));
+    BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
+    BITLOOM_RETURN_IF_ERROR(m_device->fetch(kOutputsName, workplace / kOutputsName, *m_control));
+    BITLOOM_ASSIGN_OR_RETURN(const std::string bytes, readFile(workplace / kOutputsName));
+    std::vector<float> outputs(bytes.size() / sizeof(float));
+    std::memcpy(outputs.data(), bytes.data(), outputs.size() * sizeof(float));
+    return outputs;
 }
 
 std::string BenchSession::keyOf(const qsimd::Model& model, const qsimd::Convolution& step) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,13 @@ class BenchSession {
     /// Runs all models in turns under a schedule (empty: the runner's own choices); the runner's JSON.
     [[nodiscard]] Result<std::string> time(const std::string& schedule, int repeat);
 
+    /// What model `family` computes from one image, step by step; the runner's JSON.
+    [[nodiscard]] Result<std::string> hashes(std::size_t family, const std::vector<float>& image);
+
+    /// Outputs of model `family` for `images`, one after another.
+    [[nodiscard]] Result<std::vector<float>> outputs(std::size_t family,
+                                                     std::span<const std::vector<float>> images);
+
     [[nodiscard]] Result<report::DeviceConditions> conditions() { return m_device->conditions(*m_control); }
     [[nodiscard]] Status close() { return m_device->close(); }
 
@@ -56,6 +64,7 @@ class BenchSession {
     Status lowerAll();
     Status putAll(const std::string& runner);
     Status askRunner();
+    Status putImages(std::span<const std::vector<float>> images);
     [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments);
 
     const BenchRequest* m_request = nullptr;

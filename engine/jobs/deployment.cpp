@@ -51,23 +51,24 @@ data::LoaderOptions plainBatches(const DataSpec& spec, const data::Normalization
     return options;
 }
 
-Result<std::vector<std::vector<float>>> firstImages(const data::Dataset& images, const DataSpec& spec,
-                                                    const data::Normalization& normalization, int count) {
-    data::Loader loader(images, plainBatches(spec, normalization));
-    std::vector<std::vector<float>> chosen;
-    const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(count, images.size()));
-    while (chosen.size() < wanted) {
+}  // namespace
+
+Result<LabelledImages> firstImages(const data::Dataset& dataset, const DataSpec& spec,
+                                   const data::Normalization& normalization, std::int64_t count) {
+    data::Loader loader(dataset, plainBatches(spec, normalization));
+    LabelledImages chosen;
+    const auto wanted = static_cast<std::size_t>(std::min(count, dataset.size()));
+    while (chosen.images.size() < wanted) {
         BITLOOM_ASSIGN_OR_RETURN(const data::Batch batch, loader.next());
         const std::size_t size = batch.images.size() / static_cast<std::size_t>(batch.count);
-        for (int i = 0; i < batch.count && chosen.size() < wanted; ++i) {
+        for (int i = 0; i < batch.count && chosen.images.size() < wanted; ++i) {
             const auto first = batch.images.begin() + static_cast<std::ptrdiff_t>(size) * i;
-            chosen.emplace_back(first, first + static_cast<std::ptrdiff_t>(size));
+            chosen.images.emplace_back(first, first + static_cast<std::ptrdiff_t>(size));
+            chosen.labels.push_back(static_cast<int>(batch.labels[static_cast<std::size_t>(i)]));
         }
     }
     return chosen;
 }
-
-}  // namespace
 
 qsimd::DeployedNetwork toDeployed(const quant::QuantizedModel& model) {
     qsimd::DeployedNetwork network;
@@ -87,8 +88,10 @@ Result<Deployment> deploy(const quant::QuantizedModel& model, const DataSpec& da
     if (options.calibrationImages < 1) return usageError("calibration needs at least one image");
     BITLOOM_ASSIGN_OR_RETURN(deployment.datasets, openDatasets(data, imageSizeOf(model.graph)));
     const Datasets& datasets = deployment.datasets;
-    BITLOOM_ASSIGN_OR_RETURN(deployment.images, firstImages(*datasets.train, data, datasets.normalization,
-                                                            options.calibrationImages));
+    BITLOOM_ASSIGN_OR_RETURN(
+        LabelledImages calibration,
+        firstImages(*datasets.train, data, datasets.normalization, options.calibrationImages));
+    deployment.images = std::move(calibration.images);
     if (!usesBytes(deployment.lowering)) return deployment;
     const auto progress = [&sink](std::size_t done, std::size_t total) {
         sink.progress({"calibrating", static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), 0,

@@ -23,6 +23,16 @@ struct Deployment {
     Datasets datasets;                       ///< of a run: what they came from, and its test set
 };
 
+struct LabelledImages {
+    std::vector<std::vector<float>> images;  ///< normalised, [channels][height][width]
+    std::vector<int> labels;
+};
+
+/// The first `count` images of `dataset`, or all.
+[[nodiscard]] Result<LabelledImages> firstImages(const data::Dataset& dataset, const DataSpec& spec,
+                                                 const data::Normalization& normalization,
+                                                 std::int64_t count);
+
 [[nodiscard]] qsimd::DeployedNetwork toDeployed(const quant::QuantizedModel& model);
 
 /// Usage errors name an unknown contract or layer; other errors are those of reading and calibrating.

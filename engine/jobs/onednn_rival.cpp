@@ -44,16 +44,19 @@ report::KernelTiming timingOf(const std::string& family, std::vector<double> sam
     return timing;
 }
 
-/// Adds one family; `key` is its name in the rival's JSON.
-void addFamily(const Json& layers, const char* key, const std::string& family, report::BenchResult& result) {
+/// Adds one family; `key` is its name in the rival's JSON, of which there is one a round.
+void addFamily(const std::vector<Json>& rounds, const char* key, const std::string& family,
+               report::BenchResult& result) {
     std::vector<double> sums;
     bool whole = true;
     for (report::LayerTiming& layer : result.layers) {
         std::vector<double> samples;
-        for (const Json& timed : layers) {
-            if (timed.at("name") != layer.name) continue;
-            for (const Json& time : timed.at(key))
-                samples.push_back(time.get<double>() * 1e-6);
+        for (const Json& round : rounds) {
+            for (const Json& timed : round.at("layers")) {
+                if (timed.at("name") != layer.name) continue;
+                for (const Json& time : timed.at(key))
+                    samples.push_back(time.get<double>() * 1e-6);
+            }
         }
         whole = whole && !samples.empty();
         sums.resize(std::max(sums.size(), samples.size()));
@@ -74,22 +77,29 @@ std::optional<fs::path> onednnRival() {
     return !error && fs::exists(beside, error) ? std::optional(beside) : std::nullopt;
 }
 
-Status addOnednn(const fs::path& rival, const qsimd::Model& model, int repeat, const JobControl& control,
-                 report::BenchResult& result) {
+Result<std::string> timeOnednn(const fs::path& rival, const qsimd::Model& model, int threads, int repeat,
+                               const JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
     BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / "layers.txt", layersText(model)));
     device::Command command;
-    command.arguments = {rival.string(), (workplace / "layers.txt").string(), std::to_string(result.threads),
+    command.arguments = {rival.string(), (workplace / "layers.txt").string(), std::to_string(threads),
                          std::to_string(repeat)};
     command.timeout = kTimeout;
-    BITLOOM_ASSIGN_OR_RETURN(const device::CommandOutcome outcome, device::runCommand(command, control));
+    BITLOOM_ASSIGN_OR_RETURN(device::CommandOutcome outcome, device::runCommand(command, control));
     if (outcome.exitCode != 0) return fail("{}: {}", rival.string(), device::lastWords(outcome));
+    return std::move(outcome.out);
+}
+
+Status addOnednn(const std::vector<std::string>& rounds, report::BenchResult& result) {
     try {
-        const Json json = Json::parse(outcome.out);
-        addFamily(json.at("layers"), "fp32", "onednn_fp32", result);
-        addFamily(json.at("layers"), "int8", "onednn_int8", result);
+        std::vector<Json> printed;
+        for (const std::string& round : rounds)
+            printed.push_back(Json::parse(round));
+        addFamily(printed, "fp32_direct", "onednn_fp32_direct", result);
+        addFamily(printed, "fp32", "onednn_fp32", result);
+        addFamily(printed, "int8", "onednn_int8", result);
     } catch (const Json::exception& error) {
-        return fail("{} printed what cannot be read: {}", rival.string(), error.what());
+        return fail("oneDNN's program printed what cannot be read: {}", error.what());
     }
     return {};
 }

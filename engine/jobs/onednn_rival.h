@@ -4,8 +4,11 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "engine/base/job_control.h"
+#include "engine/base/result.h"
 #include "engine/qsimd/runtime/model.h"
 #include "engine/report/bench.h"
 
@@ -14,10 +17,13 @@ namespace bitloom::jobs {
 /// BITLOOM_ONEDNN_RIVAL, else onednn_rival beside this program; nothing when there is none.
 [[nodiscard]] std::optional<std::filesystem::path> onednnRival();
 
-/// Times every convolution of `model` and adds "onednn_fp32" (the faster of direct and Winograd) and
-/// "onednn_int8" to the layers and, as the sum of these, to the network of `result`, which has the times of
-/// our own kernels. Without the rival's kernel for a layer, the sum is left out.
-[[nodiscard]] Status addOnednn(const std::filesystem::path& rival, const qsimd::Model& model, int repeat,
-                               const JobControl& control, report::BenchResult& result);
+/// Times every convolution and fully connected layer of `model`, one after another; what the rival printed.
+[[nodiscard]] Result<std::string> timeOnednn(const std::filesystem::path& rival, const qsimd::Model& model,
+                                             int threads, int repeat, const JobControl& control);
+
+/// Adds what it printed, in one or more rounds, to `result`, which has the times of our own kernels:
+/// "onednn_fp32_direct", "onednn_fp32" (layer by layer the faster of direct and Winograd) and "onednn_int8",
+/// of the layers and, as their sum, of the network. Without oneDNN's kernel for a layer the sum is left out.
+[[nodiscard]] Status addOnednn(const std::vector<std::string>& rounds, report::BenchResult& result);
 
 }  // namespace bitloom::jobs

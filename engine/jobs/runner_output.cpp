@@ -20,6 +20,21 @@ std::vector<double> milliseconds(const Json& nanoseconds) {
     return times;
 }
 
+/// Appends every list of samples in `more` to that in `to`, which is of the same shape.
+void addSamples(const Json& more, Json& to) {
+    for (const auto& [key, value] : more.items()) {
+        Json& mine = to.at(key);
+        if (key.ends_with("samples_ns") || key == "sentinel_ns") {
+            mine.insert(mine.end(), value.begin(), value.end());
+        } else if (value.is_object()) {
+            addSamples(value, mine);
+        } else if (value.is_array()) {
+            for (std::size_t i = 0; i < value.size(); ++i)
+                if (value[i].is_object()) addSamples(value[i], mine.at(i));
+        }
+    }
+}
+
 struct Peaks {
     double floats;
     double bytes;
@@ -73,10 +88,12 @@ void readModel(const Json& model, const std::string& family, const Peaks& peaks,
 
 }  // namespace
 
-Status readRunnerOutput(const std::string& text, const std::vector<std::string>& families,
+Status readRunnerOutput(const std::vector<std::string>& rounds, const std::vector<std::string>& families,
                         report::BenchResult& result) {
     try {
-        const Json json = Json::parse(text);
+        Json json = Json::parse(rounds.front());
+        for (std::size_t round = 1; round < rounds.size(); ++round)
+            addSamples(Json::parse(rounds[round]), json);
         if (json.at("runner") != kRunnerVersion)
             return fail("The runner is of another version than this program");
         result.isa = json.at("isa");

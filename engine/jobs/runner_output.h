@@ -9,9 +9,9 @@
 
 namespace bitloom::jobs {
 
-/// Fills isa, sentinelMs, network, layers, macs, verdict of `result` from the runner's JSON; `families[i]` is
-/// that of model i. An error when the text is not what a runner prints.
-[[nodiscard]] Status readRunnerOutput(const std::string& text, const std::vector<std::string>& families,
-                                      report::BenchResult& result);
+/// Fills isa, sentinelMs, network, layers, macs, verdict of `result` from the runner's JSON, of one round of
+/// samples or several; `families[i]` is that of model i. An error when a text is not what a runner prints.
+[[nodiscard]] Status readRunnerOutput(const std::vector<std::string>& rounds,
+                                      const std::vector<std::string>& families, report::BenchResult& result);
 
 }  // namespace bitloom::jobs

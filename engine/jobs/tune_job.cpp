@@ -138,7 +138,7 @@ class Tuning {
         }
         BITLOOM_ASSIGN_OR_RETURN(const std::string output, m_session.time(schedule, kSamples));
         report::BenchResult times;
-        BITLOOM_RETURN_IF_ERROR(readRunnerOutput(output, m_session.families(), times));
+        BITLOOM_RETURN_IF_ERROR(readRunnerOutput({output}, m_session.families(), times));
         for (std::size_t i = 0; i < m_layers.size(); ++i) {
             if (tried[i].empty()) continue;
             const Layer& layer = m_layers[i];
@@ -190,7 +190,7 @@ Result<TuneResult> runTuneJob(BenchRequest request, report::ProgressSink& sink, 
     const auto timed = [&](const std::string& lines) -> Result<std::vector<report::KernelTiming>> {
         BITLOOM_ASSIGN_OR_RETURN(const std::string output, session.time(lines, request.repeat));
         report::BenchResult times;
-        BITLOOM_RETURN_IF_ERROR(readRunnerOutput(output, session.families(), times));
+        BITLOOM_RETURN_IF_ERROR(readRunnerOutput({output}, session.families(), times));
         return std::move(times.network);
     };
     BITLOOM_ASSIGN_OR_RETURN(result.before, timed(""));

@@ -11,8 +11,9 @@ namespace bitloom::report {
 
 /// One way to compute a network or a layer.
 struct KernelTiming {
-    std::string
-        family;  ///< "naive_fp32", "tuned_fp32", "paper_codebook", "k0", "k2", "onednn_fp32", "onednn_int8"
+    /// "naive_fp32", "tuned_fp32", "paper_codebook", "k0", "k2", "onednn_fp32_direct", "onednn_fp32" (the
+    /// faster of direct and Winograd), "onednn_int8"
+    std::string family;
     std::string kernel;  ///< of a layer: the microkernel that ran; empty for networks
     TimingSummary time;
     std::vector<double> samplesMs;  ///< all, in order

@@ -188,6 +188,11 @@ Tensor Executor::forward(const Tensor& images, bool training, const WeightOverri
     return m_impl->runner.forward(images, training, m_impl->plainAverage, weights);
 }
 
+void Executor::observe(const Tensor& images, const NodeObserver& observer) {
+    static_cast<void>(
+        m_impl->runner.forward(images, /*training=*/false, /*plainAverage=*/false, {}, observer));
+}
+
 std::vector<TrainedParameter> Executor::parameters() const {
     std::vector<TrainedParameter> parameters;
     for (std::size_t i = 0; i < graph().nodes().size(); ++i) {

@@ -3,6 +3,7 @@
 // prefer.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,6 +30,9 @@ struct TrainedParameter {
     torch::Tensor tensor;  ///< leaf, requires_grad
 };
 
+/// Sees the output of a node. A batch norm, addition and ReLU that run as one are seen as the ReLU.
+using NodeObserver = std::function<void(const graph::Node& node, const torch::Tensor& output)>;
+
 class Executor {
   public:
     /// `device` as TrainOptions::device. An unavailable device is an error that says what to use instead. All
@@ -51,6 +55,8 @@ class Executor {
     /// (guarded.h).
     [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training,
                                         const WeightOverrides& weights = {});
+    /// The same in evaluation mode, for what every node computes on the way.
+    void observe(const torch::Tensor& images, const NodeObserver& observer);
 
     [[nodiscard]] std::vector<TrainedParameter> parameters() const;
     [[nodiscard]] const torch::Tensor& weight(std::string_view node) const;

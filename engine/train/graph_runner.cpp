@@ -179,7 +179,7 @@ struct GraphRunner::Pass {
 };
 
 Tensor GraphRunner::forward(const Tensor& images, bool training, bool plainAverage,
-                            const WeightOverrides& overrides) {
+                            const WeightOverrides& overrides, const NodeObserver& observer) {
     Pass pass{*this, overrides, training, plainAverage};
     std::vector<Tensor> values(m_states.size());
     std::vector<int> uses = m_uses;
@@ -190,6 +190,7 @@ Tensor GraphRunner::forward(const Tensor& images, bool training, bool plainAvera
             inputs.push_back(--uses[input] == 0 ? std::move(values[input]) : values[input]);
         }
         values[step.node] = pass.run(step, inputs);
+        if (observer) observer(m_graph.nodes()[step.node], values[step.node]);
     }
     TORCH_CHECK(pass.overridden == overrides.size(), "a weight override names no node with weights in ",
                 m_graph.arch());

@@ -31,7 +31,7 @@ class GraphRunner {
 
     /// As Executor::forward. `plainAverage` replaces the running statistics' momentum by 1 / batches tracked.
     [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training, bool plainAverage,
-                                        const WeightOverrides& overrides);
+                                        const WeightOverrides& overrides, const NodeObserver& observer = {});
 
     [[nodiscard]] const graph::Graph& graph() const { return m_graph; }
     [[nodiscard]] torch::Device device() const { return m_device; }

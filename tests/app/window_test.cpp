@@ -378,6 +378,26 @@ TEST_F(WindowTest, ExportsATrainedRunAndStatesTheRealBytes) {
     EXPECT_NE(log().indexOf(QLatin1String("bitloom export ")), -1) << log().toStdString();
 }
 
+TEST_F(WindowTest, ExportsAProjectForArmWithAVerdict) {
+    startTinyJob(3);
+    ASSERT_TRUE(waitForEnd());
+    ASSERT_TRUE(waitFor([&] { return m_window->actions().exportBundle->isEnabled(); }));
+    m_fileAnswer = QString::fromStdString((m_folder / "net for arm").string());
+    m_window->actions().exportBundle->trigger();
+    ASSERT_TRUE(m_window->jobs().exporting());
+    ASSERT_TRUE(waitFor([&] { return !m_window->jobs().exporting(); }, 60'000));
+    EXPECT_EQ(errorText().toStdString(), "");
+    EXPECT_NE(log().indexOf(QLatin1String("identical")), -1) << log().toStdString();
+    EXPECT_NE(log().indexOf(QLatin1String("; top-1 ")), -1) << log().toStdString();
+    EXPECT_TRUE(std::filesystem::exists(m_folder / "net for arm/CMakeLists.txt"));
+    std::ifstream readme(m_folder / "net for arm/README.md");
+    const std::string text(std::istreambuf_iterator<char>(readme), {});
+    EXPECT_NE(text.find("bitloom export "), std::string::npos) << text;
+    m_window->actions().exportBundle->trigger();
+    ASSERT_TRUE(waitFor([&] { return !errorText().isEmpty(); }, 60'000)) << "never over what is there";
+    EXPECT_NE(errorText().indexOf(QLatin1String("net for arm")), -1) << errorText().toStdString();
+}
+
 TEST_F(WindowTest, AnExportIsSeenAndClosingWaitsForIt) {
     startTinyJob(3);
     ASSERT_TRUE(waitForEnd());

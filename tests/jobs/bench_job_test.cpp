@@ -164,13 +164,13 @@ TEST_F(BenchJobTest, ACompilerThatFailsIsQuotedAndLeavesNothing) {
 
 TEST_F(BenchJobTest, OutputThatNoRunnerPrintsIsRefused) {
     report::BenchResult result;
-    EXPECT_THAT(readRunnerOutput("Segmentation fault", {"k2"}, result).error().message,
+    EXPECT_THAT(readRunnerOutput({"Segmentation fault"}, {"k2"}, result).error().message,
                 HasSubstr("cannot be read"));
-    EXPECT_THAT(readRunnerOutput("{\"runner\":2}", {"k2"}, result).error().message,
+    EXPECT_THAT(readRunnerOutput({"{\"runner\":2}"}, {"k2"}, result).error().message,
                 HasSubstr("of another version"));
     const std::string none =
         R"({"runner":1,"isa":"neon","threads":1,"cores":[],"sentinel_ns":[],"peak_gmacs":{"fp32":1,"int8":1},"models":[]})";
-    EXPECT_THAT(readRunnerOutput(none, {"k2"}, result).error().message, HasSubstr("timed 0 of 1 models"));
+    EXPECT_THAT(readRunnerOutput({none}, {"k2"}, result).error().message, HasSubstr("timed 0 of 1 models"));
 }
 
 class PhoneBenchTest : public BenchJobTest {

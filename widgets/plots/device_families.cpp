@@ -27,8 +27,10 @@ constexpr Family kFamilies[] = {
     {"k0", QT_TRANSLATE_NOOP("DeviceFamilies", "Packed codebook weights decoded to float: exact results")},
     {"k2", QT_TRANSLATE_NOOP("DeviceFamilies",
                              "Packed codebook weights and int8 activations, integer dot products")},
+    {"onednn_fp32_direct",
+     QT_TRANSLATE_NOOP("DeviceFamilies", "oneDNN with float weights, the same multiplications as ours")},
     {"onednn_fp32",
-     QT_TRANSLATE_NOOP("DeviceFamilies", "oneDNN with float weights: a widespread library as a rival")},
+     QT_TRANSLATE_NOOP("DeviceFamilies", "oneDNN with float weights, layer by layer its fastest algorithm")},
     {"onednn_int8",
      QT_TRANSLATE_NOOP("DeviceFamilies", "oneDNN with int8 weights: a widespread library as a rival")},
 };
@@ -41,6 +43,7 @@ FamilyLook lookOf(std::string_view family) {
     const ThemeColors& c = colors();
     if (family == "naive_fp32") return {c.axis, true};
     if (family == "tuned_fp32") return {c.axis};
+    if (family == "onednn_fp32_direct") return {c.mutedText};
     if (family == "onednn_fp32") return {c.mutedText, true};
     if (family == "k2") return {c.category(0)};
     if (family == "k0") return {c.category(1)};

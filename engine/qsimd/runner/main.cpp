@@ -112,7 +112,7 @@ int runAll(const RunnerOptions& options) {
         if (const std::string problem = readImages(options.input, size, images); !problem.empty())
             return report(problem, kFailed);
         if (options.hashes) {
-            std::fputs(hashesOf(*copies.front(), images.front(), options.json).c_str(), stdout);
+            std::fputs(hashesAsText(*copies.front(), images.front(), options.json).c_str(), stdout);
         } else if (!options.output.empty()) {
             return writeOutputs(options, *copies.front(), images);
         }

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
+
+#include "engine/qsimd/runtime/hashes.h"
 
 namespace bitloom::qsimd {
 namespace {
@@ -38,27 +39,6 @@ std::string stepJson(const StepInfo& info, const Samples& samples, std::size_t s
 double medianMs(std::vector<std::int64_t> samples) {
     std::ranges::sort(samples);
     return static_cast<double>(samples[samples.size() / 2]) * 1e-6;
-}
-
-template <class Value>
-std::uint64_t hashOf(const std::vector<Value>& values) {
-    std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-    for (const Value value : values) {
-        std::uint32_t bits = 0;
-        if constexpr (sizeof(Value) == 4) {
-            std::memcpy(&bits, &value, sizeof bits);
-        } else {
-            bits = value;
-        }
-        hash = (hash ^ bits) * 0x100000001b3u;
-    }
-    return hash;
-}
-
-std::string hex(std::uint64_t value) {
-    char text[17];
-    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-    return text;
 }
 
 }  // namespace
@@ -139,23 +119,16 @@ std::string timesAsText(const RunnerOptions& options, const Networks& networks,
     return text;
 }
 
-std::string hashesOf(Network& network, const std::vector<float>& image, bool json) {
+std::string hashesAsText(Network& network, const std::vector<float>& image, bool json) {
     std::string text = json ? "[" : "";
-    network.setImage(image.data());
-    for (std::size_t step = 0; step < network.model().steps.size(); ++step) {
-        const std::vector<std::int32_t> sums = network.accumulators(step);
-        network.runStep(step);
-        const BufferIndex output = network.outputOf(step);
-        const std::vector<std::uint8_t> numbers = network.numbers(output);
-        const std::string hash = hex(numbers.empty() ? hashOf(network.values(output)) : hashOf(numbers));
-        const std::string name = network.info(step).name;
-        const std::string sumHash = sums.empty() ? "" : hex(hashOf(sums));
+    for (const StepHashes& step : hashesOf(network, image.data())) {
+        const std::string sums = step.sums ? hashText(*step.sums) : "";
         if (json) {
-            text += (step == 0 ? "{" : ",{") + field("name", quoted(name)) + "," +
-                    field("type", quoted(numbers.empty() ? "float32" : "uint8")) + "," +
-                    field("output", quoted(hash)) + "," + field("sums", quoted(sumHash)) + "}";
+            text += (text.size() == 1 ? "{" : ",{") + field("name", quoted(step.name)) + "," +
+                    field("type", quoted(step.bytes ? "uint8" : "float32")) + "," +
+                    field("output", quoted(hashText(step.output))) + "," + field("sums", quoted(sums)) + "}";
         } else {
-            text += name + " " + hash + (sumHash.empty() ? "" : " sums " + sumHash) + "\n";
+            text += step.name + " " + hashText(step.output) + (sums.empty() ? "" : " sums " + sums) + "\n";
         }
     }
     return text + (json ? "]\n" : "");

@@ -20,7 +20,7 @@ using Networks = std::vector<std::vector<std::unique_ptr<Network>>>;
 
 /// One line a step: its name, the hash of its output and, of int8 layers, of its sums. Numbers of 8 bits and
 /// sums are hashed as numbers: equal on every machine. Floats are hashed as bits.
-[[nodiscard]] std::string hashesOf(Network& network, const std::vector<float>& image, bool json);
+[[nodiscard]] std::string hashesAsText(Network& network, const std::vector<float>& image, bool json);
 
 /// `text` in quotes, with what JSON does not allow escaped.
 [[nodiscard]] std::string quoted(const std::string& text);
