@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 using qsimd::Family;
 
 constexpr const char* kRunnerName = "bitloom_runner";
-constexpr const char* kScheduleName = "schedule.txt";
 constexpr const char* kImagesName = "images.bin";
 constexpr const char* kOutputsName = "outputs.bin";
 /// A slow phone, many samples, ImageNet networks and an emulator: minutes, not hours.
@@ -175,9 +174,22 @@ Result<std::string> BenchSession::run(std::vector<std::string> arguments) {
 }
 
 Result<std::string> BenchSession::time(const std::string& schedule, int repeat) {
-    std::vector<std::string> arguments = {kRunnerName};
+    std::vector<std::string> models;
     for (const std::string& family : m_families)
-        arguments.push_back(family + ".bitloom");
+        models.push_back(family + ".bitloom");
+    return time(models, schedule.empty() ? std::vector<std::string>() : std::vector{schedule}, repeat);
+}
+
+Result<std::string> BenchSession::timeSchedules(std::size_t family, const std::vector<std::string>& schedules,
+                                                int repeat) {
+    return time(std::vector<std::string>(schedules.size(), m_families[family] + ".bitloom"), schedules,
+                repeat);
+}
+
+Result<std::string> BenchSession::time(const std::vector<std::string>& models,
+                                       const std::vector<std::string>& schedules, int repeat) {
+    std::vector<std::string> arguments = {kRunnerName};
+    arguments.insert(arguments.end(), models.begin(), models.end());
     const auto add = [&arguments](const std::string& name, const std::string& value) {
         arguments.push_back(name);
         arguments.push_back(value);
@@ -187,11 +199,12 @@ Result<std::string> BenchSession::time(const std::string& schedule, int repeat) 
     add("--threads", std::to_string(m_request->threads));
     add("--copies", std::to_string(m_request->copies));
     if (!m_cores.empty()) add("--cores", fmt::format("{}", fmt::join(m_cores, ",")));
-    if (!schedule.empty()) {
-        BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
-        BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / kScheduleName, schedule));
-        BITLOOM_RETURN_IF_ERROR(m_device->put(workplace / kScheduleName, kScheduleName, *m_control));
-        add("--schedule", kScheduleName);
+    BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
+    for (std::size_t i = 0; i < schedules.size(); ++i) {
+        const std::string name = fmt::format("schedule{}.txt", i);
+        BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / name, schedules[i]));
+        BITLOOM_RETURN_IF_ERROR(m_device->put(workplace / name, name, *m_control));
+        add("--schedule", name);
     }
     return run(std::move(arguments));
 }

@@ -49,6 +49,10 @@ class BenchSession {
     /// Runs all models in turns under a schedule (empty: the runner's own choices); the runner's JSON.
     [[nodiscard]] Result<std::string> time(const std::string& schedule, int repeat);
 
+    /// Runs model `family` once under each schedule, in turns; the runner's JSON has one model a schedule.
+    [[nodiscard]] Result<std::string> timeSchedules(std::size_t family,
+                                                    const std::vector<std::string>& schedules, int repeat);
+
     /// What model `family` computes from one image, step by step; the runner's JSON.
     [[nodiscard]] Result<std::string> hashes(std::size_t family, const std::vector<float>& image);
 
@@ -64,6 +68,8 @@ class BenchSession {
     Status lowerAll();
     Status putAll(const std::string& runner);
     Status askRunner();
+    [[nodiscard]] Result<std::string> time(const std::vector<std::string>& models,
+                                           const std::vector<std::string>& schedules, int repeat);
     Status putImages(std::span<const std::vector<float>> images);
     [[nodiscard]] Result<std::string> run(std::vector<std::string> arguments);
 

@@ -18,7 +18,9 @@ constexpr const char* kChosen = "auto auto skip";
 /// Microkernels tried a layer: those that the model of dispatch.cpp ranks below are far from the best.
 constexpr std::size_t kMostKernels = 6;
 /// Samples of a round: a median of so few decides between candidates that differ by several per cent.
-constexpr int kSamples = 9;
+constexpr int kSamples = 15;
+/// Candidates timed in turns, each with a network of its own.
+constexpr std::size_t kAtOnce = 3;
 
 /// Time that a microkernel would take if it did the same work a second for all: what is wasted at the edges.
 double wasteOf(const BenchSession::Kernel& kernel, int width, int channels) {
@@ -58,21 +60,16 @@ class Tuning {
         std::size_t total = 0;
         for (const Layer& layer : m_layers)
             total = std::max(total, untried(layer).size());
-        int rounds = 0;
-        while (true) {
-            std::vector<Candidate> tried;
-            std::map<std::string, std::size_t> asked;  // layers of one key share its candidates
+        for (int rounds = 0;; ++rounds) {
             std::size_t left = 0;
-            for (const Layer& layer : m_layers) {
-                const std::vector<Candidate> open = untried(layer);
-                left = std::max(left, open.size());
-                tried.push_back(open.empty() ? Candidate() : open[asked[layer.key]++ % open.size()]);
-            }
+            for (const Layer& layer : m_layers)
+                left = std::max(left, untried(layer).size());
             if (left == 0) return rounds;
             m_sink.progress({"tuning", static_cast<std::int64_t>(total - left),
                              static_cast<std::int64_t>(total), 0, report::kNoValue});
-            BITLOOM_RETURN_IF_ERROR(timeRound(tried));
-            ++rounds;
+            for (std::size_t family = 0; family < m_session.models().size(); ++family)
+                BITLOOM_RETURN_IF_ERROR(timeRound(family));
+            BITLOOM_RETURN_IF_ERROR(m_cache.save(m_control));
         }
     }
 
@@ -111,7 +108,7 @@ class Tuning {
                    (1 + 1.0 / kernel.pixels + 4.0 / static_cast<double>(kernel.channels));
         });
         kernels.resize(std::min(kernels.size(), kMostKernels));
-        std::vector<Candidate> candidates = {kChosen};
+        std::vector<Candidate> candidates;
         const bool padded = step.paddingHeight > 0 && to.height <= 16;
         for (const BenchSession::Kernel& kernel : kernels) {
             for (const char* split : {"rows", "channels"}) {
@@ -130,25 +127,46 @@ class Tuning {
         return open;
     }
 
-    Status timeRound(const std::vector<Candidate>& tried) {
-        std::string schedule;
-        for (std::size_t i = 0; i < m_layers.size(); ++i) {
-            if (!tried[i].empty() && tried[i] != kChosen)
-                schedule += BenchSession::lineOf(*m_layers[i].step, tried[i]);
+    /// Up to kAtOnce candidates a layer in turns with the runner's own choice, and by what they take of its
+    /// time: clocks that change meet all of them alike.
+    Status timeRound(std::size_t family) {
+        std::map<std::string, std::size_t> asked;  // layers of one key share its candidates
+        std::vector<std::vector<Candidate>> tried;
+        std::vector<std::string> schedules(1 + kAtOnce);
+        std::size_t most = 0;
+        for (const Layer& layer : m_layers) {
+            std::vector<Candidate>& own = tried.emplace_back();
+            if (layer.family != family) continue;
+            const std::vector<Candidate> open = untried(layer);
+            for (std::size_t& next = asked[layer.key]; own.size() < std::min(kAtOnce, open.size()); ++next) {
+                own.push_back(open[next % open.size()]);
+                schedules[own.size()] += BenchSession::lineOf(*layer.step, own.back());
+            }
+            most = std::max(most, own.size());
         }
-        BITLOOM_ASSIGN_OR_RETURN(const std::string output, m_session.time(schedule, kSamples));
+        if (most == 0) return {};
+        schedules.resize(1 + most);
+        BITLOOM_ASSIGN_OR_RETURN(const std::string output,
+                                 m_session.timeSchedules(family, schedules, kSamples));
         report::BenchResult times;
-        BITLOOM_RETURN_IF_ERROR(readRunnerOutput({output}, m_session.families(), times));
+        BITLOOM_RETURN_IF_ERROR(readRunnerOutput(
+            {output}, std::vector<std::string>(schedules.size(), m_session.families()[family]), times));
         for (std::size_t i = 0; i < m_layers.size(); ++i) {
             if (tried[i].empty()) continue;
             const Layer& layer = m_layers[i];
             const auto found = std::ranges::find(times.layers, layer.step->layer, &report::LayerTiming::name);
             if (found == times.layers.end())
                 return fail("The runner did not time layer {}", layer.step->layer);
+            const auto medianOf = [&](std::size_t schedule) {
+                return found->kernels[schedule].time.medianMs;
+            };
+            if (!m_cache.time(layer.key, kChosen)) m_cache.setTime(layer.key, kChosen, medianOf(0));
+            const double chosen = m_cache.time(layer.key, kChosen).value_or(medianOf(0));
             // What the runner could not take (it chose another) is kept too: it need not be tried again.
-            m_cache.setTime(layer.key, tried[i], found->kernels[layer.family].time.medianMs);
+            for (std::size_t c = 0; c < tried[i].size(); ++c)
+                m_cache.setTime(layer.key, tried[i][c], chosen * medianOf(1 + c) / medianOf(0));
         }
-        return m_cache.save(m_control);
+        return {};
     }
 
     BenchSession& m_session;

@@ -1,5 +1,6 @@
 // Finds the fastest schedule of every layer on a device, by timing: candidates of all layers are tried side
-// by side, one a layer in every round. Blocking; call on a worker thread.
+// by side, a few a layer in every round, in turns with the runner's own choice. Blocking; call on a worker
+// thread.
 #pragma once
 
 #include "engine/jobs/bench_job.h"

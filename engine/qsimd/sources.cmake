@@ -21,7 +21,8 @@ else()
 endif()
 set(qsimd_runtime
   runtime/model.cpp runtime/validate.cpp runtime/model_file.cpp runtime/thread_pool.cpp runtime/dispatch.cpp
-  runtime/panels.cpp runtime/convolution.cpp runtime/plain_steps.cpp runtime/network.cpp runtime/hashes.cpp)
+  runtime/panels.cpp runtime/convolution.cpp runtime/convolution_run.cpp runtime/plain_steps.cpp runtime/network.cpp
+  runtime/hashes.cpp)
 set(qsimd_runner runner/main.cpp runner/options.cpp runner/measure.cpp runner/print.cpp)
 # Multiply-adds are written out where they are meant: outputs are the same on every machine.
 set(qsimd_options -ffp-contract=off)

@@ -78,12 +78,14 @@ constexpr Decoder kDecoders[] = {
     {Isa::Avx512, 2, decodeBytes<2>, decodeFloats<2>},
 };
 
-// The sums of a tile stay in registers: 14 x 2 of 32 leave room for two weights and a broadcast value.
+// The sums of a tile stay in registers: 14 x 2 or 7 x 4 of 32 leave room for two weights and a broadcast
+// value.
 constexpr Microkernel kTable[] = {
     {"fp32_avx512_1x64", Isa::Avx512, 1, 64, 1, tile<Float, 1, 4>, nullptr},
     {"fp32_avx512_4x64", Isa::Avx512, 4, 64, 1, tile<Float, 4, 4>, nullptr},
     {"fp32_avx512_6x64", Isa::Avx512, 6, 64, 1, tile<Float, 6, 4>, nullptr},
     {"fp32_avx512_7x48", Isa::Avx512, 7, 48, 1, tile<Float, 7, 3>, nullptr},
+    {"fp32_avx512_7x64", Isa::Avx512, 7, 64, 1, tile<Float, 7, 4, 2>, nullptr},
     {"fp32_avx512_8x48", Isa::Avx512, 8, 48, 1, tile<Float, 8, 3>, nullptr},
     {"fp32_avx512_8x32", Isa::Avx512, 8, 32, 1, tile<Float, 8, 2>, nullptr},
     {"fp32_avx512_14x32", Isa::Avx512, 14, 32, 1, tile<Float, 14, 2>, nullptr},
@@ -92,6 +94,7 @@ constexpr Microkernel kTable[] = {
     {"int8_avx512vnni_4x64", Isa::Avx512Vnni, 4, 64, 4, nullptr, tile<Byte, 4, 4>},
     {"int8_avx512vnni_6x64", Isa::Avx512Vnni, 6, 64, 4, nullptr, tile<Byte, 6, 4>},
     {"int8_avx512vnni_7x48", Isa::Avx512Vnni, 7, 48, 4, nullptr, tile<Byte, 7, 3>},
+    {"int8_avx512vnni_7x64", Isa::Avx512Vnni, 7, 64, 4, nullptr, tile<Byte, 7, 4, 2>},
     {"int8_avx512vnni_8x48", Isa::Avx512Vnni, 8, 48, 4, nullptr, tile<Byte, 8, 3>},
     {"int8_avx512vnni_8x32", Isa::Avx512Vnni, 8, 32, 4, nullptr, tile<Byte, 8, 2>},
     {"int8_avx512vnni_14x32", Isa::Avx512Vnni, 14, 32, 4, nullptr, tile<Byte, 14, 2>},

@@ -11,9 +11,10 @@
 namespace bitloom::qsimd {
 namespace {
 
-/// P pixels x V vectors of channels. `Operations` names a Value of activations, a Weight, a Sum, their
-/// Vector, kLanes and kDepth, and does zero, load, broadcast, multiplyAdd and store.
-template <class Operations, int P, int V>
+/// P pixels x V vectors of channels, `Group` of which are multiplied at a time: the weights of a group and a
+/// broadcast value need registers beside all sums. `Operations` names a Value of activations, a Weight, a
+/// Sum, their Vector, kLanes and kDepth, and does zero, load, broadcast, multiplyAdd and store.
+template <class Operations, int P, int V, int Group = V>
 void tile(const Fields<typename Operations::Value>& fields, const typename Operations::Weight* weights,
           typename Operations::Sum* sums) {
     using Vector = typename Operations::Vector;
@@ -29,16 +30,21 @@ void tile(const Fields<typename Operations::Value>& fields, const typename Opera
         for (int segment = 0; segment < fields.segments; ++segment) {
             const auto* field = fields.first + row * fields.rowStride + segment * fields.segmentStride;
             for (int k = 0; k < fields.run; k += kDepth, field += kDepth, weights += kDepth * kLanes * V) {
-                Vector weight[V];
 #pragma GCC unroll 4
-                for (int v = 0; v < V; ++v)
-                    weight[v] = Operations::load(weights + kDepth * kLanes * v);
+                for (int first = 0; first < V; first += Group) {
+                    // The next group broadcasts anew: kept values would push sums out of the registers.
+                    if constexpr (Group < V) asm volatile("" ::: "memory");
+                    Vector weight[Group];
+#pragma GCC unroll 4
+                    for (int v = 0; v < Group; ++v)
+                        weight[v] = Operations::load(weights + kDepth * kLanes * (first + v));
 #pragma GCC unroll 16
-                for (int p = 0; p < P; ++p) {
-                    const Vector value = Operations::broadcast(field + p * fields.pixelStride);
+                    for (int p = 0; p < P; ++p) {
+                        const Vector value = Operations::broadcast(field + p * fields.pixelStride);
 #pragma GCC unroll 4
-                    for (int v = 0; v < V; ++v)
-                        sum[p][v] = Operations::multiplyAdd(value, weight[v], sum[p][v]);
+                        for (int v = 0; v < Group; ++v)
+                            sum[p][first + v] = Operations::multiplyAdd(value, weight[v], sum[p][first + v]);
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 // Runs and times models on the machine it runs on. Exit codes: 0 done, 1 a file or the machine failed, 2
 // usage.
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -41,7 +42,6 @@ std::string readImages(const std::string& path, std::size_t size, std::vector<st
 }
 
 std::string readSchedule(const std::string& path, Dispatch& dispatch) {
-    if (path.empty()) return {};
     std::ifstream file(path);
     if (!file) return path + ": cannot be opened";
     std::string line;
@@ -91,10 +91,13 @@ int runAll(const RunnerOptions& options) {
         std::fputs(microkernelsAsJson(options.isa).c_str(), stdout);
         return 0;
     }
-    Dispatch dispatch;
-    dispatch.ceiling = options.isa;
-    if (const std::string problem = readSchedule(options.schedule, dispatch); !problem.empty())
-        return report(problem, kFailed);
+    std::vector<Dispatch> dispatches(std::max<std::size_t>(options.schedules.size(), 1));
+    for (std::size_t i = 0; i < dispatches.size(); ++i) {
+        dispatches[i].ceiling = options.isa;
+        if (options.schedules.empty()) break;
+        if (const std::string problem = readSchedule(options.schedules[i], dispatches[i]); !problem.empty())
+            return report(problem, kFailed);
+    }
     for (const int core : options.cores) {
         if (!ThreadPool::pin(core))
             return report("--cores: core " + std::to_string(core) + " is not to be had", kFailed);
@@ -104,6 +107,7 @@ int runAll(const RunnerOptions& options) {
         Model model;
         if (const std::string problem = loadModel(path, model); !problem.empty())
             return report(problem, kFailed);
+        const Dispatch& dispatch = dispatches[dispatches.size() == 1 ? 0 : networks.size()];
         auto& copies = networks.emplace_back();
         for (int i = 0; i < options.copies; ++i)
             copies.push_back(std::make_unique<Network>(model, dispatch, options.threads, options.cores));

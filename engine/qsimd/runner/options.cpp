@@ -57,7 +57,8 @@ const char* runnerHelp() {
            "  --cores A,B     cores that the threads are pinned to\n"
            "  --isa NAME      nothing stronger than this instruction set\n"
            "  --copies N      networks used in turns, so that weights come from memory (1)\n"
-           "  --schedule FILE lines of: family layer microkernel rows|channels|auto skip|keep\n"
+           "  --schedule FILE lines of: family layer microkernel rows|channels|auto skip|keep;\n"
+           "                  once for all models, or once a model\n"
            "  --per-layer     times of every step too\n"
            "  --json          print JSON\n"
            "  --list          print the microkernels that this processor can run, as JSON\n"
@@ -105,7 +106,7 @@ std::string parseOptions(int count, char** arguments, RunnerOptions& options) {
             } else if (name == "--isa") {
                 problem = readIsa(value, options.isa);
             } else if (name == "--schedule") {
-                options.schedule = value;
+                options.schedules.push_back(value);
             } else if (name == "--input") {
                 options.input = value;
             } else if (name == "--output") {
@@ -121,6 +122,8 @@ std::string parseOptions(int count, char** arguments, RunnerOptions& options) {
     }
     if (!options.cores.empty() && options.cores.size() != static_cast<std::size_t>(options.threads))
         return "--cores: needs one core a thread";
+    if (options.schedules.size() > 1 && options.schedules.size() != options.models.size())
+        return "--schedule: needs one for all models, or one a model";
     return options.models.empty() && !options.list ? "no model" : std::string();
 }
 

@@ -19,11 +19,13 @@ struct RunnerOptions {
     int copies = 1;          ///< of each network, used in turns: with enough of them weights come from memory
     bool perLayer = false;
     bool json = false;
-    bool list = false;     ///< print the microkernels that run here, and nothing else
-    bool hashes = false;   ///< print what every step computed, once, instead of times
-    std::string schedule;  ///< file of lines "family layer microkernel rows|channels|auto skip|keep"
-    std::string input;     ///< images, float32 [count][channels][height][width]; empty: one of zeros and ones
-    std::string output;    ///< where outputs of all images are written, float32, instead of times
+    bool list = false;    ///< print the microkernels that run here, and nothing else
+    bool hashes = false;  ///< print what every step computed, once, instead of times
+    /// Files of lines "family layer microkernel rows|channels|auto skip|keep": one for all models, or one a
+    /// model.
+    std::vector<std::string> schedules;
+    std::string input;   ///< images, float32 [count][channels][height][width]; empty: one of zeros and ones
+    std::string output;  ///< where outputs of all images are written, float32, instead of times
 };
 
 /// Empty on success; else what is wrong, in one line.

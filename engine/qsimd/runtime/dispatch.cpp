@@ -1,10 +1,14 @@
 #include "engine/qsimd/runtime/dispatch.h"
 
+#include <algorithm>
+
 namespace bitloom::qsimd {
 namespace {
 
 /// Modelled cycles of one step of depth over a whole tile: multiply-adds against loads, as many of each a
-/// cycle; the lesser of the two hides behind the other but for a twentieth.
+/// cycle; the lesser of the two hides behind the other but for a twentieth, and one goes to the loop itself.
+/// Where registers do not hold all sums, a step's weights and a value, the values are loaded twice
+/// (tile_x86.h).
 double stepCost(const Microkernel& kernel) {
     const double lanes = kernel.isa == Isa::Avx512 || kernel.isa == Isa::Avx512Vnni ? 16
                          : kernel.isa == Isa::Avx2                                  ? 8
@@ -12,8 +16,9 @@ double stepCost(const Microkernel& kernel) {
                                                                                     : 4;
     const double vectors = kernel.channels / lanes;
     const double products = kernel.pixels * vectors;
-    const double loads = kernel.pixels + vectors;
-    return products > loads ? products + 0.05 * loads : loads + 0.05 * products;
+    const double registers = kernel.isa == Isa::Avx2 ? 16 : 32;
+    const double loads = (products + vectors + 1 > registers ? 2 : 1) * kernel.pixels + vectors;
+    return std::max(products, loads) + 0.05 * std::min(products, loads) + 1;
 }
 
 }  // namespace

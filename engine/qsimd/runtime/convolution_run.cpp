@@ -1,0 +1,275 @@
+// How a prepared convolution runs: tile by tile, or as one of the plain loops.
+#include <algorithm>
+#include <type_traits>
+
+#include "engine/qsimd/runtime/convolution.h"
+
+namespace bitloom::qsimd {
+namespace {
+
+template <class Value>
+constexpr bool kIsFloat = std::is_same_v<Value, float>;
+
+/// Share `part` of `parts` of `count` things: [first, end).
+struct Share {
+    int first;
+    int end;
+};
+Share shareOf(int count, int part, int parts) {
+    const auto at = [=](int i) { return static_cast<int>(static_cast<std::int64_t>(count) * i / parts); };
+    return {at(part), at(part + 1)};
+}
+
+template <class Value>
+Value* valuesOf(std::byte* arena, const Buffer& buffer) {
+    return reinterpret_cast<Value*>(arena + buffer.offset) + firstPixel(buffer);
+}
+template <class Value>
+const Value* valuesOf(const std::byte* arena, const Buffer& buffer) {
+    return reinterpret_cast<const Value*>(arena + buffer.offset) + firstPixel(buffer);
+}
+
+/// Brings the packed weights of the next block closer while this one's tiles are computed: a share a tile.
+class Ahead {
+  public:
+    Ahead(const Panels& panels, int block, int tiles) {
+        if (panels.bits == 0 || block < 0) return;
+        m_from = panels.packed.data() + static_cast<std::size_t>(block) * panels.stride;
+        m_size = panels.stride;
+        m_share = (panels.stride / static_cast<std::size_t>(tiles) + kLine) / kLine * kLine;
+    }
+    void fetch(int tile) const {
+        const std::size_t first = static_cast<std::size_t>(tile) * m_share;
+        for (std::size_t i = first; i < std::min(first + m_share, m_size); i += kLine)
+            __builtin_prefetch(m_from + i, 0, 2);
+    }
+
+  private:
+    static constexpr std::size_t kLine = 64;
+    const std::uint8_t* m_from = nullptr;
+    std::size_t m_size = 0;
+    std::size_t m_share = 0;
+};
+
+}  // namespace
+
+template <class Value>
+Fields<Value> PreparedConvolution::fieldsAt(const Value* input, int y, int x, const RowRange& range,
+                                            int group) const {
+    const std::ptrdiff_t row = rowStride(m_input);
+    const std::ptrdiff_t top = static_cast<std::ptrdiff_t>(y) * m_step.strideHeight - m_step.paddingHeight +
+                               static_cast<std::ptrdiff_t>(range.first) * m_step.dilationHeight;
+    const std::ptrdiff_t left = static_cast<std::ptrdiff_t>(x) * m_step.strideWidth - m_step.paddingWidth;
+    Fields<Value> fields;
+    fields.first = input + top * row + left * m_input.channels +
+                   static_cast<std::ptrdiff_t>(group) * (m_input.channels / m_step.groups);
+    fields.pixelStride = static_cast<std::ptrdiff_t>(m_step.strideWidth) * m_input.channels;
+    fields.rowStride = m_step.dilationHeight * row;
+    fields.segmentStride = static_cast<std::ptrdiff_t>(m_step.dilationWidth) * m_input.channels;
+    fields.rows = range.count;
+    fields.segments = m_shape.segments;
+    fields.run = m_shape.paddedRun;
+    return fields;
+}
+
+void PreparedConvolution::finish(std::byte* arena, const void* sums, int sumStride, int y, int x, int pixels,
+                                 int channel, int channels, const std::int32_t* start) const {
+    const auto c = static_cast<std::size_t>(channel);
+    EpilogueConstants constants;
+    constants.start = start;
+    constants.scale = m_step.scale.data() + c;
+    constants.bias = m_step.bias.data() + c;
+    constants.low = m_step.low;
+    constants.high = m_step.high;
+    constants.residualScale = m_step.residualScale;
+    TileShape shape;
+    shape.pixels = pixels;
+    shape.channels = channels;
+    shape.sumStride = sumStride;
+    shape.outputStride = m_output.channels;
+    const std::ptrdiff_t at =
+        y * rowStride(m_output) + static_cast<std::ptrdiff_t>(x) * m_output.channels + channel;
+    const void* residual = nullptr;
+    if (m_step.residual >= 0) {
+        const Buffer& other = m_model.buffers[static_cast<std::size_t>(m_step.residual)];
+        shape.residualStride = other.channels;
+        const std::ptrdiff_t from =
+            y * rowStride(other) + static_cast<std::ptrdiff_t>(x) * other.channels + channel;
+        residual = other.type == ValueType::Float32
+                       ? static_cast<const void*>(valuesOf<float>(arena, other) + from)
+                       : static_cast<const void*>(valuesOf<std::uint8_t>(arena, other) + from);
+    }
+    void* output = m_output.type == ValueType::Float32
+                       ? static_cast<void*>(valuesOf<float>(arena, m_output) + at)
+                       : static_cast<void*>(valuesOf<std::uint8_t>(arena, m_output) + at);
+    m_epilogue(sums, shape, constants, residual, output);
+}
+
+template <class Value>
+void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Scratch& scratch,
+                                   std::int32_t* trace) const {
+    using Weight = std::conditional_t<kIsFloat<Value>, float, std::int8_t>;
+    using Sum = std::conditional_t<kIsFloat<Value>, float, std::int32_t>;
+    const Value* input = valuesOf<Value>(static_cast<const std::byte*>(arena), m_input);
+    const int pixels = m_kernel->pixels;
+    const int tilesPerRow = (m_output.width + pixels - 1) / pixels;
+    const int tiles = tilesPerRow * m_output.height;
+    const int blocks = m_shape.allBlocks();
+    const bool byChannels =
+        m_split ? *m_split == Split::Channels : blocks % threads == 0 || blocks >= 4 * threads;
+    const Share blockShare = byChannels ? shareOf(blocks, thread, threads) : Share{0, blocks};
+    const Share tileShare = byChannels ? Share{0, tiles} : shareOf(tiles, thread, threads);
+    auto* sums = reinterpret_cast<Sum*>(scratch.sums.data());
+    for (int block = blockShare.first; block < blockShare.end && tileShare.first < tileShare.end; ++block) {
+        const std::size_t at = static_cast<std::size_t>(block) * m_panels.stride;
+        const Weight* panel = nullptr;
+        if constexpr (kIsFloat<Value>) {
+            panel = m_panels.floats.data() + at;
+            if (m_panels.bits != 0) {
+                m_decodeFloats(m_panels.packed.data() + at, m_panels.packedBlocks(), m_panels.codebook.data(),
+                               scratch.floats.data());
+                panel = scratch.floats.data();
+            }
+        } else {
+            panel = m_panels.bytes.data() + at;
+            if (m_panels.bits != 0) {
+                m_decodeBytes(m_panels.packed.data() + at, m_panels.packedBlocks(), m_panels.codebook8.data(),
+                              scratch.bytes.data());
+                panel = scratch.bytes.data();
+            }
+        }
+        const int group = block / m_shape.blocks;
+        const int first = block % m_shape.blocks * m_shape.blockOutputs;
+        const int channel = group * m_shape.outputs + first;
+        const int channels = std::min(m_shape.blockOutputs, m_shape.outputs - first);
+        const Ahead ahead(m_panels, block + 1 < blockShare.end ? block + 1 : -1,
+                          tileShare.end - tileShare.first);
+        for (int tile = tileShare.first; tile < tileShare.end; ++tile) {
+            ahead.fetch(tile - tileShare.first);
+            const int y = tile / tilesPerRow;
+            // The last tile of a row overlaps the one before.
+            const int x = std::min(tile % tilesPerRow * pixels, m_output.width - pixels);
+            const RowRange& range = rangeOf(y);
+            const Fields<Value> fields = fieldsAt(input, y, x, range, group);
+            const Weight* weights = panel + static_cast<std::size_t>(range.first) * m_shape.rowSize();
+            const std::int32_t* start = nullptr;
+            if constexpr (kIsFloat<Value>) {
+                m_kernel->floats(fields, weights, sums);
+            } else {
+                m_kernel->bytes(fields, weights, sums);
+                start = range.start.data() + static_cast<std::ptrdiff_t>(block) * m_shape.channels;
+                if (trace != nullptr) {
+                    for (int p = 0; p < pixels; ++p) {
+                        std::int32_t* to =
+                            trace +
+                            (static_cast<std::ptrdiff_t>(y) * m_output.width + x + p) * m_output.channels +
+                            channel;
+                        for (int c = 0; c < channels; ++c)
+                            to[c] = sums[p * m_shape.channels + c] + start[c];
+                    }
+                }
+            }
+            finish(arena, sums, m_shape.channels, y, x, pixels, channel, channels, start);
+        }
+    }
+}
+
+template <class Value>
+void PreparedConvolution::runDepthwise(std::byte* arena, int firstRow, int endRow, Scratch& scratch,
+                                       std::int32_t* trace) const {
+    using Sum = std::conditional_t<kIsFloat<Value>, float, std::int32_t>;
+    const Value* input = valuesOf<Value>(static_cast<const std::byte*>(arena), m_input);
+    auto* sums = reinterpret_cast<Sum*>(scratch.sums.data());
+    const int channels = m_output.channels;
+    for (int y = firstRow; y < endRow; ++y) {
+        for (int x = 0; x < m_output.width; x += kPaperPixels) {
+            const int pixels = std::min(kPaperPixels, m_output.width - x);
+            const RowRange& range = rangeOf(y);
+            Fields<Value> fields = fieldsAt(input, y, x, range, 0);
+            fields.run = m_step.kernelWidth;
+            if constexpr (kIsFloat<Value>) {
+                m_loops.floatDepthwise(fields, m_plainFloats.data(), pixels, channels, sums);
+            } else {
+                m_loops.byteDepthwise(fields, m_plainBytes.data(), pixels, channels, sums);
+                if (trace != nullptr) {
+                    for (int i = 0; i < pixels * channels; ++i)
+                        trace[(static_cast<std::ptrdiff_t>(y) * m_output.width + x) * channels + i] =
+                            sums[i] + range.start[static_cast<std::size_t>(i % channels)];
+                }
+            }
+            finish(arena, sums, channels, y, x, pixels, 0, channels, range.start.data());
+        }
+    }
+}
+
+void PreparedConvolution::runNaive(std::byte* arena, int firstRow, int endRow, Scratch& scratch) const {
+    const float* input = valuesOf<float>(static_cast<const std::byte*>(arena), m_input);
+    const std::size_t perGroup =
+        static_cast<std::size_t>(m_shape.rows * m_shape.segments * m_shape.run * m_shape.outputs);
+    for (int y = firstRow; y < endRow; ++y) {
+        for (int group = 0; group < m_step.groups; ++group) {
+            m_loops.naive(fieldsAt(input, y, 0, rangeOf(y), group),
+                          m_plainFloats.data() + static_cast<std::size_t>(group) * perGroup, m_output.width,
+                          m_shape.outputs, scratch.sums.data());
+            finish(arena, scratch.sums.data(), m_shape.outputs, y, 0, m_output.width, group * m_shape.outputs,
+                   m_shape.outputs, nullptr);
+        }
+    }
+}
+
+void PreparedConvolution::runPaper(std::byte* arena, int firstRow, int endRow, Scratch& scratch) const {
+    const float* input = valuesOf<float>(static_cast<const std::byte*>(arena), m_input);
+    const PaperKernel kernel = m_step.indexBits == 2 ? m_loops.paper2 : m_loops.paper4;
+    const std::size_t perOutput = static_cast<std::size_t>(m_shape.rows * m_shape.segments * m_shape.run) *
+                                  static_cast<std::size_t>(m_step.indexBits) / 8;
+    const int channels = m_output.channels;
+    float sums[kPaperPixels];
+    for (int y = firstRow; y < endRow; ++y) {
+        for (int x = 0; x < m_output.width; x += kPaperPixels) {
+            const int pixels = std::min(kPaperPixels, m_output.width - x);
+            for (int output = 0; output < channels; ++output) {
+                kernel(fieldsAt(input, y, x, rangeOf(y), output / m_shape.outputs),
+                       m_paperIndices.data() + static_cast<std::size_t>(output) * perOutput, m_pairs.data(),
+                       pixels, sums);
+                for (int p = 0; p < pixels; ++p)
+                    scratch.sums[static_cast<std::size_t>(p * channels + output)] = sums[p];
+            }
+            finish(arena, scratch.sums.data(), channels, y, x, pixels, 0, channels, nullptr);
+        }
+    }
+}
+
+void PreparedConvolution::run(std::byte* arena, int thread, int threads, Scratch& scratch) const {
+    const bool bytes = m_step.family == Family::K2;
+    const Share rows = shareOf(m_output.height, thread, threads);
+    switch (m_mode) {
+        case Mode::Tiles:
+            return bytes ? runTiles<std::uint8_t>(arena, thread, threads, scratch, nullptr)
+                         : runTiles<float>(arena, thread, threads, scratch, nullptr);
+        case Mode::Depthwise:
+            return bytes ? runDepthwise<std::uint8_t>(arena, rows.first, rows.end, scratch, nullptr)
+                         : runDepthwise<float>(arena, rows.first, rows.end, scratch, nullptr);
+        case Mode::Naive:
+            return runNaive(arena, rows.first, rows.end, scratch);
+        case Mode::Paper:
+            return runPaper(arena, rows.first, rows.end, scratch);
+    }
+}
+
+std::vector<std::int32_t> PreparedConvolution::accumulators(std::byte* arena, Scratch& scratch) const {
+    std::vector<std::int32_t> sums;
+    if (m_step.family != Family::K2 || m_step.format == WeightFormat::Planes8) {
+        run(arena, 0, 1, scratch);
+        return sums;
+    }
+    sums.resize(static_cast<std::size_t>(m_output.height) * static_cast<std::size_t>(m_output.width) *
+                static_cast<std::size_t>(m_output.channels));
+    if (m_mode == Mode::Depthwise) {
+        runDepthwise<std::uint8_t>(arena, 0, m_output.height, scratch, sums.data());
+    } else {
+        runTiles<std::uint8_t>(arena, 0, 1, scratch, sums.data());
+    }
+    return sums;
+}
+
+}  // namespace bitloom::qsimd
