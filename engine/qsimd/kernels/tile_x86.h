@@ -26,27 +26,37 @@ void tile(const Fields<typename Operations::Value>& fields, const typename Opera
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v)
             sum[p][v] = Operations::zero();
-    for (int row = 0; row < fields.rows; ++row) {
-        for (int segment = 0; segment < fields.segments; ++segment) {
-            const auto* field = fields.first + row * fields.rowStride + segment * fields.segmentStride;
-            for (int k = 0; k < fields.run; k += kDepth, field += kDepth, weights += kDepth * kLanes * V) {
+    // One loop over all of the field: rows of few values would spend more on loops within loops than on sums.
+    const auto* field = fields.first;
+    const std::ptrdiff_t toSegment = fields.segmentStride - fields.run;
+    const std::ptrdiff_t toRow = fields.rowStride - (fields.segments - 1) * fields.segmentStride - fields.run;
+    int segment = 0;
+    int left = fields.run;
+    for (int step = fields.rows * fields.segments * fields.run; step > 0; step -= kDepth) {
 #pragma GCC unroll 4
-                for (int first = 0; first < V; first += Group) {
-                    // The next group broadcasts anew: kept values would push sums out of the registers.
-                    if constexpr (Group < V) asm volatile("" ::: "memory");
-                    Vector weight[Group];
+        for (int first = 0; first < V; first += Group) {
+            // The next group broadcasts anew: kept values would push sums out of the registers.
+            if constexpr (Group < V) asm volatile("" ::: "memory");
+            Vector weight[Group];
 #pragma GCC unroll 4
-                    for (int v = 0; v < Group; ++v)
-                        weight[v] = Operations::load(weights + kDepth * kLanes * (first + v));
+            for (int v = 0; v < Group; ++v)
+                weight[v] = Operations::load(weights + kDepth * kLanes * (first + v));
 #pragma GCC unroll 16
-                    for (int p = 0; p < P; ++p) {
-                        const Vector value = Operations::broadcast(field + p * fields.pixelStride);
+            for (int p = 0; p < P; ++p) {
+                const Vector value = Operations::broadcast(field + p * fields.pixelStride);
 #pragma GCC unroll 4
-                        for (int v = 0; v < Group; ++v)
-                            sum[p][first + v] = Operations::multiplyAdd(value, weight[v], sum[p][first + v]);
-                    }
-                }
+                for (int v = 0; v < Group; ++v)
+                    sum[p][first + v] = Operations::multiplyAdd(value, weight[v], sum[p][first + v]);
             }
+        }
+        field += kDepth;
+        weights += kDepth * kLanes * V;
+        left -= kDepth;
+        if (left == 0) {
+            left = fields.run;
+            const bool lastOfRow = ++segment == fields.segments;
+            if (lastOfRow) segment = 0;
+            field += lastOfRow ? toRow : toSegment;
         }
     }
 #pragma GCC unroll 16
