@@ -246,7 +246,7 @@ void addBenchOptions(CLI::App& verb, BenchOptions& options, const std::vector<st
 
 }  // namespace
 
-void addDevicesVerb(VerbContext context) {
+void addDevicesVerb(const VerbContext& context) {
     auto options = std::make_shared<DevicesOptions>();
     CLI::App* verb = addVerb<DevicesOptions>(
         context, "devices", "What networks can be timed on: this computer and phones behind adb",
@@ -256,7 +256,7 @@ void addDevicesVerb(VerbContext context) {
     verb->add_flag("--json", options->json, "Print JSON");
 }
 
-void addBenchVerb(VerbContext context) {
+void addBenchVerb(const VerbContext& context) {
     auto options = std::make_shared<BenchOptions>();
     CLI::App* verb = addVerb<BenchOptions>(context, "bench",
                                            "Time a run's network on a device, beside float and int8 rivals",
@@ -267,7 +267,7 @@ void addBenchVerb(VerbContext context) {
     addBenchOptions(*verb, *options, jobs::benchFamilies());
 }
 
-void addTuneVerb(VerbContext context) {
+void addTuneVerb(const VerbContext& context) {
     auto options = std::make_shared<BenchOptions>();
     CLI::App* verb = addVerb<BenchOptions>(context, "tune",
                                            "Find the fastest schedule of every layer on a device, by timing",

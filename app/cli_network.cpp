@@ -113,7 +113,7 @@ int runEvaluate(const EvaluateOptions& options) {
 
 }  // namespace
 
-void addInspectVerb(VerbContext context) {
+void addInspectVerb(const VerbContext& context) {
     auto options = std::make_shared<InspectOptions>();
     CLI::App* verb = addVerb<InspectOptions>(context, "inspect",
                                              "What is in a weight file: tensors, network, layers, statistics",
@@ -126,7 +126,7 @@ void addInspectVerb(VerbContext context) {
     verb->add_flag("--json", options->json, "Print JSON");
 }
 
-void addEvaluateVerb(VerbContext context) {
+void addEvaluateVerb(const VerbContext& context) {
     auto options = std::make_shared<EvaluateOptions>();
     jobs::EvaluateRequest& request = options->request;
     CLI::App* verb = addVerb<EvaluateOptions>(

@@ -90,7 +90,7 @@ int runParity(const ParityOptions& options) {
 
 }  // namespace
 
-void addParityVerb(VerbContext context) {
+void addParityVerb(const VerbContext& context) {
     auto options = std::make_shared<ParityOptions>();
     jobs::ParityRequest& request = options->request;
     CLI::App* verb = addVerb<ParityOptions>(

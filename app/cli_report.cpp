@@ -165,7 +165,7 @@ std::string toText(const jobs::RunReport& report) {
     return fields + "\n" + layersText(report.layers);
 }
 
-void addReportVerb(VerbContext context) {
+void addReportVerb(const VerbContext& context) {
     auto options = std::make_shared<ReportOptions>();
     CLI::App* verb = addVerb<ReportOptions>(context, "report",
                                             "Figures of a run: accuracies, bits, sparsity, bytes, layers",
@@ -176,7 +176,7 @@ void addReportVerb(VerbContext context) {
     verb->add_flag("--json", options->json, "Print JSON");
 }
 
-void addExportVerb(VerbContext context) {
+void addExportVerb(const VerbContext& context) {
     auto options = std::make_shared<ExportOptions>();
     CLI::App* verb = addVerb<ExportOptions>(
         context, "export", "Write a run's quantized network to a file, read it back and compare",

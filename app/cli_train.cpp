@@ -79,7 +79,7 @@ int runTrain(const TrainOptions& options) {
 
 }  // namespace
 
-void addTrainVerb(VerbContext context) {
+void addTrainVerb(const VerbContext& context) {
     auto options = std::make_shared<TrainOptions>();
     options->command = context.command;
     CLI::App* verb = addVerb<TrainOptions>(

@@ -23,17 +23,17 @@ struct VerbContext {
     std::string command;  ///< as typed, quoted for a shell
 };
 
-void addInspectVerb(VerbContext context);
-void addEvaluateVerb(VerbContext context);
-void addTrainVerb(VerbContext context);
-void addReportVerb(VerbContext context);
-void addPlotVerb(VerbContext context);
-void addExportVerb(VerbContext context);
-void addDevicesVerb(VerbContext context);
-void addBenchVerb(VerbContext context);
-void addTuneVerb(VerbContext context);
-void addParityVerb(VerbContext context);
-void addWindowVerb(VerbContext context);
+void addInspectVerb(const VerbContext& context);
+void addEvaluateVerb(const VerbContext& context);
+void addTrainVerb(const VerbContext& context);
+void addReportVerb(const VerbContext& context);
+void addPlotVerb(const VerbContext& context);
+void addExportVerb(const VerbContext& context);
+void addDevicesVerb(const VerbContext& context);
+void addBenchVerb(const VerbContext& context);
+void addTuneVerb(const VerbContext& context);
+void addParityVerb(const VerbContext& context);
+void addWindowVerb(const VerbContext& context);
 
 /// A subcommand with examples under its help. `options` live as long as the application does.
 template <class Options>

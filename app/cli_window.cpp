@@ -37,7 +37,7 @@ int runWindowVerb(const WindowOptions& options, const FrontEnd& frontEnd) {
 
 }  // namespace
 
-void addPlotVerb(VerbContext context) {
+void addPlotVerb(const VerbContext& context) {
     auto verbOptions = std::make_shared<PlotVerbOptions>();
     PlotOptions* options = &verbOptions->plot;
     CLI::App* verb = addVerb<PlotVerbOptions>(
@@ -63,7 +63,7 @@ void addPlotVerb(VerbContext context) {
     verb->add_flag("--json", verbOptions->json, "Print what was drawn as JSON");
 }
 
-void addWindowVerb(VerbContext context) {
+void addWindowVerb(const VerbContext& context) {
     auto options = std::make_shared<WindowOptions>();
     CLI::App* verb = addVerb<WindowOptions>(
         context, "window", "Open the window; also what 'bitloom' alone does",

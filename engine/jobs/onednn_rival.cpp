@@ -93,6 +93,7 @@ Result<std::string> timeOnednn(const fs::path& rival, const qsimd::Model& model,
 Status addOnednn(const std::vector<std::string>& rounds, report::BenchResult& result) {
     try {
         std::vector<Json> printed;
+        printed.reserve(rounds.size());
         for (const std::string& round : rounds)
             printed.push_back(Json::parse(round));
         addFamily(printed, "fp32_direct", "onednn_fp32_direct", result);

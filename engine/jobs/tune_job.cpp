@@ -25,7 +25,8 @@ constexpr std::size_t kAtOnce = 3;
 /// Time that a microkernel would take if it did the same work a second for all: what is wasted at the edges.
 double wasteOf(const BenchSession::Kernel& kernel, int width, int channels) {
     const auto rounded = [](int value, int step) {
-        return static_cast<double>((value + step - 1) / step * step);
+        const int steps = (value + step - 1) / step;
+        return static_cast<double>(steps) * step;
     };
     return rounded(width, kernel.pixels) * rounded(channels, kernel.channels) /
            (static_cast<double>(width) * channels);

@@ -73,7 +73,7 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
     m_split = schedule.split;
     prepareRows(schedule.skipPadding);
     if (bytes) prepareStarts();
-    const std::size_t taps = static_cast<std::size_t>(m_shape.rows * m_shape.segments * m_shape.run);
+    const std::size_t taps = m_shape.taps();
     const std::size_t count = taps * static_cast<std::size_t>(m_output.channels);
     const auto transposed = [&](const auto& weights, auto& to, int outputs) {
         // [group][output][tap] to [group][tap][output]
@@ -213,7 +213,8 @@ void PreparedConvolution::reserve(Scratch& scratch) const {
     }
     std::size_t sums = static_cast<std::size_t>(m_output.channels) *
                        static_cast<std::size_t>(m_mode == Mode::Naive ? m_output.width : kPaperPixels);
-    if (m_kernel != nullptr) sums = static_cast<std::size_t>(m_kernel->pixels * m_kernel->channels);
+    if (m_kernel != nullptr)
+        sums = static_cast<std::size_t>(m_kernel->pixels) * static_cast<std::size_t>(m_kernel->channels);
     if (scratch.sums.size() < sums) scratch.sums = AlignedArray<float>(sums);
 }
 

@@ -204,8 +204,7 @@ void PreparedConvolution::runDepthwise(std::byte* arena, int firstRow, int endRo
 
 void PreparedConvolution::runNaive(std::byte* arena, int firstRow, int endRow, Scratch& scratch) const {
     const float* input = valuesOf<float>(static_cast<const std::byte*>(arena), m_input);
-    const std::size_t perGroup =
-        static_cast<std::size_t>(m_shape.rows * m_shape.segments * m_shape.run * m_shape.outputs);
+    const std::size_t perGroup = m_shape.taps() * static_cast<std::size_t>(m_shape.outputs);
     for (int y = firstRow; y < endRow; ++y) {
         for (int group = 0; group < m_step.groups; ++group) {
             m_loops.naive(fieldsAt(input, y, 0, rangeOf(y), group),
@@ -220,8 +219,7 @@ void PreparedConvolution::runNaive(std::byte* arena, int firstRow, int endRow, S
 void PreparedConvolution::runPaper(std::byte* arena, int firstRow, int endRow, Scratch& scratch) const {
     const float* input = valuesOf<float>(static_cast<const std::byte*>(arena), m_input);
     const PaperKernel kernel = m_step.indexBits == 2 ? m_loops.paper2 : m_loops.paper4;
-    const std::size_t perOutput = static_cast<std::size_t>(m_shape.rows * m_shape.segments * m_shape.run) *
-                                  static_cast<std::size_t>(m_step.indexBits) / 8;
+    const std::size_t perOutput = m_shape.taps() * static_cast<std::size_t>(m_step.indexBits) / 8;
     const int channels = m_output.channels;
     float sums[kPaperPixels];
     for (int y = firstRow; y < endRow; ++y) {
@@ -232,7 +230,7 @@ void PreparedConvolution::runPaper(std::byte* arena, int firstRow, int endRow, S
                        m_paperIndices.data() + static_cast<std::size_t>(output) * perOutput, m_pairs.data(),
                        pixels, sums);
                 for (int p = 0; p < pixels; ++p)
-                    scratch.sums[static_cast<std::size_t>(p * channels + output)] = sums[p];
+                    scratch.sums[static_cast<std::ptrdiff_t>(p) * channels + output] = sums[p];
             }
             finish(arena, scratch.sums.data(), channels, y, x, pixels, 0, channels, nullptr);
         }

@@ -67,7 +67,7 @@ Panels packedPanels(const Convolution& step, const PanelShape& shape, std::uint8
     const std::size_t padded = (shape.panelSize() + elements - 1) / elements * elements;
     const auto blocks = static_cast<std::size_t>(shape.allBlocks());
     std::vector<std::uint8_t> indices(blocks * padded, zero);
-    const auto perOutput = static_cast<std::size_t>(shape.rows * shape.segments * shape.run);
+    const std::size_t perOutput = shape.taps();
     forEachWeight(shape, padded, [&](std::size_t place, int output, std::size_t flat, int) {
         indices[place] = indexAt(step, static_cast<std::size_t>(output) * perOutput + flat);
     });
@@ -135,7 +135,7 @@ Panels makePanels(const Convolution& step, const PanelShape& shape) {
         if (!padded || zero >= 0)
             return packedPanels(step, shape, static_cast<std::uint8_t>(std::max(zero, 0)));
     }
-    const auto perOutput = static_cast<std::size_t>(shape.rows * shape.segments * shape.run);
+    const std::size_t perOutput = shape.taps();
     const std::size_t count =
         perOutput * static_cast<std::size_t>(shape.outputs) * static_cast<std::size_t>(shape.groups);
     Panels panels;

@@ -27,6 +27,11 @@ struct PanelShape {
     int blockOutputs = 1;  ///< output channels of a block: channels, or half of them for planes
     int blocks = 1;        ///< of a group
 
+    /// Weights of an output channel.
+    [[nodiscard]] std::size_t taps() const {
+        return static_cast<std::size_t>(rows) * static_cast<std::size_t>(segments) *
+               static_cast<std::size_t>(run);
+    }
     [[nodiscard]] std::size_t panelSize() const { return static_cast<std::size_t>(rows) * rowSize(); }
     [[nodiscard]] std::size_t rowSize() const {
         return static_cast<std::size_t>(segments) * static_cast<std::size_t>(paddedRun) *
