@@ -65,7 +65,7 @@ struct Convolution {
     BufferIndex residual = -1;  ///< added before the clamp; of the output's height, width and channels
     Family family = Family::TunedFp32;
     WeightFormat format = WeightFormat::Float32;
-    std::int32_t indexBits = 0;  ///< 2, 4 or 8 where format has indices
+    std::int32_t indexBits = 0;  ///< 2, 4 or 8 where format has indices, else 0
     std::int32_t kernelHeight = 1;
     std::int32_t kernelWidth = 1;
     std::int32_t strideHeight = 1;

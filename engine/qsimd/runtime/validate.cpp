@@ -130,6 +130,8 @@ class Checker {
         const bool bytes = step.family == Family::K2;
         if (bytes != (from.type == ValueType::Uint8)) return "has an input of the wrong type";
         const std::size_t books = step.codebook.size() + step.codebook8.size();
+        const bool indices = step.format == WeightFormat::Codebook || step.format == WeightFormat::Codebook8;
+        if (!indices && step.indexBits != 0) return "has bits of indices without indices";
         switch (step.format) {
             case WeightFormat::Float32:
                 if (bytes || step.family == Family::K0 || step.family == Family::PaperCodebook)
