@@ -1,4 +1,6 @@
 // `bitloom parity`: does a device compute what this program and libtorch compute?
+#include <cmath>
+
 #include "app/cli_output.h"
 #include "app/cli_progress.h"
 #include "app/cli_verbs.h"
@@ -63,7 +65,7 @@ std::string parityText(const report::ParityResult& result) {
     for (const report::ParityNetwork& network : result.networks) {
         const report::ParityStep* worst = nullptr;
         for (const report::ParityStep& step : network.steps)
-            if (step.error == step.error && (worst == nullptr || step.error > worst->error)) worst = &step;
+            if (!std::isnan(step.error) && (worst == nullptr || step.error > worst->error)) worst = &step;
         const double agreement =
             100.0 * static_cast<double>(network.sameClass) / static_cast<double>(network.images);
         table.add({network.family, verdictOf(network),

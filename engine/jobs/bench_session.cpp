@@ -11,7 +11,6 @@
 #include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
 #include "engine/graph/zoo/zoo.h"
-#include "engine/jobs/deployment.h"
 #include "engine/jobs/runner_build.h"
 #include "engine/jobs/workplace.h"
 #include "engine/qsimd/calibrate.h"
@@ -29,13 +28,6 @@ constexpr const char* kImagesName = "images.bin";
 constexpr const char* kOutputsName = "outputs.bin";
 /// A slow phone, many samples, ImageNet networks and an emulator: minutes, not hours.
 constexpr auto kRunTimeout = std::chrono::minutes(30);
-
-Result<Deployment> deployRun(const BenchRequest& request, report::ProgressSink& sink, JobControl& control) {
-    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
-    train::configureTorch(run.spec.train.threads);
-    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
-    return deploy(model, run.spec.data, request.deployment, sink, control);
-}
 
 /// Speed alone is asked: ranges from one random image.
 Result<Deployment> deployRandom(const BenchRequest& request, JobControl& control) {
@@ -120,18 +112,28 @@ Result<BenchSession> BenchSession::open(const BenchRequest& request, report::Pro
     return session;
 }
 
+Status BenchSession::deployRun() {
+    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(m_request->run, *m_sink));
+    train::configureTorch(run.spec.train.threads);
+    BITLOOM_ASSIGN_OR_RETURN(m_quantized, deployedNetwork(run, m_request->run));
+    BITLOOM_ASSIGN_OR_RETURN(m_deployment,
+                             deploy(m_quantized, run.spec.data, m_request->deployment, *m_sink, *m_control));
+    m_origin = m_request->run.filename().string();
+    return {};
+}
+
 Status BenchSession::lowerAll() {
-    const bool random = m_request->run.empty();
-    BITLOOM_ASSIGN_OR_RETURN(const Deployment deployment, random
-                                                              ? deployRandom(*m_request, *m_control)
-                                                              : deployRun(*m_request, *m_sink, *m_control));
-    m_origin =
-        random ? fmt::format("random weights, {} bits", m_request->bits) : m_request->run.filename().string();
+    if (m_request->run.empty()) {
+        BITLOOM_ASSIGN_OR_RETURN(m_deployment, deployRandom(*m_request, *m_control));
+        m_origin = fmt::format("random weights, {} bits", m_request->bits);
+    } else {
+        BITLOOM_RETURN_IF_ERROR(deployRun());
+    }
     const std::vector<std::string>& wanted = m_request->families;
     for (const Family family : qsimd::kFamilies) {
         const std::string name = qsimd::familyName(family);
         if (!wanted.empty() && std::ranges::find(wanted, name) == wanted.end()) continue;
-        BITLOOM_ASSIGN_OR_RETURN(qsimd::Model model, lowerFor(deployment, family));
+        BITLOOM_ASSIGN_OR_RETURN(qsimd::Model model, lowerFor(m_deployment, family));
         m_families.push_back(name);
         m_models.push_back(std::move(model));
     }

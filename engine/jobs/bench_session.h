@@ -1,4 +1,5 @@
-// A device with a runner and lowered networks on it: what timing and tuning share. Private to those jobs.
+// A device with a runner and lowered networks on it: what timing, tuning and comparing share. Private to
+// those jobs.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "engine/device/device.h"
 #include "engine/jobs/bench_job.h"
+#include "engine/jobs/deployment.h"
 #include "engine/jobs/schedule_cache.h"
 #include "engine/qsimd/runtime/model.h"
 
@@ -24,6 +26,10 @@ class BenchSession {
     [[nodiscard]] const std::vector<std::string>& families() const { return m_families; }
     /// As families().
     [[nodiscard]] const std::vector<qsimd::Model>& models() const { return m_models; }
+    /// What they were lowered from.
+    [[nodiscard]] const Deployment& deployment() const { return m_deployment; }
+    /// The same as a run holds it; empty for random weights.
+    [[nodiscard]] const quant::QuantizedModel& quantized() const { return m_quantized; }
     [[nodiscard]] const std::string& origin() const { return m_origin; }
     /// Strongest instruction set that runs are allowed.
     [[nodiscard]] const std::string& isa() const { return m_isa; }
@@ -65,6 +71,7 @@ class BenchSession {
 
   private:
     BenchSession() = default;
+    Status deployRun();
     Status lowerAll();
     Status putAll(const std::string& runner);
     Status askRunner();
@@ -80,6 +87,8 @@ class BenchSession {
     std::string m_origin;
     std::string m_isa;
     std::vector<int> m_cores;
+    quant::QuantizedModel m_quantized;
+    Deployment m_deployment;
     std::vector<std::string> m_families;
     std::vector<qsimd::Model> m_models;
     std::vector<Kernel> m_kernels;

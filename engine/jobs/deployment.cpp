@@ -84,6 +84,7 @@ Result<Deployment> deploy(const quant::QuantizedModel& model, const DataSpec& da
                           const DeploymentOptions& options, report::ProgressSink& sink, JobControl& control) {
     Deployment deployment;
     deployment.network = toDeployed(model);
+    deployment.data = data;
     BITLOOM_ASSIGN_OR_RETURN(deployment.lowering, loweringOptions(model.graph, options));
     if (options.calibrationImages < 1) return usageError("calibration needs at least one image");
     BITLOOM_ASSIGN_OR_RETURN(deployment.datasets, openDatasets(data, imageSizeOf(model.graph)));

@@ -20,7 +20,9 @@ struct Deployment {
     qsimd::DeployedNetwork network;
     qsimd::LoweringOptions lowering;         ///< contracts and activations
     std::vector<std::vector<float>> images;  ///< that it was calibrated on, normalised
-    Datasets datasets;                       ///< of a run: what they came from, and its test set
+    // Of a run: what these came from, and its test set.
+    DataSpec data;
+    Datasets datasets;
 };
 
 struct LabelledImages {

@@ -8,7 +8,7 @@
 
 #include "engine/base/atomic_file.h"
 #include "engine/device/command.h"
-#include "engine/device/timing.h"
+#include "engine/jobs/runner_output.h"
 #include "engine/jobs/workplace.h"
 
 namespace bitloom::jobs {
@@ -34,16 +34,6 @@ std::string layersText(const qsimd::Model& model) {
     return text;
 }
 
-report::KernelTiming timingOf(const std::string& family, std::vector<double> samplesMs, std::int64_t macs,
-                              const report::BenchResult& result) {
-    report::KernelTiming timing;
-    timing.family = family;
-    timing.samplesMs = std::move(samplesMs);
-    timing.time = device::summariseTimes(timing.samplesMs, result.sentinelMs);
-    timing.gmacs = static_cast<double>(macs) / timing.time.medianMs * 1e-6;
-    return timing;
-}
-
 /// Adds one family; `key` is its name in the rival's JSON, of which there is one a round.
 void addFamily(const std::vector<Json>& rounds, const char* key, const std::string& family,
                report::BenchResult& result) {
@@ -62,9 +52,12 @@ void addFamily(const std::vector<Json>& rounds, const char* key, const std::stri
         sums.resize(std::max(sums.size(), samples.size()));
         for (std::size_t i = 0; i < samples.size(); ++i)
             sums[i] += samples[i];
-        layer.kernels.push_back(timingOf(family, std::move(samples), layer.macs, result));
+        layer.kernels.push_back(
+            timingOf(family, std::move(samples), static_cast<double>(layer.macs), result.sentinelMs));
     }
-    if (whole) result.network.push_back(timingOf(family, std::move(sums), result.macs, result));
+    if (whole)
+        result.network.push_back(
+            timingOf(family, std::move(sums), static_cast<double>(result.macs), result.sentinelMs));
 }
 
 }  // namespace

@@ -64,10 +64,9 @@ Status ParityComparison::compareSteps(const train::Image& image, train::Referenc
             step.name = here[i].name;
             step.sameOutput = there[i].at("output") == qsimd::hashText(here[i].output);
             step.sameSums = there[i].at("sums") == sums;
-            step.withinBound = !(step.error > m_result.bound);
             if (m_result.diverges.empty() && !(step.sameOutput && step.sameSums))
                 m_result.diverges = step.name;
-            if (m_result.exceeds.empty() && !step.withinBound) m_result.exceeds = step.name;
+            if (m_result.exceeds.empty() && step.error > m_result.bound) m_result.exceeds = step.name;
         }
     } catch (const nlohmann::json::exception& error) {
         return fail("The runner printed what cannot be read: {}", error.what());

@@ -4,9 +4,7 @@
 #include <span>
 
 #include "engine/jobs/bench_session.h"
-#include "engine/jobs/deployment.h"
 #include "engine/jobs/parity_comparison.h"
-#include "engine/train/runtime.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -32,14 +30,12 @@ Result<report::ParityResult> runParityJob(const ParityRequest& request, report::
     if (request.images < 1) return usageError("--images is at least 1");
     const BenchRequest bench = benchRequest(request);
     BITLOOM_RETURN_IF_ERROR(checkRequest(bench));
-    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
-    train::configureTorch(run.spec.train.threads);
-    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
-    BITLOOM_ASSIGN_OR_RETURN(auto reference, train::ReferenceNetwork::create(model));
-    BITLOOM_ASSIGN_OR_RETURN(const Datasets datasets, openTestSet(run.spec.data, imageSizeOf(run.graph)));
-    BITLOOM_ASSIGN_OR_RETURN(const LabelledImages test, firstImages(*datasets.test, run.spec.data,
-                                                                    datasets.normalization, request.images));
     BITLOOM_ASSIGN_OR_RETURN(BenchSession session, BenchSession::open(bench, sink, control));
+    BITLOOM_ASSIGN_OR_RETURN(auto reference, train::ReferenceNetwork::create(session.quantized()));
+    const Deployment& deployment = session.deployment();
+    BITLOOM_ASSIGN_OR_RETURN(const LabelledImages test,
+                             firstImages(*deployment.datasets.test, deployment.data,
+                                         deployment.datasets.normalization, request.images));
 
     sink.progress({"comparing step by step", 0, 0, 0, report::kNoValue});
     std::vector<std::unique_ptr<ParityComparison>> comparisons;
@@ -63,7 +59,7 @@ Result<report::ParityResult> runParityJob(const ParityRequest& request, report::
         }
     }
     report::ParityResult result;
-    result.arch = run.graph.arch();
+    result.arch = session.models().front().name;
     result.origin = session.origin();
     result.device = session.deviceInfo();
     result.isa = session.isa();

@@ -207,11 +207,14 @@ class Build {
 
 }  // namespace
 
-std::string runnerSourcesHash() {
-    std::uint64_t hash = kHashSeed;
-    for (const qsimd::BundleFile& file : qsimd::bundleFiles())
-        hash = hashLine(file.text, hashLine(file.path, hash));
-    return hashText(hash);
+const std::string& runnerSourcesHash() {
+    static const std::string text = [] {
+        std::uint64_t hash = kHashSeed;
+        for (const qsimd::BundleFile& file : qsimd::bundleFiles())
+            hash = hashLine(file.text, hashLine(file.path, hash));
+        return hashText(hash);
+    }();
+    return text;
 }
 
 fs::path runnerCache() {

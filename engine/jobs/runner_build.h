@@ -31,7 +31,7 @@ struct RunnerBuild {
                                                 report::ProgressSink& sink, const JobControl& control);
 
 /// Of everything that a runner is compiled from.
-[[nodiscard]] std::string runnerSourcesHash();
+[[nodiscard]] const std::string& runnerSourcesHash();
 
 /// XDG_CACHE_HOME/bitloom/runners, else ~/.cache/bitloom/runners.
 [[nodiscard]] std::filesystem::path runnerCache();

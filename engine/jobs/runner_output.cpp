@@ -40,17 +40,11 @@ struct Peaks {
     double bytes;
 };
 
-report::KernelTiming timingOf(const std::string& family, const Json& samples, double macs, const Peaks& peaks,
-                              bool bytes, const report::BenchResult& result) {
-    report::KernelTiming timing;
-    timing.family = family;
-    timing.samplesMs = milliseconds(samples);
-    timing.time = device::summariseTimes(timing.samplesMs, result.sentinelMs);
-    if (macs > 0 && timing.time.medianMs > 0) {
-        timing.gmacs = macs / timing.time.medianMs * 1e-6;
-        const double peak = (bytes ? peaks.bytes : peaks.floats) * result.threads;
-        if (peak > 0) timing.percentOfPeak = 100 * timing.gmacs / peak;
-    }
+report::KernelTiming timingBesidePeak(const std::string& family, const Json& samples, double macs,
+                                      const Peaks& peaks, bool bytes, const report::BenchResult& result) {
+    report::KernelTiming timing = timingOf(family, milliseconds(samples), macs, result.sentinelMs);
+    const double peak = (bytes ? peaks.bytes : peaks.floats) * result.threads;
+    if (peak > 0) timing.percentOfPeak = 100 * timing.gmacs / peak;
     return timing;
 }
 
@@ -73,13 +67,14 @@ void readModel(const Json& model, const std::string& family, const Peaks& peaks,
             fresh.macs = stepMacs;
             result.layers.push_back(std::move(fresh));
         }
-        report::KernelTiming timing = timingOf(family, step.at("samples_ns"), static_cast<double>(stepMacs),
-                                               peaks, step.at("family") == "k2", result);
+        report::KernelTiming timing =
+            timingBesidePeak(family, step.at("samples_ns"), static_cast<double>(stepMacs), peaks,
+                             step.at("family") == "k2", result);
         timing.kernel = step.at("kernel");
         timing.weightBytes = step.at("prepared_bytes");
         result.layers[layer++].kernels.push_back(std::move(timing));
     }
-    report::KernelTiming whole = timingOf(family, model.at("samples_ns"), macs, peaks, bytes, result);
+    report::KernelTiming whole = timingBesidePeak(family, model.at("samples_ns"), macs, peaks, bytes, result);
     whole.weightBytes = weights;
     whole.peakBytes = model.at("peak_bytes");
     result.macs = static_cast<std::int64_t>(macs);
@@ -87,6 +82,16 @@ void readModel(const Json& model, const std::string& family, const Peaks& peaks,
 }
 
 }  // namespace
+
+report::KernelTiming timingOf(const std::string& family, std::vector<double> samplesMs, double macs,
+                              const std::vector<double>& sentinelMs) {
+    report::KernelTiming timing;
+    timing.family = family;
+    timing.samplesMs = std::move(samplesMs);
+    timing.time = device::summariseTimes(timing.samplesMs, sentinelMs);
+    if (macs > 0 && timing.time.medianMs > 0) timing.gmacs = macs / timing.time.medianMs * 1e-6;
+    return timing;
+}
 
 Status readRunnerOutput(const std::vector<std::string>& rounds, const std::vector<std::string>& families,
                         report::BenchResult& result) {

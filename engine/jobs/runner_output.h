@@ -9,6 +9,10 @@
 
 namespace bitloom::jobs {
 
+/// Samples of a family that does `macs` multiply-adds, summarised; what is not known from them stays empty.
+[[nodiscard]] report::KernelTiming timingOf(const std::string& family, std::vector<double> samplesMs,
+                                            double macs, const std::vector<double>& sentinelMs);
+
 /// Fills isa, sentinelMs, network, layers, macs, verdict of `result` from the runner's JSON, of one round of
 /// samples or several; `families[i]` is that of model i. An error when a text is not what a runner prints.
 [[nodiscard]] Status readRunnerOutput(const std::vector<std::string>& rounds,

@@ -14,7 +14,6 @@ struct ParityStep {
     bool sameOutput = false;  ///< bits of the device and of this computer
     bool sameSums = true;     ///< of int8 layers: their int32 sums
     double error = kNoValue;  ///< of the values here against libtorch's, |a - b| / |b|
-    bool withinBound = true;  ///< error <= ParityNetwork::bound
 };
 
 /// One way to compute the network: "k0" (floats) or "k2" (int8).

@@ -50,6 +50,14 @@ class WindowTest : public testing::WindowTest {
         ASSERT_EQ(errorText().toStdString(), "");
     }
     [[nodiscard]] QString log() const { return m_window->findChild<widgets::LogPanel*>()->text(); }
+    /// A trained run, and the answer to where its export goes.
+    void trainForExportTo(const char* name) {
+        startTinyJob(3);
+        ASSERT_TRUE(waitForEnd());
+        ASSERT_TRUE(waitFor([&] { return m_window->actions().exportRun->isEnabled(); }));
+        ASSERT_TRUE(m_window->actions().exportBundle->isEnabled());
+        m_fileAnswer = QString::fromStdString((m_folder / name).string());
+    }
     [[nodiscard]] bool waitForEnd() {
         return waitFor([&] { return !host().busy(); }, 100'000);
     }
@@ -363,10 +371,7 @@ TEST_F(WindowTest, RefusesToExportOntoTheRunItself) {
 }
 
 TEST_F(WindowTest, ExportsATrainedRunAndStatesTheRealBytes) {
-    startTinyJob(3);
-    ASSERT_TRUE(waitForEnd());
-    ASSERT_TRUE(waitFor([&] { return m_window->actions().exportRun->isEnabled(); }));
-    m_fileAnswer = QString::fromStdString((m_folder / "net.safetensors").string());
+    ASSERT_NO_FATAL_FAILURE(trainForExportTo("net.safetensors"));
     m_window->actions().exportRun->trigger();
     ASSERT_TRUE(m_window->jobs().exporting());
     ASSERT_TRUE(waitFor([&] { return !m_window->jobs().exporting(); }, 60'000));
@@ -379,10 +384,7 @@ TEST_F(WindowTest, ExportsATrainedRunAndStatesTheRealBytes) {
 }
 
 TEST_F(WindowTest, ExportsAProjectForArmWithAVerdict) {
-    startTinyJob(3);
-    ASSERT_TRUE(waitForEnd());
-    ASSERT_TRUE(waitFor([&] { return m_window->actions().exportBundle->isEnabled(); }));
-    m_fileAnswer = QString::fromStdString((m_folder / "net for arm").string());
+    ASSERT_NO_FATAL_FAILURE(trainForExportTo("net for arm"));
     m_window->actions().exportBundle->trigger();
     ASSERT_TRUE(m_window->jobs().exporting());
     ASSERT_TRUE(waitFor([&] { return !m_window->jobs().exporting(); }, 60'000));
@@ -399,12 +401,9 @@ TEST_F(WindowTest, ExportsAProjectForArmWithAVerdict) {
 }
 
 TEST_F(WindowTest, AnExportIsSeenAndClosingWaitsForIt) {
-    startTinyJob(3);
-    ASSERT_TRUE(waitForEnd());
-    ASSERT_TRUE(waitFor([&] { return m_window->actions().exportRun->isEnabled(); }));
+    ASSERT_NO_FATAL_FAILURE(trainForExportTo("net.safetensors"));
     EXPECT_FALSE(find("exportBox")->isVisible());
     EXPECT_FALSE(m_window->actions().cancelExport->isEnabled());
-    m_fileAnswer = QString::fromStdString((m_folder / "net.safetensors").string());
     m_window->actions().exportRun->trigger();
     EXPECT_TRUE(find("exportBox")->isVisible());
     EXPECT_TRUE(m_window->actions().cancelExport->isEnabled());
@@ -418,10 +417,7 @@ TEST_F(WindowTest, AnExportIsSeenAndClosingWaitsForIt) {
 }
 
 TEST_F(WindowTest, AnExportCanBeCancelled) {
-    startTinyJob(3);
-    ASSERT_TRUE(waitForEnd());
-    ASSERT_TRUE(waitFor([&] { return m_window->actions().exportRun->isEnabled(); }));
-    m_fileAnswer = QString::fromStdString((m_folder / "net.safetensors").string());
+    ASSERT_NO_FATAL_FAILURE(trainForExportTo("net.safetensors"));
     m_window->actions().exportRun->trigger();
     m_window->actions().cancelExport->trigger();
     ASSERT_TRUE(waitFor([&] { return !m_window->jobs().exporting(); }, 60'000));

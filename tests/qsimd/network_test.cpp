@@ -122,7 +122,7 @@ TEST_P(NetworkTest, FloatsAreBitEqualForEveryInstructionSetAndThreadCount) {
     for (const Family family : {Family::TunedFp32, Family::K0, Family::NaiveFp32}) {
         const Model model = lowered(m_source, exact(family));
         for (const Isa isa : ceilings()) {
-            for (const int threads : {1, 3})
+            for (const int threads : {1, 2, 3})
                 EXPECT_EQ(outputOf(model, m_image, {isa, {}}, threads), expected)
                     << familyName(family) << " " << isaName(isa) << " threads " << threads;
         }

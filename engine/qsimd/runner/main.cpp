@@ -41,36 +41,41 @@ std::string readImages(const std::string& path, std::size_t size, std::vector<st
     return {};
 }
 
+/// Adds a line of a schedule. Empty on success.
+std::string readLine(const std::string& line, Dispatch& dispatch) {
+    std::istringstream words(line);
+    std::string family;
+    std::string layer;
+    std::string kernel;
+    std::string split;
+    std::string padding;
+    if (!(words >> family)) return {};
+    if (!(words >> layer >> kernel >> split >> padding))
+        return "needs kernel family, layer, microkernel, split and padding";
+    const std::optional<Family> of = familyOf(family);
+    if (!of) return "unknown kernel family " + family;
+    Schedule schedule;
+    if (kernel != "auto") schedule.microkernel = kernel;
+    const Microkernel* known = findMicrokernel(kernel);
+    if (kernel != "auto" && known == nullptr) return kernel + " is no microkernel of this program";
+    if (known != nullptr && !canRun(known->isa))
+        return std::string("this processor lacks ") + isaName(known->isa);
+    if (split != "auto" && split != "rows" && split != "channels") return "unknown split " + split;
+    if (split != "auto") schedule.split = split == "channels" ? Split::Channels : Split::Rows;
+    if (padding != "skip" && padding != "keep") return "unknown word " + padding;
+    schedule.skipPadding = padding == "skip";
+    dispatch.schedules[{*of, layer}] = std::move(schedule);
+    return {};
+}
+
 std::string readSchedule(const std::string& path, Dispatch& dispatch) {
     std::ifstream file(path);
     if (!file) return path + ": cannot be opened";
-    std::string line;
-    for (int number = 1; std::getline(file, line); ++number) {
-        std::istringstream words(line);
-        std::string family;
-        std::string layer;
-        std::string kernel;
-        std::string split;
-        std::string padding;
-        if (!(words >> family)) continue;
-        const std::string at = path + ", line " + std::to_string(number) + ": ";
-        if (!(words >> layer >> kernel >> split >> padding))
-            return at + "needs kernel family, layer, microkernel, split and padding";
-        const std::optional<Family> of = familyOf(family);
-        if (!of) return at + "unknown kernel family " + family;
-        Schedule schedule;
-        if (kernel != "auto") schedule.microkernel = kernel;
-        const Microkernel* known = findMicrokernel(kernel);
-        if (kernel != "auto" && known == nullptr) return at + kernel + " is no microkernel of this program";
-        if (known != nullptr && !canRun(known->isa))
-            return at + "this processor lacks " + isaName(known->isa);
-        if (split != "auto" && split != "rows" && split != "channels") return at + "unknown split " + split;
-        if (split != "auto") schedule.split = split == "channels" ? Split::Channels : Split::Rows;
-        if (padding != "skip" && padding != "keep") return at + "unknown word " + padding;
-        schedule.skipPadding = padding == "skip";
-        dispatch.schedules[{*of, layer}] = std::move(schedule);
-    }
-    return {};
+    std::string problem;
+    int number = 0;
+    for (std::string line; problem.empty() && std::getline(file, line); ++number)
+        problem = readLine(line, dispatch);
+    return problem.empty() ? problem : path + ", line " + std::to_string(number) + ": " + problem;
 }
 
 int writeOutputs(const RunnerOptions& options, Network& network,

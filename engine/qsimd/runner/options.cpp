@@ -46,6 +46,10 @@ std::string readIsa(const std::string& name, Isa& isa) {
     return "--isa " + name + ": unknown; known are " + knownIsas();
 }
 
+std::string notANumber(const std::string& name, const std::string& value, int low, int high) {
+    return name + " " + value + ": not a number from " + std::to_string(low) + " to " + std::to_string(high);
+}
+
 }  // namespace
 
 const char* runnerHelp() {
@@ -87,10 +91,7 @@ std::string parseOptions(int count, char** arguments, RunnerOptions& options) {
             if (i + 1 == count) return name + ": unknown, or its value is missing";
             const std::string value = arguments[++i];
             const auto number = [&](int low, int high, int& to) {
-                return toNumber(value, low, high, to)
-                           ? std::string()
-                           : name + " " + value + ": not a number from " + std::to_string(low) + " to " +
-                                 std::to_string(high);
+                return toNumber(value, low, high, to) ? std::string() : notANumber(name, value, low, high);
             };
             std::string problem;
             if (name == "--warmup") {
