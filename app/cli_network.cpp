@@ -25,7 +25,7 @@ Json layerJson(const report::LayerInfo& layer) {
             {"bits", layer.bits}};
 }
 
-Json toJson(const jobs::InspectResult& result) {
+Json inspectionJson(const jobs::InspectResult& result) {
     Json json = {{"path", result.path},
                  {"format", result.format},
                  {"bytes", result.bytes},
@@ -78,7 +78,7 @@ void print(const jobs::InspectResult& result) {
 int runInspect(const InspectOptions& options) {
     const auto result = jobs::inspectWeights(options.file, options.arch);
     if (!result) return reportError(result.error());
-    options.json ? printJson(toJson(*result)) : print(*result);
+    options.json ? printJson(inspectionJson(*result)) : print(*result);
     return 0;
 }
 

@@ -14,16 +14,13 @@
 namespace bitloom::app {
 namespace {
 
-QString tr(const char* text) {
-    return QCoreApplication::translate("bitloom::app", text);
-}
-
 CloseAnswer askCloseWhileTraining(QWidget* parent) {
-    QMessageBox box(QMessageBox::Question, tr("Training is going on"),
-                    tr("Stop the training and close the window?"), QMessageBox::NoButton, parent);
-    box.setInformativeText(tr("Everything so far is saved; the run can be continued later from its file."));
-    QPushButton* stop = box.addButton(tr("Stop, save and close"), QMessageBox::AcceptRole);
-    QPushButton* keep = box.addButton(tr("Keep training"), QMessageBox::RejectRole);
+    QMessageBox box(QMessageBox::Question, QObject::tr("Training is going on"),
+                    QObject::tr("Stop the training and close the window?"), QMessageBox::NoButton, parent);
+    box.setInformativeText(
+        QObject::tr("Everything so far is saved; the run can be continued later from its file."));
+    QPushButton* stop = box.addButton(QObject::tr("Stop, save and close"), QMessageBox::AcceptRole);
+    QPushButton* keep = box.addButton(QObject::tr("Keep training"), QMessageBox::RejectRole);
     box.setDefaultButton(keep);
     box.setEscapeButton(keep);
     box.exec();
@@ -32,18 +29,19 @@ CloseAnswer askCloseWhileTraining(QWidget* parent) {
 
 void showAbout(QWidget* parent) {
     QMessageBox::about(
-        parent, tr("About Bitloom"),
-        tr("<h3>Bitloom %1</h3>"
-           "<p>A workbench for low-bit neural networks: watch quantization happen, layer by layer.</p>"
-           "<p>Free software under the GNU General Public License, version 3 or later "
-           "(GPL-3.0-or-later), without any warranty. Drawn with Qt and QCustomPlot, trained with "
-           "libtorch, recorded with HDF5.</p>")
+        parent, QObject::tr("About Bitloom"),
+        QObject::tr(
+            "<h3>Bitloom %1</h3>"
+            "<p>A workbench for low-bit neural networks: watch quantization happen, layer by layer.</p>"
+            "<p>Free software under the GNU General Public License, version 3 or later "
+            "(GPL-3.0-or-later), without any warranty. Drawn with Qt and QCustomPlot, trained with "
+            "libtorch, recorded with HDF5.</p>")
             .arg(QCoreApplication::applicationVersion()));
 }
 
 void showShortcuts(QWidget* parent, const QString& table) {
     QDialog dialog(parent);
-    dialog.setWindowTitle(tr("Keyboard shortcuts"));
+    dialog.setWindowTitle(QObject::tr("Keyboard shortcuts"));
     dialog.resize(560, 620);
     auto* text = new QTextBrowser;
     text->setHtml(table);

@@ -9,11 +9,10 @@
 #include "engine/base/annotated_mutex.h"
 
 namespace bitloom::app {
-namespace {
 
 /// The ProgressSink of a job. Gathers under a lock; `announce` is called when the first thing since take()
 /// arrives.
-class Mailbox : public report::ProgressSink {
+class EngineHost::Mailbox : public report::ProgressSink {
   public:
     explicit Mailbox(std::function<void()> announce) : m_announce(std::move(announce)) {}
 
@@ -74,8 +73,6 @@ class Mailbox : public report::ProgressSink {
     std::int64_t m_lastStep BITLOOM_GUARDED_BY(m_mutex) = -1;  ///< of recordedSteps, of all deliveries
     bool m_announced BITLOOM_GUARDED_BY(m_mutex) = false;
 };
-
-}  // namespace
 
 struct EngineHost::Job {
     Job(std::uint64_t jobId, std::function<void()> announce) : id(jobId), mailbox(std::move(announce)) {}

@@ -67,6 +67,7 @@ class EngineHost : public QObject {
     void finished(const bitloom::Status& outcome);
 
   private:
+    class Mailbox;
     struct Job;
 
     void announce(std::uint64_t id);

@@ -10,12 +10,13 @@ namespace bitloom::data {
 namespace {
 
 /// Keeps these draws apart from other streams of the same seed.
-constexpr std::uint64_t kStream = 0x61756700;
+constexpr std::uint64_t kAugmentationStream = 0x61756700;
 
 }  // namespace
 
 Augmentation drawAugmentation(std::uint64_t seed, std::int64_t epoch, std::int64_t index) {
-    Random random({kStream, seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(index)});
+    Random random(
+        {kAugmentationStream, seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(index)});
     const auto shift = [&] { return static_cast<int>(random.below(2 * kCropPadding + 1)) - kCropPadding; };
     Augmentation augmentation;
     augmentation.dx = shift();

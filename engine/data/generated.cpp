@@ -16,7 +16,7 @@
 namespace bitloom::data {
 namespace {
 
-constexpr std::uint64_t kStream = 0x73686170;
+constexpr std::uint64_t kImageStream = 0x73686170;
 constexpr int kSide = 32;
 constexpr int kPixels = kSide * kSide;
 
@@ -261,7 +261,7 @@ class GeneratedShapes final : public Dataset {
         const int label = static_cast<int>(index % kShapeCount);
         if (m_cache.find(index, pixels)) return label;
         Random random(
-            {kStream, m_seed, m_split == Split::Train ? 0u : 1u, static_cast<std::uint64_t>(index)});
+            {kImageStream, m_seed, m_split == Split::Train ? 0u : 1u, static_cast<std::uint64_t>(index)});
         paintScene(random, static_cast<Shape>(label), pixels);
         m_cache.store(index, pixels);
         return label;

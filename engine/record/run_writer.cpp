@@ -74,7 +74,7 @@ Result<MixtureColumns> flatten(const report::LayerSnapshot& snapshot, const Laye
     return columns;
 }
 
-struct LayerTable {
+struct WrittenLayer {
     LayerLayout layout;
     TableWriter rows;
 };
@@ -118,7 +118,7 @@ class FileRunWriter final : public RunWriter {
     std::unique_ptr<h5::DiskFailure> m_disk = std::make_unique<h5::DiskFailure>();
     Handle m_file;
     std::vector<TableWriter> m_runTables;  // metrics, events
-    std::map<std::string, LayerTable> m_layers;
+    std::map<std::string, WrittenLayer> m_layers;
 };
 
 FileRunWriter::FileRunWriter(fs::path path, const fs::path& temporary, const std::vector<LayerLayout>& layers)
@@ -128,7 +128,7 @@ FileRunWriter::FileRunWriter(fs::path path, const fs::path& temporary, const std
     const Handle all = h5::openGroup(m_file.get(), kLayersGroup);
     for (const LayerLayout& layout : layers) {
         const Handle group = h5::openGroup(all.get(), linkName(layout.name));
-        m_layers.emplace(layout.name, LayerTable{layout, TableWriter(group.get(), columnsOf(layout))});
+        m_layers.emplace(layout.name, WrittenLayer{layout, TableWriter(group.get(), columnsOf(layout))});
     }
     const Handle job = h5::openGroup(m_file.get(), kJobGroup);
     h5::Dataset::open(job.get(), summaryColumn(), true).read(0, 1, m_summary.data());
@@ -183,7 +183,7 @@ Status FileRunWriter::appendLayer(const report::LayerSnapshot& snapshot) {
     if (found == m_layers.end()) {
         return fail("{}: layer {} is not among those the run was made for", m_path.string(), snapshot.layer);
     }
-    LayerTable& layer = found->second;
+    WrittenLayer& layer = found->second;
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<std::uint32_t> weights,
                              countsOf(snapshot.weights, layer.layout));
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<std::uint32_t> soft,

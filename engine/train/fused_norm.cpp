@@ -17,7 +17,7 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr auto kLayout = at::MemoryFormat::ChannelsLast;
+constexpr auto kRowsLayout = at::MemoryFormat::ChannelsLast;
 constexpr std::int64_t kChunkElements = 32'768;  ///< 128 KiB, enough work for one task
 
 /// [N, C, H, W] channels-last seen as N H W rows of C, in chunks.
@@ -220,7 +220,7 @@ class NormReluFunction : public torch::autograd::Function<NormReluFunction> {
         const Saved saved{tensors[0], tensors[1], tensors[2],
                           tensors[3], tensors[4], context->saved_data["training"].toBool()};
         const Gradients gradients =
-            gradientsOf(outputs[0].contiguous(kLayout), saved, context->saved_data["residual"].toBool());
+            gradientsOf(outputs[0].contiguous(kRowsLayout), saved, context->saved_data["residual"].toBool());
         return {gradients.x, gradients.residual, gradients.weight, gradients.bias, Tensor(), Tensor()};
     }
 };
@@ -245,9 +245,9 @@ Tensor batchNormRelu(const Tensor& x, const Tensor& residual, const NormTensors&
     TORCH_CHECK(norm.weight.numel() == x.size(1), "a batch norm of ", x.size(1), " channels got ",
                 norm.weight.numel(), " weights");
     c10::optional<Tensor> added;
-    if (residual.defined()) added = residual.contiguous(kLayout);
-    return NormReluFunction::apply(x.contiguous(kLayout), added, norm.weight.contiguous(), norm.bias, norm,
-                                   options);
+    if (residual.defined()) added = residual.contiguous(kRowsLayout);
+    return NormReluFunction::apply(x.contiguous(kRowsLayout), added, norm.weight.contiguous(), norm.bias,
+                                   norm, options);
 }
 
 }  // namespace bitloom::train

@@ -21,7 +21,7 @@ namespace bitloom::app::testing {
 [[nodiscard]] bool waitFor(const std::function<bool()>& condition, int milliseconds = 30'000);
 
 inline constexpr int kLayers = 3;
-inline constexpr int kStepsApart = 10;
+inline constexpr std::int64_t kStepsApart = 10;
 
 /// "layer1.conv1" and so on; layer 0 is in full precision, the others have 4 components.
 [[nodiscard]] std::string layerName(int layer);
@@ -42,9 +42,11 @@ void writeTinyJob(const std::filesystem::path& path, int steps);
 /// A window with injected answers and settings of its own in a temporary folder, which is also the working
 /// folder.
 class WindowTest : public ::testing::Test {
+  public:
+    ~WindowTest() override;
+
   protected:
     WindowTest();
-    ~WindowTest() override;
 
     /// Another window on the same settings, as after a restart.
     [[nodiscard]] std::unique_ptr<MainWindow> makeWindow();

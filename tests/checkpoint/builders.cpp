@@ -12,10 +12,17 @@
 
 namespace bitloom::testing {
 
+std::vector<float> fixtureValues(std::size_t count) {
+    std::vector<float> values(count);
+    for (std::size_t i = 0; i < count; ++i)
+        values[i] = static_cast<float>(fixtureValue(static_cast<std::int64_t>(i)));
+    return values;
+}
+
 std::string floatBytes(std::size_t count) {
     std::string bytes;
-    for (std::size_t i = 0; i < count; ++i)
-        bytes += raw(static_cast<float>(fixtureValue(static_cast<std::int64_t>(i))));
+    for (const float value : fixtureValues(count))
+        bytes += raw(value);
     return bytes;
 }
 

@@ -19,7 +19,9 @@ std::string raw(T value) {
 inline double fixtureValue(std::int64_t i) {
     return static_cast<double>((37 * i) % 101 - 50) / 64;
 }
-std::string floatBytes(std::size_t count);  ///< float32 fixture values
+/// The first `count` of them.
+std::vector<float> fixtureValues(std::size_t count);
+std::string floatBytes(std::size_t count);  ///< the same as bytes of float32
 
 /// A pickle of protocol 2, one call an instruction. Containers are opened, filled and closed by the caller.
 class PickleBuilder {

@@ -14,7 +14,7 @@ namespace bitloom::checkpoint {
 namespace {
 
 using bitloom::testing::expectErrorFromEveryPrefix;
-using bitloom::testing::fixtureValue;
+using bitloom::testing::fixtureValues;
 using bitloom::testing::projectRoot;
 using bitloom::testing::readError;
 using bitloom::testing::readFile;
@@ -26,13 +26,6 @@ using ::testing::HasSubstr;
 
 std::filesystem::path h5pyFile() {
     return projectRoot() / "tests/data/checkpoint/h5py.h5";
-}
-
-std::vector<float> firstValues(int count) {
-    std::vector<float> values;
-    for (int i = 0; i < count; ++i)
-        values.push_back(static_cast<float>(fixtureValue(i)));
-    return values;
 }
 
 TEST(Hdf5, ReadsAFileByH5py) {
@@ -48,11 +41,11 @@ TEST(Hdf5, ReadsAFileByH5py) {
         EXPECT_EQ(tensor.shape, shape);
         EXPECT_EQ(tensor.toFloats(), values);
     };
-    expectTensor("layer1.conv.weight", DType::F32, {2, 3, 3, 3}, firstValues(54));
-    expectTensor("layer1.conv.packed", DType::F32, {4, 8}, firstValues(32));
-    expectTensor("layer1.conv.half", DType::F16, {5}, firstValues(5));
-    expectTensor("layer1.conv.double", DType::F64, {5}, firstValues(5));
-    expectTensor("layer1.conv.big_endian", DType::F32, {5}, firstValues(5));
+    expectTensor("layer1.conv.weight", DType::F32, {2, 3, 3, 3}, fixtureValues(54));
+    expectTensor("layer1.conv.packed", DType::F32, {4, 8}, fixtureValues(32));
+    expectTensor("layer1.conv.half", DType::F16, {5}, fixtureValues(5));
+    expectTensor("layer1.conv.double", DType::F64, {5}, fixtureValues(5));
+    expectTensor("layer1.conv.big_endian", DType::F32, {5}, fixtureValues(5));
     expectTensor("layer1.conv.int32", DType::I32, {3}, {0, 37, 74});
     expectTensor("layer1.conv.uint8", DType::U8, {3}, {0, 37, 74});
     expectTensor("layer1.conv.bool", DType::Bool, {2}, {1, 0});

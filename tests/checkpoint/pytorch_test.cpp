@@ -10,6 +10,7 @@ namespace bitloom::checkpoint {
 namespace {
 
 using bitloom::testing::fixtureValue;
+using bitloom::testing::fixtureValues;
 using bitloom::testing::PickleBuilder;
 using bitloom::testing::projectRoot;
 using bitloom::testing::readError;
@@ -31,12 +32,6 @@ std::vector<float> valuesAt(const std::vector<int>& indices) {
     for (const int i : indices)
         values.push_back(static_cast<float>(fixtureValue(i)));
     return values;
-}
-std::vector<float> firstValues(int count) {
-    std::vector<int> indices(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i)
-        indices[static_cast<std::size_t>(i)] = i;
-    return valuesAt(indices);
 }
 
 struct TorchFile {
@@ -68,10 +63,10 @@ TEST_P(TorchFiles, IsRecognisedByContent) {
 }
 
 TEST_P(TorchFiles, KeepsEveryDtype) {
-    expectTensor("float32", DType::F32, {2, 3, 4}, firstValues(24));
-    expectTensor("float64", DType::F64, {5}, firstValues(5));
-    expectTensor("float16", DType::F16, {3, 3}, firstValues(9));
-    expectTensor("bfloat16", DType::BF16, {7}, firstValues(7));
+    expectTensor("float32", DType::F32, {2, 3, 4}, fixtureValues(24));
+    expectTensor("float64", DType::F64, {5}, fixtureValues(5));
+    expectTensor("float16", DType::F16, {3, 3}, fixtureValues(9));
+    expectTensor("bfloat16", DType::BF16, {7}, fixtureValues(7));
     const std::vector<float> integers = {0, 37, 74};
     expectTensor("int64", DType::I64, {3}, integers);
     expectTensor("int32", DType::I32, {3}, integers);
@@ -79,14 +74,14 @@ TEST_P(TorchFiles, KeepsEveryDtype) {
     expectTensor("int8", DType::I8, {3}, integers);
     expectTensor("uint8", DType::U8, {3}, integers);
     expectTensor("bool", DType::Bool, {4}, {1, 0, 1, 1});
-    expectTensor("scalar", DType::F32, {}, firstValues(1));
+    expectTensor("scalar", DType::F32, {}, fixtureValues(1));
     expectTensor("empty", DType::F32, {0, 3}, {});
-    expectTensor("parameter", DType::F32, {3}, firstValues(3));
+    expectTensor("parameter", DType::F32, {3}, fixtureValues(3));
 }
 
 TEST_P(TorchFiles, UnfoldsViewsOfSharedStorages) {
-    expectTensor("base", DType::F32, {4, 6}, firstValues(24));
-    expectTensor("same", DType::F32, {4, 6}, firstValues(24));
+    expectTensor("base", DType::F32, {4, 6}, fixtureValues(24));
+    expectTensor("same", DType::F32, {4, 6}, fixtureValues(24));
     expectTensor("rows", DType::F32, {2, 6}, valuesAt({6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}));
     expectTensor("columns", DType::F32, {4, 3}, valuesAt({1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23}));
     expectTensor("transposed", DType::F32, {6, 4}, valuesAt({0, 6, 12, 18, 1, 7,  13, 19, 2, 8,  14, 20,
@@ -130,7 +125,7 @@ TEST(PyTorch, ReadsZip64) {
                             {.zip64 = true}));
     const auto checkpoint = readCheckpoint(path);
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message;
-    EXPECT_EQ(checkpoint->tensors.at("w").toFloats(), firstValues(4));
+    EXPECT_EQ(checkpoint->tensors.at("w").toFloats(), fixtureValues(4));
 }
 
 TEST(PyTorch, ReadsAZipWithACommentThatLooksLikeItsEnd) {
@@ -152,7 +147,7 @@ TEST(PyTorch, NamesATensorThatIsNotInAContainer) {
                              {{"0", 2, bitloom::testing::floatBytes(2)}}));
     const auto checkpoint = readCheckpoint(path);
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message;
-    EXPECT_EQ(checkpoint->tensors.at("tensor").toFloats(), firstValues(2));
+    EXPECT_EQ(checkpoint->tensors.at("tensor").toFloats(), fixtureValues(2));
 }
 
 TEST(PyTorch, LegacyStorageViewsStartInsideTheirStorage) {

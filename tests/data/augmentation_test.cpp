@@ -13,13 +13,13 @@ using ::testing::ElementsAre;
 using ::testing::Pointwise;
 
 constexpr ImageShape kTiny{1, 2, 3};
-constexpr std::array<std::uint8_t, 6> kPixels = {10, 20, 30,  //
+constexpr std::array<std::uint8_t, 6> kTinyPixels = {10, 20, 30,  //
                                                  40, 50, 60};
 
-/// kPixels after `augmentation`, as bytes.
+/// kTinyPixels after `augmentation`, as bytes.
 std::vector<float> applied(Augmentation augmentation) {
     std::vector<float> image(kTiny.bytes());
-    PixelTable(Normalization{{0, 0, 0}, {1 / 255.0f, 1, 1}}).apply(kPixels, kTiny, augmentation, image);
+    PixelTable(Normalization{{0, 0, 0}, {1 / 255.0f, 1, 1}}).apply(kTinyPixels, kTiny, augmentation, image);
     return image;
 }
 
@@ -53,7 +53,7 @@ TEST(PixelTable, ImagesSmallerThanTheBorderMayVanish) {
 
 TEST(PixelTable, BorderIsBlackBeforeNormalisation) {
     std::vector<float> image(kTiny.bytes());
-    PixelTable(Normalization{{0.5f, 0, 0}, {0.5f, 1, 1}}).apply(kPixels, kTiny, {3, 0, false}, image);
+    PixelTable(Normalization{{0.5f, 0, 0}, {0.5f, 1, 1}}).apply(kTinyPixels, kTiny, {3, 0, false}, image);
     EXPECT_THAT(image, ::testing::Each(-1.0f));
 }
 

@@ -13,6 +13,7 @@
 #include "engine/device/elf.h"
 #include "engine/device/job_folder.h"
 #include "tests/device/phone_fixture.h"
+#include "tests/device/processes.h"
 
 namespace bitloom::device {
 namespace {
@@ -24,6 +25,7 @@ using ::testing::ElementsAre;
 using testing::EmulatedPhone;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kNever;
 using ::testing::Not;
 
 class AdbDevice : public testing::PhoneTest {};

@@ -19,6 +19,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::isRunning;
+using testing::kNever;
 using testing::pidIn;
 using testing::waitUntil;
 

@@ -4,15 +4,15 @@
 #include <gtest/gtest.h>
 
 #include "engine/device/command.h"
+#include "tests/device/processes.h"
 
 namespace bitloom::device {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::kNever;
 using ::testing::Pair;
-
-const JobControl kNever;
 
 std::string shellOutput(const std::string& script) {
     const auto outcome = runCommand({.arguments = {"sh", "-c", script}}, kNever);

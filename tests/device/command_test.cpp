@@ -22,11 +22,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 using testing::isRunning;
+using testing::kNever;
 using ::testing::Not;
 using testing::TemporaryFolder;
 using testing::waitUntil;
-
-const JobControl kNever;
 
 Command script(const std::string& text) {
     return {.arguments = {"sh", "-c", text}};

@@ -16,10 +16,9 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using testing::kNever;
 using testing::TemporaryFolder;
 using testing::waitUntil;
-
-const JobControl kNever;
 
 /// The host, with its job folders in a place of the test's own.
 class HostDeviceTest : public ::testing::Test {

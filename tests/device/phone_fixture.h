@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/device/device.h"
+#include "tests/device/processes.h"
 #include "tests/support/adb_server.h"
 #include "tests/support/emulated_phone.h"
 #include "tests/support/test_paths.h"
@@ -30,7 +31,6 @@ class PhoneTest : public ::testing::Test {
     /// The one job's folder on a phone.
     static std::filesystem::path jobFolder(const EmulatedPhone& phone);
 
-    static inline const JobControl kNever;
     /// Of everything that ends by itself: generous, the machine may be busy.
     static constexpr std::chrono::milliseconds kLong = std::chrono::seconds(30);
 

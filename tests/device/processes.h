@@ -1,4 +1,4 @@
-// Whether processes live, and waiting for things that happen elsewhere.
+// Whether processes live, waiting for things that happen elsewhere, never stopping a job.
 #pragma once
 
 #include <filesystem>
@@ -6,7 +6,12 @@
 
 #include <sys/types.h>
 
+#include "engine/base/job_control.h"
+
 namespace bitloom::testing {
+
+/// Of a job that nobody stops.
+inline const JobControl kNever;
 
 /// Neither ended nor a zombie that nobody waits for.
 bool isRunning(pid_t process);

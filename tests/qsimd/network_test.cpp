@@ -33,6 +33,7 @@ LoweringOptions exact(Family family) {
 
 LoweringOptions int8For(const DeployedNetwork& source, int images = 2) {
     std::vector<std::vector<float>> calibration;
+    calibration.reserve(static_cast<std::size_t>(images));
     for (int i = 0; i < images; ++i)
         calibration.push_back(randomImage(source.graph, 100 + static_cast<std::uint64_t>(i)));
     JobControl control;
@@ -82,8 +83,8 @@ struct Case {
     int components;
     bool filterWise;
 };
-void PrintTo(const Case& c, std::ostream* out) {
-    *out << c.name;
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << c.name;
 }
 
 class NetworkTest : public ::testing::TestWithParam<Case> {
@@ -160,7 +161,8 @@ std::vector<std::int32_t> integerSums(const Model& model, const Convolution& ste
     const Buffer& from = model.buffers[static_cast<std::size_t>(step.input)];
     const Buffer& to = model.buffers[static_cast<std::size_t>(step.output)];
     const int inputs = from.channels / step.groups;
-    const std::size_t taps = static_cast<std::size_t>(step.kernelHeight * step.kernelWidth * inputs);
+    const auto taps = static_cast<std::size_t>(step.kernelHeight) *
+                      static_cast<std::size_t>(step.kernelWidth) * static_cast<std::size_t>(inputs);
     const auto weights = byteWeights(step, taps * static_cast<std::size_t>(to.channels));
     std::vector<std::int32_t> sums;
     for (int y = 0; y < to.height; ++y) {
@@ -175,8 +177,8 @@ std::vector<std::int32_t> integerSums(const Model& model, const Convolution& ste
                         for (int c = 0; c < inputs; ++c, ++at) {
                             if (iy < 0 || ix < 0 || iy >= from.height || ix >= from.width) continue;
                             const int channel = o / (to.channels / step.groups) * inputs + c;
-                            const int number = numbers[static_cast<std::size_t>(
-                                (iy * from.width + ix) * from.channels + channel)];
+                            const int place = (iy * from.width + ix) * from.channels + channel;
+                            const int number = numbers[static_cast<std::size_t>(place)];
                             sum += (number - from.zeroPoint) * weights[at];
                         }
                     }

@@ -13,25 +13,25 @@ namespace {
 
 using torch::Tensor;
 
-struct Case {
+struct NormCase {
     std::vector<std::int64_t> shape;
     bool training;
     bool residual;
 };
 
-std::string nameOf(const Case& test) {
+std::string nameOf(const NormCase& test) {
     std::string name;
     for (const std::int64_t extent : test.shape)
         name += std::to_string(extent) + "x";
     return name + (test.training ? "training" : "evaluation") + (test.residual ? "Residual" : "");
 }
 
-void PrintTo(const Case& test, std::ostream* stream) {
+void PrintTo(const NormCase& test, std::ostream* stream) {
     *stream << nameOf(test);
 }
 
-std::vector<Case> allCases() {
-    std::vector<Case> cases;
+std::vector<NormCase> allCases() {
+    std::vector<NormCase> cases;
     // 2, 63, 65 and 4,100 rows: fewer and more than a block of 64, and than a chunk of 2,048 at 16 channels.
     for (const auto& shape : std::vector<std::vector<std::int64_t>>{
              {2, 16, 1, 1}, {7, 48, 3, 3}, {5, 32, 1, 13}, {41, 16, 10, 10}, {3, 5, 4, 4}}) {
@@ -49,7 +49,7 @@ struct Leaves {
     Tensor residual;
     NormTensors norm;
 
-    static Leaves random(const Case& test) {
+    static Leaves random(const NormCase& test) {
         torch::manual_seed(17);
         const std::int64_t channels = test.shape[1];
         Leaves leaves;
@@ -84,10 +84,10 @@ void expectClose(const Tensor& value, const Tensor& expected, const char* what) 
     EXPECT_TRUE(torch::allclose(value.detach().to(torch::kFloat64), expected.detach(), 1e-4, 2e-5)) << what;
 }
 
-class FusedNorm : public ::testing::TestWithParam<Case> {};
+class FusedNorm : public ::testing::TestWithParam<NormCase> {};
 
 TEST_P(FusedNorm, MatchesSeparateOperations) {
-    const Case& test = GetParam();
+    const NormCase& test = GetParam();
     const Leaves leaves = Leaves::random(test);
     const Leaves wide = leaves.wide();
     const Tensor y = batchNormRelu(leaves.x, leaves.residual, leaves.norm, {test.training, 0.3, 1e-3});
@@ -110,7 +110,7 @@ TEST_P(FusedNorm, MatchesSeparateOperations) {
 INSTANTIATE_TEST_SUITE_P(Shapes, FusedNorm, ::testing::ValuesIn(allCases()),
                          [](const auto& test) { return nameOf(test.param); });
 
-const Case kLarge{{41, 16, 10, 10}, true, true};
+const NormCase kLarge{{41, 16, 10, 10}, true, true};
 
 TEST(FusedNormProperties, DoNotDependOnTheMemoryFormat) {
     const Leaves rowMajor = Leaves::random(kLarge);

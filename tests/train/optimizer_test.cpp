@@ -7,7 +7,7 @@
 namespace bitloom::train {
 namespace {
 
-struct Case {
+struct SgdCase {
     double momentum;
     double decay;
     bool nesterov;
@@ -26,7 +26,7 @@ double largestDifference(const torch::Tensor& a, const torch::Tensor& b) {
     return (a - b).abs().max().item<double>();
 }
 
-class SgdAgainstTorch : public ::testing::TestWithParam<Case> {};
+class SgdAgainstTorch : public ::testing::TestWithParam<SgdCase> {};
 
 TEST_P(SgdAgainstTorch, TwentyStepsAgree) {
     const auto [momentum, decay, nesterov] = GetParam();
@@ -57,8 +57,9 @@ TEST_P(SgdAgainstTorch, TwentyStepsAgree) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Settings, SgdAgainstTorch,
-                         ::testing::Values(Case{0, 0, false}, Case{0.9, 0, false}, Case{0.9, 5e-4, false},
-                                           Case{0.9, 5e-4, true}, Case{0, 5e-4, false}));
+                         ::testing::Values(SgdCase{0, 0, false}, SgdCase{0.9, 0, false},
+                                           SgdCase{0.9, 5e-4, false}, SgdCase{0.9, 5e-4, true},
+                                           SgdCase{0, 5e-4, false}));
 
 TEST(Sgd, LargeTensorsAndDoublePrecisionAgreeToo) {
     torch::manual_seed(4);

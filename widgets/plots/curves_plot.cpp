@@ -24,7 +24,6 @@ namespace bitloom::widgets {
 namespace {
 
 constexpr std::size_t kNamedLayers = 3;  // the alarm names so many layers
-constexpr int kClickSlack = 3;  // pixels that the mouse may move between press and release of a click
 
 }  // namespace
 

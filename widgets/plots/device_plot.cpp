@@ -19,7 +19,6 @@
 namespace bitloom::widgets {
 namespace {
 
-constexpr int kClickSlack = 3;  // pixels that the mouse may move between press and release of a click
 
 using Spot = DeviceFigure::Spot;
 

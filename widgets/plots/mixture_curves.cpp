@@ -83,10 +83,6 @@ class Sweep {
     std::vector<double> m_scores;
 };
 
-double largest(const std::vector<double>& values) {
-    return *std::max_element(values.begin(), values.end());
-}
-
 /// Where the sweep is evaluated: even steps, and the flanks of components too narrow for them.
 std::vector<double> sweepPoints(const report::Mixture& mixture, double low, double high) {
     const double step = (high - low) / (kPointsPerSweep - 1);
@@ -160,7 +156,7 @@ void makeMixtureCurves(const report::Mixture& mixture, const report::Histogram& 
             curves.hard.y.push_back(sweep.centroid(point.hard));
         }
     }
-    simplify(curves.sum, 1e-4 * largest(curves.sum.y), 2e-3);
+    simplify(curves.sum, 1e-4 * largestOf(curves.sum.y), 2e-3);
     const auto [least, most] = std::minmax_element(curves.soft.y.begin(), curves.soft.y.end());
     simplify(curves.soft, 5e-4 * (*most - *least), 0);
 }
@@ -215,6 +211,11 @@ std::optional<std::size_t> binAt(const report::Histogram& histogram, double weig
         return std::nullopt;
     const auto bin = static_cast<std::size_t>((weight - histogram.low) / histogram.binWidth());
     return std::min(bin, histogram.counts.size() - 1);
+}
+
+double largestOf(const std::vector<double>& values) {
+    const auto at = std::max_element(values.begin(), values.end());
+    return at == values.end() ? 0 : *at;
 }
 
 double niceCeiling(double value) {

@@ -28,6 +28,9 @@ struct MixtureCurves {
     Curve hard;                     ///< y = Psi(x), weight units; a step is two points with one x
 };
 
+/// 0 of nothing.
+[[nodiscard]] double largestOf(const std::vector<double>& values);
+
 inline constexpr double kSpan = 4;  ///< a component is drawn so many sigma to each side
 inline constexpr int kPointsPerComponent = 49;
 inline constexpr int kPointsPerSweep = 400;  ///< of sum, soft and hard across the range

@@ -37,11 +37,6 @@ void outline(const report::Histogram& histogram, Curve& curve) {
     curve.y.push_back(curve.y.back());
 }
 
-double largest(const std::vector<double>& values) {
-    const auto at = std::max_element(values.begin(), values.end());
-    return at == values.end() ? 0 : *at;
-}
-
 }  // namespace
 
 const report::Mixture* MixtureState::mixture() const {
@@ -261,7 +256,7 @@ void MixtureFigure::resetRanges(const MixtureState& state) {
     const double bottom = log ? kLogFloor : 0;
     const double headroom = log ? 2.0 : 1.12;
     // A very narrow component may tower over every bin; then the bins decide.
-    const double density = std::min(largest(m_curves.sum.y), 2 * m_histogramPeak);
+    const double density = std::min(largestOf(m_curves.sum.y), 2 * m_histogramPeak);
     const double left = niceCeiling(std::max({m_histogramPeak, density, 1.0}) * 1.05);
     const double right = niceCeiling(std::max(m_quantizedPeak, 1.0) * headroom);
     m_counts->axis(QCPAxis::atLeft)->setRange(bottom, left);

@@ -8,6 +8,9 @@
 
 namespace bitloom::widgets {
 
+/// Pixels that the mouse may move between press and release of a click.
+inline constexpr int kClickSlack = 3;
+
 /// Tick labels as formatTick writes them.
 template <class Base>
 class FormattedTicker : public Base {

@@ -16,9 +16,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Weights that make a second thread worth waking.
-constexpr std::int64_t kGrain = 16384;
-
 /// How a layer's weights, in memory order, split into blocks: `perGroup` blocks for each mixture.
 struct Blocks {
     Blocks(std::int64_t count, std::int64_t groupCount)
@@ -36,7 +33,7 @@ struct Blocks {
         return std::min(kSize, groupSize - (block % perGroup) * kSize);
     }
     [[nodiscard]] std::int64_t grain() const {
-        return std::max<std::int64_t>(1, kGrain / std::min(kSize, groupSize));
+        return std::max<std::int64_t>(1, kParallelGrain / std::min(kSize, groupSize));
     }
 };
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "engine/quant/dgms/cell_table.h"
@@ -17,6 +18,9 @@ namespace bitloom::quant::dgms {
 /// Weights a kernel call takes at most. Sums are formed per block and added in block order, so results do not
 /// depend on the number of threads.
 inline constexpr std::size_t kBlockSize = 8192;
+
+/// Weights that make a second thread worth waking.
+inline constexpr std::int64_t kParallelGrain = 16384;
 
 struct MixtureTable {
     Components components;

@@ -8,13 +8,12 @@
 #include <ATen/Parallel.h>
 
 #include "engine/quant/dgms/dgms_init.h"
+#include "engine/quant/dgms/dgms_kernel.h"
 #include "engine/quant/dgms/hard_assignment.h"
 #include "engine/quant/dgms/mixture_reader.h"
 
 namespace bitloom::quant::dgms {
 namespace {
-
-constexpr std::int64_t kGrain = 16384;
 
 /// Row-major copy on the CPU (or the tensor itself when it is that already).
 torch::Tensor rowMajor(const torch::Tensor& weight) {
@@ -179,7 +178,7 @@ QuantizedTensor DgmsQuantizer::hard(const torch::Tensor& weight) const {
         const auto [low, high] = std::minmax_element(first, first + perGroup);
         const auto cells = static_cast<int>(std::clamp<std::int64_t>(perGroup / 16, 1, 4096));
         const HardAssigner assigner(components, *low, *high, cells);
-        at::parallel_for(0, perGroup, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        at::parallel_for(0, perGroup, kParallelGrain, [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t i = begin; i < end; ++i)
                 target[i] = assigner.index(first[i]);
         });
