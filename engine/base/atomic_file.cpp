@@ -85,7 +85,7 @@ Status writeAll(int descriptor, std::span<const std::byte> bytes, const fs::path
 
 Status replaceFileAtomically(const fs::path& path, const std::function<Status(const fs::path&)>& write) {
     const fs::path temporary = temporaryFor(path);
-    const auto renamed = [&]() -> Status {
+    Status renamed = [&]() -> Status {
         BITLOOM_RETURN_IF_ERROR(write(temporary));
         BITLOOM_RETURN_IF_ERROR(syncFile(temporary));
         if (::rename(temporary.c_str(), path.c_str()) != 0)

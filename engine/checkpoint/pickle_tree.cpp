@@ -104,7 +104,7 @@ class Flattener {
         }
         if (!m_path.empty()) m_path += '.';
         m_path += name;
-        const Status status = visit(id, depth + 1);
+        Status status = visit(id, depth + 1);
         if (status.ok()) m_path.resize(length);
         return status;
     }

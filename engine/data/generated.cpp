@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::uint64_t kImageStream = 0x73686170;
 constexpr int kSide = 32;
-constexpr int kPixels = kSide * kSide;
+constexpr int kMiddle = kSide / 2;
+constexpr std::size_t kPixels = 1024;  // kSide x kSide
 
 using Colour = std::array<float, 3>;  ///< R G B in [0, 1]
 
@@ -85,7 +86,7 @@ class Field {
         const auto fy = static_cast<float>(y);
         const float phase = fx * m_waveX + fy * m_waveY;
         const float wave = 2 * std::abs(phase - wholePart(phase) - 0.5f) - 0.5f;
-        const float ramp = (fx - kSide / 2) * m_slopeX + (fy - kSide / 2) * m_slopeY;
+        const float ramp = (fx - kMiddle) * m_slopeX + (fy - kMiddle) * m_slopeY;
         return std::clamp(0.5f + ramp + lattice(x, y) + m_waveAmplitude * wave, 0.0f, 1.0f);
     }
 
@@ -96,7 +97,8 @@ class Field {
     [[nodiscard]] float lattice(int x, int y) const {
         const float u = static_cast<float>(x % kCell) / kCell;
         const float v = static_cast<float>(y % kCell) / kCell;
-        const float* node = m_nodes.data() + (y / kCell) * kNodes + x / kCell;
+        const int corner = (y / kCell) * kNodes + x / kCell;
+        const float* node = m_nodes.data() + corner;
         const float top = node[0] + (node[1] - node[0]) * u;
         const float bottom = node[kNodes] + (node[kNodes + 1] - node[kNodes]) * u;
         return top + (bottom - top) * v;
@@ -164,14 +166,16 @@ class Canvas {
             for (std::size_t c = 0; c < 3; ++c, bits >>= 20) {
                 const int sum = static_cast<int>(bits & 1023) + static_cast<int>((bits >> 10) & 1023) - 1023;
                 const float value = m_colours[i][c] + scale * static_cast<float>(sum);
-                pixels[c * kPixels + i] =
-                    static_cast<std::uint8_t>(std::clamp(value, 0.0f, 1.0f) * 255 + 0.5f);
+                const float rounded = wholePart(std::clamp(value, 0.0f, 1.0f) * 255 + 0.5f);
+                pixels[c * kPixels + i] = static_cast<std::uint8_t>(rounded);
             }
         }
     }
 
   private:
-    static std::size_t at(int x, int y) { return static_cast<std::size_t>(y * kSide + x); }
+    static std::size_t at(int x, int y) {
+        return static_cast<std::size_t>(y) * kSide + static_cast<std::size_t>(x);
+    }
 
     std::array<Colour, kPixels> m_colours;
 };

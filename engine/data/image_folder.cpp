@@ -104,6 +104,7 @@ Result<std::vector<fs::path>> listImages(const fs::path& folder) {
 
 std::vector<std::string> namesOf(const std::vector<fs::path>& folders) {
     std::vector<std::string> names;
+    names.reserve(folders.size());
     for (const fs::path& folder : folders)
         names.push_back(folder.filename().string());
     return names;

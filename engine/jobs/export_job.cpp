@@ -73,7 +73,7 @@ Result<double> scoreFile(const RecordedRun& run, const Datasets& datasets, const
     return accuracy.top1;
 }
 
-Status checkRequest(const ExportRequest& request) {
+Status checkExport(const ExportRequest& request) {
     if (request.out.empty()) return usageError("name the file to write: --out net.{}", request.to);
     std::error_code ignored;
     if (fs::equivalent(request.run, request.out, ignored)) {
@@ -97,7 +97,7 @@ Result<ExportResult> runExportJob(const ExportRequest& request, report::Progress
                                   JobControl& control) {
     if (request.to == kBundle) return exportBundle(request, sink, control);
     BITLOOM_ASSIGN_OR_RETURN(const Format format, formatByName(request.to));
-    BITLOOM_RETURN_IF_ERROR(checkRequest(request));
+    BITLOOM_RETURN_IF_ERROR(checkExport(request));
     sink.progress({"exporting", 0, 0, 0, report::kNoValue});
     BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
     train::configureTorch(run.spec.train.threads);

@@ -89,7 +89,7 @@ TEST(ExecutorOps, PointwiseAndDepthwiseConv2d) {
     });
 }
 
-Reference batchNorm(bool training, double epsilon) {
+Reference referenceNorm(bool training, double epsilon) {
     return [=](const Tensor& x, const Parameters& p) {
         // The executor's statistics after the one training pass of expectMatches, momentum 1.
         torch::manual_seed(11);
@@ -103,7 +103,7 @@ Reference batchNorm(bool training, double epsilon) {
 
 TEST(ExecutorOps, BatchNorm2d) {
     const graph::BatchNorm2d op{.channels = 4, .epsilon = 0.01, .momentum = 1};
-    expectMatches(graphOf(op), batchNorm(true, 0.01), batchNorm(false, 0.01));
+    expectMatches(graphOf(op), referenceNorm(true, 0.01), referenceNorm(false, 0.01));
 }
 
 TEST(ExecutorOps, Linear) {

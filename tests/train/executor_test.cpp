@@ -36,7 +36,7 @@ std::unique_ptr<Executor> executorOf(std::string_view arch, const graph::zoo::Mo
 }
 
 /// conv, batch norm, linear: every kind of parameter in a few hundred scalars.
-graph::Graph smallGraph() {
+graph::Graph threeClassGraph() {
     graph::Graph graph("small");
     const graph::Conv2d conv{
         .inChannels = 3, .outChannels = 4, .kernel = {3, 3}, .padding = {1, 1}, .bias = true};
@@ -180,7 +180,7 @@ TEST_F(ResNet20, MatchesTheReferenceInTraining) {
 // --- parameters ---
 
 TEST(Executor, ListsParametersWithTheirKinds) {
-    const auto executor = executorOf(smallGraph());
+    const auto executor = executorOf(threeClassGraph());
     std::vector<std::string> listed;
     for (const TrainedParameter& parameter : executor->parameters()) {
         EXPECT_TRUE(parameter.tensor.is_leaf() && parameter.tensor.requires_grad()) << parameter.name;
@@ -194,10 +194,10 @@ TEST(Executor, ListsParametersWithTheirKinds) {
 }
 
 TEST(Executor, InitializesBySeed) {
-    EXPECT_EQ(graph::hashState(executorOf(smallGraph(), 5)->state()),
-              graph::hashState(executorOf(smallGraph(), 5)->state()));
-    EXPECT_NE(graph::hashState(executorOf(smallGraph(), 5)->state()),
-              graph::hashState(executorOf(smallGraph(), 6)->state()));
+    EXPECT_EQ(graph::hashState(executorOf(threeClassGraph(), 5)->state()),
+              graph::hashState(executorOf(threeClassGraph(), 5)->state()));
+    EXPECT_NE(graph::hashState(executorOf(threeClassGraph(), 5)->state()),
+              graph::hashState(executorOf(threeClassGraph(), 6)->state()));
 }
 
 TEST(Executor, InitializesAsTorchvision) {
@@ -229,7 +229,7 @@ TEST(Executor, LoadsWhatItSaved) {
 }
 
 TEST(Executor, LoadsRowMajorValues) {
-    const auto executor = executorOf(smallGraph());
+    const auto executor = executorOf(threeClassGraph());
     graph::StateDict state = executor->state();
     std::vector<float> values(4 * 3 * 3 * 3);
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -241,7 +241,7 @@ TEST(Executor, LoadsRowMajorValues) {
 }
 
 TEST(Executor, LoadsOtherTypesAndExtraTensors) {
-    const auto executor = executorOf(smallGraph());
+    const auto executor = executorOf(threeClassGraph());
     graph::StateDict state = executor->state();
     state["fc.bias"] = graph::Tensor::fromInt64({3}, {1, -2, 3});
     state["optimizer.step"] = graph::Tensor::fromInt64({}, {4});
@@ -252,9 +252,9 @@ TEST(Executor, LoadsOtherTypesAndExtraTensors) {
 }
 
 TEST(ExecutorErrors, NameMissingTensorsAndChangeNothing) {
-    const auto executor = executorOf(smallGraph());
+    const auto executor = executorOf(threeClassGraph());
     const std::uint64_t before = graph::hashState(executor->state());
-    graph::StateDict state = executorOf(smallGraph(), 9)->state();
+    graph::StateDict state = executorOf(threeClassGraph(), 9)->state();
     state.erase("conv.weight");
     state.erase("bn.running_var");
     const Status status = executor->load(state);
@@ -265,9 +265,9 @@ TEST(ExecutorErrors, NameMissingTensorsAndChangeNothing) {
 }
 
 TEST(ExecutorErrors, NameWrongShapesAndChangeNothing) {
-    const auto executor = executorOf(smallGraph());
+    const auto executor = executorOf(threeClassGraph());
     const std::uint64_t before = graph::hashState(executor->state());
-    graph::StateDict state = executorOf(smallGraph(), 9)->state();
+    graph::StateDict state = executorOf(threeClassGraph(), 9)->state();
     state["fc.weight"].shape = {4, 3};
     const Status status = executor->load(state);
     ASSERT_FALSE(status.ok());
@@ -286,7 +286,7 @@ TEST(ExecutorErrors, NameAnImpossibleGraph) {
 
 TEST(ExecutorErrors, NameUnknownDevices) {
     for (const char* device : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:0x", "CPU"}) {
-        const auto executor = Executor::create(smallGraph(), device);
+        const auto executor = Executor::create(threeClassGraph(), device);
         ASSERT_FALSE(executor.ok()) << device;
         EXPECT_EQ(executor.error().kind, ErrorKind::Usage) << device;
         EXPECT_THAT(executor.error().message, HasSubstr("use \"cpu\"")) << device;
@@ -294,7 +294,7 @@ TEST(ExecutorErrors, NameUnknownDevices) {
 }
 
 TEST(ExecutorErrors, NameTheRemedyForAnAbsentDevice) {
-    const auto executor = Executor::create(smallGraph(), "cuda:127");
+    const auto executor = Executor::create(threeClassGraph(), "cuda:127");
     ASSERT_FALSE(executor.ok());
     EXPECT_EQ(executor.error().kind, ErrorKind::NoDevice);
     EXPECT_THAT(executor.error().message, AllOf(HasSubstr("'cuda:127'"), HasSubstr("\"cpu\"")));
@@ -308,9 +308,9 @@ TEST(Executor, KnowsWhichDevicesAreHere) {
 
 TEST(Executor, ComputesOnCudaAsOnCpu) {
     if (torch::cuda::device_count() == 0) GTEST_SKIP() << "no CUDA device, or a libtorch without CUDA";
-    auto cuda = Executor::create(smallGraph(), "cuda");
+    auto cuda = Executor::create(threeClassGraph(), "cuda");
     ASSERT_TRUE(cuda.ok()) << cuda.error().message;
-    const auto cpu = executorOf(smallGraph());
+    const auto cpu = executorOf(threeClassGraph());
     ASSERT_TRUE((*cuda)->load(cpu->state()).ok());
     const Tensor images = randomImages({5, 3, 6, 6});
     const Tensor expected = cpu->forward(images, /*training=*/true);
@@ -322,13 +322,13 @@ TEST(Executor, ComputesOnCudaAsOnCpu) {
 // --- forward ---
 
 TEST(Executor, UsesOverridesInPlaceOfWeights) {
-    const auto executor = executorOf(smallGraph());
-    const auto other = executorOf(smallGraph(), 2);
+    const auto executor = executorOf(threeClassGraph());
+    const auto other = executorOf(threeClassGraph(), 2);
     const Tensor images = randomImages({5, 3, 6, 6});
     graph::StateDict state = executor->state();
     state["conv.weight"] = other->state().at("conv.weight");
     state["bn.weight"] = graph::Tensor::fromFloats({4}, {1, 2, 3, 4});
-    const auto expected = executorOf(smallGraph());
+    const auto expected = executorOf(threeClassGraph());
     ASSERT_TRUE(expected->load(state).ok());
 
     const Tensor conv = other->weight("conv").detach().clone().requires_grad_();
@@ -345,13 +345,13 @@ TEST(Executor, UsesOverridesInPlaceOfWeights) {
 }
 
 TEST(Executor, RefusesOverridesOfUnknownNodes) {
-    const auto executor = executorOf(smallGraph());
+    const auto executor = executorOf(threeClassGraph());
     EXPECT_THROW((void)executor->forward(randomImages({1, 3, 6, 6}), false, {{"conv9", torch::ones({1})}}),
                  c10::Error);
 }
 
 TEST(Executor, UpdatesStatisticsOnlyInTraining) {
-    const auto executor = executorOf(smallGraph());
+    const auto executor = executorOf(threeClassGraph());
     const std::uint64_t before = graph::hashState(executor->state());
     (void)executor->forward(randomImages({5, 3, 6, 6}), /*training=*/false);
     EXPECT_EQ(graph::hashState(executor->state()), before);
@@ -360,7 +360,7 @@ TEST(Executor, UpdatesStatisticsOnlyInTraining) {
 }
 
 TEST(Executor, AveragesStatisticsPlainly) {
-    const auto executor = executorOf(smallGraph());
+    const auto executor = executorOf(threeClassGraph());
     (void)executor->forward(randomImages({5, 3, 6, 6}, 99), /*training=*/true);
     executor->beginStatistics();
     Tensor mean = torch::zeros({4}, torch::kFloat64);
