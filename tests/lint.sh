@@ -18,10 +18,12 @@ while :; do
   torch=$wider
 done
 
+# What only the cross compiler compiles is left to its warnings, too.
+compiled=$(sed -nE "s|^ *\"file\": \"$PWD/(.*)\",?$|\1|p" build/dev/compile_commands.json | sort -u)
 if [ "$#" -gt 0 ]; then
   files=("$@")
 else
-  mapfile -t files < <(printf '%s\n' "${sources[@]}" | grep '\.cpp$' | sort | comm -23 - <(echo "$torch"))
+  mapfile -t files < <(printf '%s\n' "${sources[@]}" | grep '\.cpp$' | sort | comm -23 - <(echo "$torch") | comm -12 - <(echo "$compiled"))
 fi
 # g++ writes the compile commands; its precompiled headers and some of its warnings mean nothing to clang.
 database=$(mktemp -d)

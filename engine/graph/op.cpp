@@ -10,6 +10,8 @@ template <class... Functions>
 struct Overloaded : Functions... {
     using Functions::operator()...;
 };
+template <class... Functions>  // C++20 needs no guide, clang 14 does
+Overloaded(Functions...)->Overloaded<Functions...>;
 
 /// "3x3 /2": a window and, where it moves by more than one, its stride.
 std::string windowText(const Size2& kernel, const Size2& stride) {

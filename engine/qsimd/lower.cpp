@@ -137,10 +137,11 @@ class Lowering {
         if (!follows) return id;
         // The operand of an addition that is computed last takes it.
         const auto& inputs = node(id).inputs;
-        for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) {
-            if (m_emitted[at(*input)] || onlyConsumer(*input) != id) continue;
-            const NodeId start = chainStart(*input);
-            if (isWeighted(start) && fusesInto(*input, id)) return start;
+        for (std::size_t i = inputs.size(); i-- > 0;) {
+            const NodeId input = inputs[i];
+            if (m_emitted[at(input)] || onlyConsumer(input) != id) continue;
+            const NodeId start = chainStart(input);
+            if (isWeighted(start) && fusesInto(input, id)) return start;
         }
         return id;
     }
@@ -415,9 +416,8 @@ class Lowering {
 
     /// Values that are kept as floats and as bytes: bytes are made from floats right after them.
     void insertConversions() {
-        for (std::size_t i = 0; i < m_drafts.size(); ++i)
-            outputOf(m_drafts[i].step) =
-                m_bufferOf.at({m_drafts[i].output.value, typeOf(m_drafts[i].output)});
+        for (Draft& draft : m_drafts)
+            outputOf(draft.step) = m_bufferOf.at({draft.output.value, typeOf(draft.output)});
         std::vector<Draft> all;
         const auto convert = [&](NodeId value) {
             const auto bytes = m_bufferOf.find({value.value, ValueType::Uint8});

@@ -14,7 +14,7 @@ using ::testing::Pointwise;
 
 constexpr ImageShape kTiny{1, 2, 3};
 constexpr std::array<std::uint8_t, 6> kTinyPixels = {10, 20, 30,  //
-                                                 40, 50, 60};
+                                                     40, 50, 60};
 
 /// kTinyPixels after `augmentation`, as bytes.
 std::vector<float> applied(Augmentation augmentation) {

@@ -19,7 +19,6 @@
 namespace bitloom::widgets {
 namespace {
 
-
 using Spot = DeviceFigure::Spot;
 
 /// Time, spread, ratio and rates; what is not known is left out.

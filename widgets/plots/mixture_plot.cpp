@@ -18,10 +18,7 @@
 #include "widgets/theme.h"
 
 namespace bitloom::widgets {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 struct MixturePlot::Parts {
     explicit Parts(MixturePlot& owner) : view(owner), figure(&owner) {}

@@ -265,9 +265,9 @@ inline Float4 multiplyAdd(Float4 a, Float4 b, Float4 c) {
 /// Four weights, from the bytes of their indices.
 template <int Bits>
 Float4 lookUp(const std::uint8_t* indices, const float* pairs) {
-    if constexpr (Bits == 2) return loadFloat4(pairs + 4 * indices[0]);
-    const float* first = pairs + 2 * indices[0];
-    const float* second = pairs + 2 * indices[1];
+    if constexpr (Bits == 2) return loadFloat4(pairs + std::size_t{4} * indices[0]);
+    const float* first = pairs + std::size_t{2} * indices[0];
+    const float* second = pairs + std::size_t{2} * indices[1];
 #if defined(__aarch64__)
     return vcombine_f32(vld1_f32(first), vld1_f32(second));
 #else

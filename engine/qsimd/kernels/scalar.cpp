@@ -33,13 +33,14 @@ int multiplicand(std::uint8_t stored) {
 
 template <int P, int C, int Depth>
 void int8(const Fields<std::uint8_t>& fields, const std::int8_t* weights, std::int32_t* sums) {
+    constexpr std::ptrdiff_t kStep = std::ptrdiff_t{C} * Depth;
     for (int i = 0; i < P * C; ++i)
         sums[i] = 0;
     for (int row = 0; row < fields.rows; ++row) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const std::uint8_t* field =
                 fields.first + row * fields.rowStride + segment * fields.segmentStride;
-            for (int k = 0; k < fields.run; k += Depth, weights += C * Depth) {
+            for (int k = 0; k < fields.run; k += Depth, weights += kStep) {
                 for (int p = 0; p < P; ++p) {
                     for (int c = 0; c < C; ++c) {
                         for (int d = 0; d < Depth; ++d)
