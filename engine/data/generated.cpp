@@ -109,7 +109,7 @@ class Field {
     float m_waveX = 0;
     float m_waveY = 0;
     float m_waveAmplitude = 0;
-    std::array<float, kNodes * kNodes> m_nodes{};
+    std::array<float, std::size_t{kNodes} * kNodes> m_nodes{};
 };
 
 class Canvas {

@@ -95,8 +95,7 @@ class Tuning {
                                                       const Convolution& step) const {
         const qsimd::Buffer& to = model.buffers[static_cast<std::size_t>(step.output)];
         const bool bytes = step.family == qsimd::Family::K2;
-        const int channels =
-            to.channels / step.groups * (step.format == qsimd::WeightFormat::Planes8 ? 2 : 1);
+        const int channels = to.channels / step.groups;
         std::vector<BenchSession::Kernel> kernels;
         for (const BenchSession::Kernel& kernel : m_session.kernels()) {
             if (kernel.bytes == bytes && kernel.pixels <= to.width &&

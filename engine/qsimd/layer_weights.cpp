@@ -71,24 +71,17 @@ Status checkCodebook(const DeployedNetwork& source, const std::string& layer, co
     return {};
 }
 
-/// What rounding one codebook moves the mean of its channels' sums by: sum over weights of (rounded - exact)
-/// x mean of the input. Padding is taken for the mean too.
-void addShift(const CodebookWeights& weights, std::span<const float> exact, const Int8Codebook& rounded,
-              std::size_t book, std::size_t books, std::size_t inputs, StoredWeights& stored) {
-    const std::size_t outputs = stored.shift.size();
-    const std::size_t perOutput = weights.indices.size() / outputs;
-    const std::size_t taps = perOutput / inputs;
+/// What rounding moves the mean of one channel's sums by: sum over its weights of (rounded - exact) x mean of
+/// the input. differenceAt(i) is of weight i, in PyTorch's order. Padding is taken for the mean too.
+template <class Difference>
+void addShift(std::size_t output, std::size_t inputs, std::size_t perOutput, const Difference& differenceAt,
+              StoredWeights& stored) {
     const std::size_t groups = stored.inputMeans.size() / inputs;
     if (groups == 0) return;
-    for (std::size_t o = book * outputs / books; o < (book + 1) * outputs / books; ++o) {
-        const std::size_t first = o * groups / outputs * inputs;
-        for (std::size_t i = 0; i < perOutput; ++i) {
-            const std::uint8_t index = weights.indices[o * perOutput + i];
-            const double difference = static_cast<double>(rounded.scale) * rounded.numbers[index] -
-                                      static_cast<double>(exact[index]);
-            stored.shift[o] += difference * static_cast<double>(stored.inputMeans[first + i / taps]);
-        }
-    }
+    const std::size_t taps = perOutput / inputs;
+    const std::size_t first = output * groups / stored.shift.size() * inputs;
+    for (std::size_t i = 0; i < perOutput; ++i)
+        stored.shift[output] += differenceAt(i) * static_cast<double>(stored.inputMeans[first + i / taps]);
 }
 
 Status storeCodebook(const DeployedNetwork& source, const CodebookWeights& weights, Convolution& step,
@@ -112,12 +105,21 @@ Status storeCodebook(const DeployedNetwork& source, const CodebookWeights& weigh
         std::vector<std::int64_t> counts(entries);
         for (const std::uint8_t index : std::span(weights.indices).subspan(book * perBook, perBook))
             ++counts[index];
-        const Int8Codebook numbers = quantizeCodebook(values, counts);
-        step.codebook8.insert(step.codebook8.end(), numbers.numbers.begin(), numbers.numbers.end());
+        const Int8Values rounded = quantizeCodebook(values, counts);
+        step.codebook8.insert(step.codebook8.end(), rounded.numbers.begin(), rounded.numbers.end());
         step.codebook8.resize((book + 1) * size);
-        for (std::size_t o = book * outputs / books; o < (book + 1) * outputs / books; ++o)
-            stored.scale[o] = numbers.scale;
-        addShift(weights, values, numbers, book, books, inputs, stored);
+        std::vector<double> difference(entries);
+        for (std::size_t i = 0; i < entries; ++i)
+            difference[i] =
+                static_cast<double>(rounded.scale) * rounded.numbers[i] - static_cast<double>(values[i]);
+        const std::size_t perOutput = count / outputs;
+        for (std::size_t o = book * outputs / books; o < (book + 1) * outputs / books; ++o) {
+            stored.scale[o] = rounded.scale;
+            const auto differenceAt = [&](std::size_t i) {
+                return difference[weights.indices[o * perOutput + i]];
+            };
+            addShift(o, inputs, perOutput, differenceAt, stored);
+        }
     }
     return {};
 }
@@ -160,22 +162,27 @@ Status storeWeights(const DeployedNetwork& source, Convolution& step, const Buff
         return storeCodebook(source, codebook->second, step, outputs, inputs, count, stored);
 
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<float> floats, get(source, step.layer + ".weight", count));
-    const std::vector<float> weights = channelsLast(floats, outputs, inputs);
     if (step.family != Family::K2) {
+        const std::vector<float> weights = channelsLast(floats, outputs, inputs);
         step.format = WeightFormat::Float32;
         step.weights.resize(4 * count);
         std::memcpy(step.weights.data(), weights.data(), 4 * count);
         return {};
     }
-    step.format = WeightFormat::Planes8;
+    step.format = WeightFormat::Int8;
     const std::size_t perOutput = count / outputs;
-    step.weights.resize(2 * count);
+    std::vector<std::uint8_t> numbers(count);
     for (std::size_t o = 0; o < outputs; ++o) {
-        const Planes planes = quantizePlanes(std::span(weights).subspan(o * perOutput, perOutput));
-        std::memcpy(step.weights.data() + o * perOutput, planes.high.data(), perOutput);
-        std::memcpy(step.weights.data() + count + o * perOutput, planes.low.data(), perOutput);
-        stored.scale[o] = planes.scale;
+        const std::span<const float> exact = std::span(floats).subspan(o * perOutput, perOutput);
+        const Int8Values rounded = quantizeWeights(exact);
+        std::memcpy(numbers.data() + o * perOutput, rounded.numbers.data(), perOutput);
+        stored.scale[o] = rounded.scale;
+        const auto differenceAt = [&](std::size_t i) {
+            return static_cast<double>(rounded.scale) * rounded.numbers[i] - static_cast<double>(exact[i]);
+        };
+        addShift(o, inputs, perOutput, differenceAt, stored);
     }
+    step.weights = channelsLast(numbers, outputs, inputs);
     return {};
 }
 

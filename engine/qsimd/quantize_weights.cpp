@@ -23,12 +23,12 @@ std::int8_t numberOf(float value, float scale) {
 
 }  // namespace
 
-Int8Codebook quantizeCodebook(std::span<const float> codebook, std::span<const std::int64_t> counts) {
+Int8Values quantizeCodebook(std::span<const float> codebook, std::span<const std::int64_t> counts) {
     // The largest entry becomes `number`, from kMaxWeight down to a quarter of it in steps of 1/16. Below
     // that the grid is too coarse to win.
     constexpr int kStepsPerNumber = 16;
     const float largest = largestMagnitude(codebook);
-    Int8Codebook best;
+    Int8Values best;
     best.numbers.assign(codebook.size(), 0);
     if (largest == 0) return best;
     best.error = -1;
@@ -49,19 +49,13 @@ Int8Codebook quantizeCodebook(std::span<const float> codebook, std::span<const s
     return best;
 }
 
-Planes quantizePlanes(std::span<const float> weights) {
-    constexpr int kPlane = 128;
-    constexpr int kLargest = kPlane * kMaxWeight;
-    Planes planes;
+Int8Values quantizeWeights(std::span<const float> weights) {
+    Int8Values rounded;
     const float largest = largestMagnitude(weights);
-    if (largest > 0) planes.scale = largest / kLargest;
-    for (const float weight : weights) {
-        const int number = static_cast<int>(std::nearbyint(weight / planes.scale));
-        const int high = static_cast<int>(std::nearbyint(static_cast<float>(number) / kPlane));
-        planes.high.push_back(static_cast<std::int8_t>(high));
-        planes.low.push_back(static_cast<std::int8_t>(number - kPlane * high));
-    }
-    return planes;
+    if (largest > 0) rounded.scale = largest / kMaxWeight;
+    for (const float weight : weights)
+        rounded.numbers.push_back(numberOf(weight, rounded.scale));
+    return rounded;
 }
 
 }  // namespace bitloom::qsimd

@@ -9,24 +9,19 @@
 namespace bitloom::qsimd {
 
 /// values ~ scale x numbers.
-struct Int8Codebook {
+struct Int8Values {
     float scale = 1;                   ///< > 0
     std::vector<std::int8_t> numbers;  ///< within +-kMaxWeight; zero stays zero
-    double error = 0;                  ///< sum of counts x squared differences
+    double error = 0;                  ///< of a codebook: sum of counts x squared differences
 };
 
 /// `counts[i]` weights use `codebook[i]`. Codebooks whose entries are small multiples of a power of two, such
 /// as
 /// {+-1, +-1/2}, are exact.
-[[nodiscard]] Int8Codebook quantizeCodebook(std::span<const float> codebook,
-                                            std::span<const std::int64_t> counts);
+[[nodiscard]] Int8Values quantizeCodebook(std::span<const float> codebook,
+                                          std::span<const std::int64_t> counts);
 
-/// weights ~ scale x (128 high + low), |high|, |low| <= kMaxWeight: 14 bits.
-struct Planes {
-    float scale = 1;
-    std::vector<std::int8_t> high;
-    std::vector<std::int8_t> low;
-};
-[[nodiscard]] Planes quantizePlanes(std::span<const float> weights);
+/// Weights without a codebook, those of one output channel: the largest magnitude becomes kMaxWeight.
+[[nodiscard]] Int8Values quantizeWeights(std::span<const float> weights);
 
 }  // namespace bitloom::qsimd

@@ -165,6 +165,7 @@ Status FileRunWriter::append(TableWriter& table, std::int64_t step, std::span<co
 Status FileRunWriter::appendMetric(const report::MetricSample& sample) {
     BITLOOM_RETURN_IF_ERROR(ready());
     std::vector<Cell> cells;
+    cells.reserve(std::size(kMetricFields));
     for (const auto& [name, member] : kMetricFields)
         cells.emplace_back(name, sample.*member);
     return append(m_runTables[0], sample.step, cells);
@@ -193,6 +194,7 @@ Status FileRunWriter::appendLayer(const report::LayerSnapshot& snapshot) {
     const std::array<std::uint64_t, 4> outside = {snapshot.weights.below, snapshot.weights.above,
                                                   snapshot.softWeights.below, snapshot.softWeights.above};
     std::vector<Cell> cells;
+    cells.reserve(std::size(kLayerFields) + std::size(kGradientFields) + 8);
     for (const auto& [name, member] : kLayerFields)
         cells.emplace_back(name, snapshot.*member);
     for (const auto& [name, member] : kGradientFields)

@@ -138,7 +138,7 @@ TEST(QuantizeCodebook, PowersOfTwoAreExact) {
         std::vector<float> scaled = set;
         for (float& value : scaled)
             value *= 0.037F;
-        const Int8Codebook codebook = quantizeCodebook(scaled, std::vector<std::int64_t>(set.size(), 10));
+        const Int8Values codebook = quantizeCodebook(scaled, std::vector<std::int64_t>(set.size(), 10));
         for (std::size_t i = 0; i < set.size(); ++i)
             EXPECT_FLOAT_EQ(codebook.scale * static_cast<float>(codebook.numbers[i]), scaled[i]);
         EXPECT_LT(codebook.error, 1e-12);
@@ -147,26 +147,26 @@ TEST(QuantizeCodebook, PowersOfTwoAreExact) {
 
 TEST(QuantizeCodebook, WhatIsUsedMostIsMetBest) {
     const std::vector<float> values = {0, 0.31F, -0.2F, 1};
-    const Int8Codebook rare = quantizeCodebook(values, std::vector<std::int64_t>{10, 1, 1, 1000000});
+    const Int8Values rare = quantizeCodebook(values, std::vector<std::int64_t>{10, 1, 1, 1000000});
     EXPECT_FLOAT_EQ(rare.scale * static_cast<float>(rare.numbers[3]), 1.0F);
     EXPECT_EQ(rare.numbers[0], 0);
-    const Int8Codebook often = quantizeCodebook(values, std::vector<std::int64_t>{10, 1000000, 1, 1});
+    const Int8Values often = quantizeCodebook(values, std::vector<std::int64_t>{10, 1000000, 1, 1});
     EXPECT_NEAR(often.scale * static_cast<float>(often.numbers[1]), 0.31, 2e-4);
-    const Int8Codebook zeros = quantizeCodebook(std::vector<float>{0, 0}, std::vector<std::int64_t>{1, 1});
+    const Int8Values zeros = quantizeCodebook(std::vector<float>{0, 0}, std::vector<std::int64_t>{1, 1});
     EXPECT_THAT(zeros.numbers, ElementsAre(0, 0));
 }
 
-TEST(QuantizePlanes, AreWithin14Bits) {
+TEST(QuantizeWeights, AreWithin7Bits) {
     std::vector<float> weights;
     for (int i = -500; i <= 500; ++i)
         weights.push_back(0.0123F * static_cast<float>(i) + 0.001F);
-    const Planes planes = quantizePlanes(weights);
+    const Int8Values rounded = quantizeWeights(weights);
     for (std::size_t i = 0; i < weights.size(); ++i) {
-        EXPECT_LE(std::abs(planes.high[i]), 64);
-        EXPECT_LE(std::abs(planes.low[i]), 64);
-        EXPECT_NEAR(planes.scale * static_cast<float>(128 * planes.high[i] + planes.low[i]), weights[i],
-                    0.51 * planes.scale);
+        EXPECT_LE(std::abs(rounded.numbers[i]), 64);
+        EXPECT_NEAR(rounded.scale * static_cast<float>(rounded.numbers[i]), weights[i], 0.51 * rounded.scale);
     }
+    EXPECT_EQ(rounded.numbers.back(), 64);
+    EXPECT_THAT(quantizeWeights(std::vector<float>{0, 0}).numbers, ElementsAre(0, 0));
 }
 
 TEST(BestRange, KeepsAFlatDistributionAndClipsAnOutlier) {

@@ -34,9 +34,8 @@ struct TileShape {
 using Epilogue = void (*)(const void* sums, const TileShape& shape, const EpilogueConstants& constants,
                           const void* residual, void* output);
 
-/// What the sums of a tile are. Planes: int8 sums of high planes in the first half of a tile's channels and
-/// of low planes in the second; together 128 high + low.
-enum class SumKind { Float, Int, Planes };
+/// What the sums of a tile are.
+enum class SumKind { Float, Int };
 enum class ResidualKind { None, Uint8, Float32 };
 
 /// One output row of a convolution with one weight a channel and tap. weights [rows][columns][channels];
@@ -73,7 +72,7 @@ using ByteMaximum = void (*)(const std::uint8_t* other, std::size_t count, std::
 
 struct Loops {
     Isa isa;
-    Epilogue epilogue[3][3][2];  ///< [SumKind][ResidualKind][0 Float32, 1 Uint8 output]
+    Epilogue epilogue[2][3][2];  ///< [SumKind][ResidualKind][0 Float32, 1 Uint8 output]
     FloatDepthwise floatDepthwise;
     ByteDepthwise byteDepthwise;
     NaiveConvolution naive;

@@ -139,8 +139,8 @@ inline ByteVector roundToBytes(FloatVector value) {
 
 /// `count` lanes, at most kVectorLanes, of one pixel's channels.
 template <SumKind Kind, ResidualKind Residual, class Sum, class Other, class Output>
-BITLOOM_INLINE inline void finishLanes(const Sum* sum, int half, const EpilogueConstants& constants,
-                                       int channel, const Other* other, Output* to, int count) {
+BITLOOM_INLINE inline void finishLanes(const Sum* sum, const EpilogueConstants& constants, int channel,
+                                       const Other* other, Output* to, int count) {
     const auto scale = load<FloatVector>(constants.scale + channel, count);
     const auto bias = load<FloatVector>(constants.bias + channel, count);
     FloatVector value;
@@ -148,15 +148,7 @@ BITLOOM_INLINE inline void finishLanes(const Sum* sum, int half, const EpilogueC
         value = fused(load<FloatVector>(sum + channel, count), scale, bias);
     } else {
         const auto start = load<IntVector>(constants.start + channel, count);
-        const FloatVector numbers = toFloats(load<IntVector>(sum + channel, count) + start);
-        if constexpr (Kind == SumKind::Int) {
-            value = fused(numbers, scale, bias);
-        } else {
-            // In sums and in start the high planes come first, then the low ones.
-            const auto lowStart = load<IntVector>(constants.start + half + channel, count);
-            const FloatVector low = toFloats(load<IntVector>(sum + half + channel, count) + lowStart);
-            value = fused(numbers, 128.0F * scale, fused(low, scale, bias));
-        }
+        value = fused(toFloats(load<IntVector>(sum + channel, count) + start), scale, bias);
     }
     const FloatVector residualScale = FloatVector{} + constants.residualScale;
     if constexpr (Residual == ResidualKind::Uint8) {
@@ -182,7 +174,6 @@ void epilogue(const void* sums, const TileShape& shape, const EpilogueConstants&
     using Sum = std::conditional_t<Kind == SumKind::Float, float, std::int32_t>;
     using Other = std::conditional_t<Residual == ResidualKind::Float32, float, std::uint8_t>;
     const EpilogueConstants own = constants;  // stores to bytes could change the caller's
-    const int half = shape.sumStride / 2;
     const int whole = shape.channels / kVectorLanes * kVectorLanes;
     for (int p = 0; p < shape.pixels; ++p) {
         const Sum* sum = static_cast<const Sum*>(sums) + p * shape.sumStride;
@@ -190,9 +181,9 @@ void epilogue(const void* sums, const TileShape& shape, const EpilogueConstants&
         if (Residual != ResidualKind::None) other += p * shape.residualStride;
         Output* to = static_cast<Output*>(output) + p * shape.outputStride;
         for (int c = 0; c < whole; c += kVectorLanes)
-            finishLanes<Kind, Residual>(sum, half, own, c, other, to, kVectorLanes);
+            finishLanes<Kind, Residual>(sum, own, c, other, to, kVectorLanes);
         if (whole < shape.channels)
-            finishLanes<Kind, Residual>(sum, half, own, whole, other, to, shape.channels - whole);
+            finishLanes<Kind, Residual>(sum, own, whole, other, to, shape.channels - whole);
     }
 }
 
@@ -381,7 +372,6 @@ constexpr Loops makeLoops(Isa isa) {
     loops.isa = isa;
     addEpilogues<SumKind::Float>(loops);
     addEpilogues<SumKind::Int>(loops);
-    addEpilogues<SumKind::Planes>(loops);
     loops.floatDepthwise = depthwise<float, float, float>;
     loops.byteDepthwise = depthwise<std::uint8_t, std::int8_t, std::int32_t>;
     loops.naive = naive;

@@ -39,8 +39,7 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
     if (found != dispatch.schedules.end()) schedule = found->second;
     chooseMode(step);
     const bool bytes = step.family == Family::K2;
-    SumKind sums = SumKind::Float;
-    if (bytes) sums = step.format == WeightFormat::Planes8 ? SumKind::Planes : SumKind::Int;
+    const SumKind sums = bytes ? SumKind::Int : SumKind::Float;
     ResidualKind residual = ResidualKind::None;
     if (step.residual >= 0) {
         const Buffer& other = model.buffers[static_cast<std::size_t>(step.residual)];
@@ -52,14 +51,13 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
     int channels = 1;
     int depth = 1;
     if (m_mode == Mode::Tiles) {
-        const int planes = step.format == WeightFormat::Planes8 ? 2 : 1;
         const Microkernel* named =
             schedule.microkernel.empty() ? nullptr : findMicrokernel(schedule.microkernel);
         const bool usable = named != nullptr && (named->bytes != nullptr) == bytes &&
                             named->pixels <= m_output.width && allowed(named->isa, dispatch.ceiling);
         m_kernel = usable ? named
-                          : &chooseMicrokernel(bytes, m_output.width,
-                                               planes * m_output.channels / step.groups, dispatch.ceiling);
+                          : &chooseMicrokernel(bytes, m_output.width, m_output.channels / step.groups,
+                                               dispatch.ceiling);
         channels = m_kernel->channels;
         depth = m_kernel->depth;
     }
@@ -96,8 +94,8 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
 }
 
 void PreparedConvolution::chooseMode(const Convolution& step) {
-    const bool depthwise = step.groups == m_input.channels && step.groups == m_output.channels &&
-                           step.groups > 1 && step.format != WeightFormat::Planes8;
+    const bool depthwise =
+        step.groups == m_input.channels && step.groups == m_output.channels && step.groups > 1;
     if (step.family == Family::NaiveFp32) {
         m_mode = Mode::Naive;
     } else if (depthwise) {
@@ -156,9 +154,8 @@ void PreparedConvolution::prepareStarts() {
     const auto outputs = static_cast<std::size_t>(m_output.channels);
     const auto rows = static_cast<std::size_t>(m_step.kernelHeight);
     const std::size_t perOutput = rows * static_cast<std::size_t>(m_shape.segments * m_shape.run);
-    const bool planes = m_step.format == WeightFormat::Planes8;
     const std::vector<std::int8_t> weights = byteWeights(m_step, perOutput * outputs);
-    const std::vector<std::int32_t> sums = rowSums(weights, planes ? 2 * outputs : outputs, rows);
+    const std::vector<std::int32_t> sums = rowSums(weights, outputs, rows);
     const std::int32_t factor = kActivationOffset - m_input.zeroPoint;
     const bool tiles = m_mode == Mode::Tiles;
     for (RowRange& range : m_ranges) {
@@ -171,10 +168,9 @@ void PreparedConvolution::prepareStarts() {
                 const auto width = static_cast<std::size_t>(m_shape.channels);
                 const auto block = static_cast<int>(i / width);
                 const int c = static_cast<int>(i % width);
-                const int inGroup = block % m_shape.blocks * m_shape.blockOutputs + c % m_shape.blockOutputs;
+                const int inGroup = block % m_shape.blocks * m_shape.channels + c;
                 if (inGroup >= m_shape.outputs) continue;
-                channel = static_cast<std::size_t>(block / m_shape.blocks * m_shape.outputs + inGroup) +
-                          (c >= m_shape.blockOutputs ? outputs : 0);
+                channel = static_cast<std::size_t>(block / m_shape.blocks * m_shape.outputs + inGroup);
             }
             for (int row = range.first; row < range.first + range.count; ++row)
                 range.start[i] += factor * sums[channel * rows + static_cast<std::size_t>(row)];

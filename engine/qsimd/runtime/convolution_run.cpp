@@ -139,9 +139,9 @@ void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Sc
             }
         }
         const int group = block / m_shape.blocks;
-        const int first = block % m_shape.blocks * m_shape.blockOutputs;
+        const int first = block % m_shape.blocks * m_shape.channels;
         const int channel = group * m_shape.outputs + first;
-        const int channels = std::min(m_shape.blockOutputs, m_shape.outputs - first);
+        const int channels = std::min(m_shape.channels, m_shape.outputs - first);
         const Ahead ahead(m_panels, block + 1 < blockShare.end ? block + 1 : -1,
                           tileShare.end - tileShare.first);
         for (int tile = tileShare.first; tile < tileShare.end; ++tile) {
@@ -256,7 +256,7 @@ void PreparedConvolution::run(std::byte* arena, int thread, int threads, Scratch
 
 std::vector<std::int32_t> PreparedConvolution::accumulators(std::byte* arena, Scratch& scratch) const {
     std::vector<std::int32_t> sums;
-    if (m_step.family != Family::K2 || m_step.format == WeightFormat::Planes8) {
+    if (m_step.family != Family::K2) {
         run(arena, 0, 1, scratch);
         return sums;
     }

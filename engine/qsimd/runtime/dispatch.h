@@ -34,7 +34,7 @@ struct Dispatch {
 [[nodiscard]] bool allowed(Isa isa, Isa ceiling);
 
 /// The microkernel with the least modelled time for an output of `width` pixels a row and `channels`
-/// channels (of one group; planes count twice).
+/// channels (of one group).
 [[nodiscard]] const Microkernel& chooseMicrokernel(bool bytes, int width, int channels, Isa ceiling);
 
 [[nodiscard]] const Loops& chooseLoops(Isa ceiling);

@@ -42,7 +42,7 @@ enum class WeightFormat : std::uint8_t {
     Float32,    ///< one float a weight
     Codebook,   ///< an index a weight into `codebook`, floats
     Codebook8,  ///< an index a weight into `codebook8`, int8 of one scale; input is Uint8
-    Planes8,    ///< two int8 a weight, 128 high + low: about 14 bits; all high ones, then all low ones
+    Int8,       ///< an int8 within +-kMaxWeight a weight; input is Uint8
 };
 
 /// Which code multiplies: the choice of the person, not of the machine.

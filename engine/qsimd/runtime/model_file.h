@@ -12,7 +12,7 @@
 
 namespace bitloom::qsimd {
 
-inline constexpr std::uint32_t kModelVersion = 1;
+inline constexpr std::uint32_t kModelVersion = 2;
 
 [[nodiscard]] std::vector<std::byte> toBytes(const Model& model);
 

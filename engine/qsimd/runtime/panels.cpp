@@ -28,17 +28,14 @@ std::vector<Value> decoded(const Convolution& step, const std::vector<Value>& co
     return weights;
 }
 
-/// Calls put(place in the panels, output channel of the layer, weight of that channel, plane) for every
-/// weight.
+/// Calls put(place in the panels, output channel of the layer, weight of that channel) for every weight.
 template <class Put>
 void forEachWeight(const PanelShape& shape, std::size_t stride, const Put& put) {
-    const int planes = shape.channels / shape.blockOutputs;
     for (int block = 0; block < shape.allBlocks(); ++block) {
         const int group = block / shape.blocks;
         for (int c = 0; c < shape.channels; ++c) {
-            const int plane = c / shape.blockOutputs;
-            const int output = block % shape.blocks * shape.blockOutputs + c % shape.blockOutputs;
-            if (output >= shape.outputs || plane >= planes) continue;
+            const int output = block % shape.blocks * shape.channels + c;
+            if (output >= shape.outputs) continue;
             for (int part = 0; part < shape.rows * shape.segments; ++part) {
                 for (int k = 0; k < shape.run; ++k) {
                     const int paddedGroup = (part * shape.paddedRun + k) / shape.depth;
@@ -48,8 +45,8 @@ void forEachWeight(const PanelShape& shape, std::size_t stride, const Put& put) 
                          static_cast<std::size_t>(c)) *
                             static_cast<std::size_t>(shape.depth) +
                         static_cast<std::size_t>(k % shape.depth);
-                    put(place, group * shape.outputs + output, static_cast<std::size_t>(part * shape.run + k),
-                        plane);
+                    const int flat = part * shape.run + k;
+                    put(place, group * shape.outputs + output, static_cast<std::size_t>(flat));
                 }
             }
         }
@@ -68,7 +65,7 @@ Panels packedPanels(const Convolution& step, const PanelShape& shape, std::uint8
     const auto blocks = static_cast<std::size_t>(shape.allBlocks());
     std::vector<std::uint8_t> indices(blocks * padded, zero);
     const std::size_t perOutput = shape.taps();
-    forEachWeight(shape, padded, [&](std::size_t place, int output, std::size_t flat, int) {
+    forEachWeight(shape, padded, [&](std::size_t place, int output, std::size_t flat) {
         indices[place] = indexAt(step, static_cast<std::size_t>(output) * perOutput + flat);
     });
     Panels panels;
@@ -96,8 +93,7 @@ PanelShape panelShape(const Convolution& step, const Buffer& input, const Buffer
     shape.paddedRun = roundUp(shape.run, depth);
     shape.depth = depth;
     shape.channels = channels;
-    shape.blockOutputs = step.format == WeightFormat::Planes8 ? channels / 2 : channels;
-    shape.blocks = roundUp(shape.outputs, shape.blockOutputs) / shape.blockOutputs;
+    shape.blocks = roundUp(shape.outputs, channels) / channels;
     return shape;
 }
 
@@ -147,13 +143,13 @@ Panels makePanels(const Convolution& step, const PanelShape& shape) {
     if (bytes) {
         const std::vector<std::int8_t> weights = byteWeights(step, count);
         panels.bytes = AlignedArray<std::int8_t>(size);
-        forEachWeight(shape, panels.stride, [&](std::size_t place, int output, std::size_t flat, int plane) {
-            panels.bytes[place] = weights[static_cast<std::size_t>(plane) * count + from(output, flat)];
+        forEachWeight(shape, panels.stride, [&](std::size_t place, int output, std::size_t flat) {
+            panels.bytes[place] = weights[from(output, flat)];
         });
     } else {
         const std::vector<float> weights = floatWeights(step, count);
         panels.floats = AlignedArray<float>(size);
-        forEachWeight(shape, panels.stride, [&](std::size_t place, int output, std::size_t flat, int) {
+        forEachWeight(shape, panels.stride, [&](std::size_t place, int output, std::size_t flat) {
             panels.floats[place] = weights[from(output, flat)];
         });
     }

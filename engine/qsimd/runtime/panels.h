@@ -23,9 +23,8 @@ struct PanelShape {
     int run = 1;        ///< values of a segment
     int paddedRun = 1;  ///< up to a multiple of the microkernel's depth
     int depth = 1;
-    int channels = 1;      ///< of the microkernel's tile
-    int blockOutputs = 1;  ///< output channels of a block: channels, or half of them for planes
-    int blocks = 1;        ///< of a group
+    int channels = 1;  ///< of the microkernel's tile
+    int blocks = 1;    ///< of a group
 
     /// Weights of an output channel.
     [[nodiscard]] std::size_t taps() const {
@@ -64,10 +63,10 @@ struct Panels {
 
 /// Weight `flat` of output channel `output` of the whole layer; flat counts rows, columns and input channels.
 [[nodiscard]] std::vector<float> floatWeights(const Convolution& step, std::size_t count);
-/// int8 weights: [output][flat], or all high planes then all low planes.
+/// The same as int8.
 [[nodiscard]] std::vector<std::int8_t> byteWeights(const Convolution& step, std::size_t count);
 
-/// Sums over a row of the window: [output channel][row], of int8 weights; planes: high ones, then low ones.
+/// Sums over a row of the window: [output channel][row], of int8 weights.
 [[nodiscard]] std::vector<std::int32_t> rowSums(const std::vector<std::int8_t>& weights, std::size_t channels,
                                                 std::size_t rows);
 

@@ -265,8 +265,9 @@ void writeValues(const Run& run, const Buffer& buffer, const float* values) {
     const std::int64_t pixels = static_cast<std::int64_t>(buffer.height) * buffer.width;
     for (int y = 0; y < buffer.height; ++y) {
         for (int x = 0; x < buffer.width; ++x) {
+            const int pixel = y * buffer.width + x;
             for (int c = 0; c < buffer.channels; ++c)
-                store(run, buffer, y, x * buffer.channels + c, 1, values + c * pixels + y * buffer.width + x);
+                store(run, buffer, y, x * buffer.channels + c, 1, values + c * pixels + pixel);
         }
     }
 }
@@ -275,8 +276,9 @@ void readValues(const Run& run, const Buffer& buffer, float* values) {
     const std::int64_t pixels = static_cast<std::int64_t>(buffer.height) * buffer.width;
     for (int y = 0; y < buffer.height; ++y) {
         for (int x = 0; x < buffer.width; ++x) {
+            const int pixel = y * buffer.width + x;
             for (int c = 0; c < buffer.channels; ++c)
-                load(run, buffer, y, x * buffer.channels + c, 1, values + c * pixels + y * buffer.width + x);
+                load(run, buffer, y, x * buffer.channels + c, 1, values + c * pixels + pixel);
         }
     }
 }

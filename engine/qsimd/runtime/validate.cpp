@@ -25,7 +25,7 @@ bool allFinite(const std::vector<float>& values) {
 std::int32_t windows(std::int32_t extent, std::int32_t kernel, std::int32_t stride, std::int32_t padding,
                      std::int32_t dilation) {
     const std::int64_t span = static_cast<std::int64_t>(kernel - 1) * dilation + 1;
-    const std::int64_t room = static_cast<std::int64_t>(extent) + 2 * padding - span;
+    const std::int64_t room = static_cast<std::int64_t>(extent) + std::int64_t{2} * padding - span;
     return room < 0 ? 0 : static_cast<std::int32_t>(room / stride + 1);
 }
 
@@ -137,14 +137,13 @@ class Checker {
                 if (bytes || step.family == Family::K0 || step.family == Family::PaperCodebook)
                     return "needs a codebook";
                 return step.weights.size() == 4 * count ? "" : "has a wrong number of weights";
-            case WeightFormat::Planes8:
+            case WeightFormat::Int8:
                 if (!bytes) return "has int8 weights for float activations";
                 if (!std::ranges::all_of(step.weights, [](std::uint8_t weight) {
-                        const int value = static_cast<std::int8_t>(weight);
-                        return within(value, -kMaxWeight, kMaxWeight);
+                        return within(static_cast<std::int8_t>(weight), -kMaxWeight, kMaxWeight);
                     }))
                     return "has weights beyond +-64";
-                return step.weights.size() == 2 * count ? "" : "has a wrong number of weights";
+                return step.weights.size() == count ? "" : "has a wrong number of weights";
             case WeightFormat::Codebook:
             case WeightFormat::Codebook8:
                 break;

@@ -71,7 +71,7 @@ class SegmentBuilder {
     SegmentBuilder(const Components& components, CellTable& table)
         : m_components(components), m_table(table) {}
 
-    void addCell(Indices near) {
+    void addCell(const Indices& near) {
         Indices both = unite(m_near, near);
         const std::size_t largest = std::max(m_largest, near.size());
         if (m_open && both.size() > std::max(largest + 1, largest * 5 / 4)) {
