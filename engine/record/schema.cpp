@@ -105,6 +105,7 @@ std::uint64_t Column::values() const {
 
 std::vector<Column> metricColumns() {
     std::vector<Column> columns;
+    columns.reserve(std::size(kMetricFields));
     for (const auto& [name, member] : kMetricFields)
         columns.push_back({name});
     return columns;
@@ -116,6 +117,7 @@ std::vector<Column> eventColumns() {
 
 std::vector<Column> layerColumns(std::uint64_t mixtures, std::uint64_t components, std::uint64_t bins) {
     std::vector<Column> columns;
+    columns.reserve(std::size(kLayerFields) + std::size(kGradientFields) + 8);
     for (const auto& [name, member] : kLayerFields)
         columns.push_back({name});
     for (const auto& [name, member] : kGradientFields)
