@@ -10,7 +10,7 @@ constexpr const char* kEvaluationRow = "trainer/evaluation";
 
 }  // namespace
 
-void addPart(graph::StateDict& state, const std::string& prefix, graph::StateDict part) {
+void addPart(graph::StateDict& state, const std::string& prefix, graph::StateDict&& part) {
     for (auto& [name, tensor] : part)
         state.insert_or_assign(prefix + name, std::move(tensor));
 }

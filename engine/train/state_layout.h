@@ -26,7 +26,7 @@ inline constexpr const char* kTrainerPart = "trainer/";   ///< what the loop its
 inline constexpr const char* kLossName = "trainer/loss";  ///< of the last step, float64 [1]
 
 /// Moves every tensor of `part` into `state` under `prefix`; equal names are replaced.
-void addPart(graph::StateDict& state, const std::string& prefix, graph::StateDict part);
+void addPart(graph::StateDict& state, const std::string& prefix, graph::StateDict&& part);
 
 /// The tensors whose names start with `prefix`, without it.
 [[nodiscard]] graph::StateDict partOf(const graph::StateDict& state, std::string_view prefix);

@@ -41,6 +41,7 @@ ProcessResult runHere(std::vector<std::string> arguments) {
     };
     arguments.insert(arguments.begin(), "bitloom");
     std::vector<char*> argv;
+    argv.reserve(arguments.size());
     for (std::string& argument : arguments)
         argv.push_back(argument.data());
     ::testing::internal::CaptureStdout();
@@ -161,6 +162,7 @@ TEST(Cli, ABuildWithoutAWindowSaysSo) {
     for (std::vector<std::string> arguments : std::vector<std::vector<std::string>>{
              {"bitloom"}, {"bitloom", "window"}, {"bitloom", "plot", "r", "--view", "v", "--out", "o"}}) {
         std::vector<char*> argv;
+        argv.reserve(arguments.size());
         for (std::string& argument : arguments)
             argv.push_back(argument.data());
         ::testing::internal::CaptureStderr();

@@ -77,7 +77,7 @@ report::LayerSnapshotPtr bigSnapshot(const std::string& name, std::int64_t step)
     snapshot->weights = {-1, 1, std::vector<std::uint32_t>(kBins), 0, 0};
     for (int bin = 0; bin < kBins; ++bin) {
         snapshot->weights.counts[static_cast<std::size_t>(bin)] =
-            static_cast<std::uint32_t>((bin * 37 + step) % 400);
+            static_cast<std::uint32_t>((std::int64_t{37} * bin + step) % 400);
     }
     snapshot->softWeights = snapshot->weights;
     report::Mixture mixture;

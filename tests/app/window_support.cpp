@@ -71,6 +71,7 @@ report::LayerSnapshotPtr layerSnapshot(int layer, std::int64_t step) {
 
 void writeRun(const fs::path& path, int count, report::RunStatus status) {
     std::vector<record::LayerLayout> layouts;
+    layouts.reserve(kLayers);
     for (int layer = 0; layer < kLayers; ++layer)
         layouts.push_back({layerName(layer), 1, layer > 0 ? 4 : 0, 64});
     auto writer = record::RunWriter::create(path, runInfo(path, (count - 1) * kStepsApart), layouts);

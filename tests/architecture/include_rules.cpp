@@ -118,7 +118,7 @@ std::vector<Include> readIncludes(const fs::path& root) {
 /// "engine/quant" of "engine/quant/dgms/dgms_kernel.h"; "widgets" of anything in widgets; "tests/record".
 std::string folderOf(const std::string& file) {
     const auto first = file.find('/');
-    const std::string top = file.substr(0, first);
+    std::string top = file.substr(0, first);
     if (top != "engine" && top != "tests") return top;
     const auto second = file.find('/', first + 1);
     return second == std::string::npos ? top : file.substr(0, second);

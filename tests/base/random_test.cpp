@@ -48,7 +48,7 @@ TEST(Random, UniformFillsItsRangeEvenly) {
     }
     // Five standard deviations of a bin's count: 5 sqrt(1e5 * 0.1 * 0.9) = 474.
     for (const int count : bins)
-        EXPECT_NEAR(count, kDraws / 10, 474);
+        EXPECT_NEAR(count, kDraws * 0.1, 474);
 }
 
 TEST(Random, BelowStaysBelowAndReachesEverything) {

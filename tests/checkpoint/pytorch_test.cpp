@@ -29,6 +29,7 @@ std::filesystem::path fixture(const std::string& name) {
 /// Fixture values at the given flat indices.
 std::vector<float> valuesAt(const std::vector<int>& indices) {
     std::vector<float> values;
+    values.reserve(indices.size());
     for (const int i : indices)
         values.push_back(static_cast<float>(fixtureValue(i)));
     return values;

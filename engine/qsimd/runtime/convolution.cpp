@@ -160,7 +160,8 @@ void PreparedConvolution::prepareStarts() {
     const bool tiles = m_mode == Mode::Tiles;
     for (RowRange& range : m_ranges) {
         const std::size_t size =
-            tiles ? static_cast<std::size_t>(m_shape.allBlocks() * m_shape.channels) : outputs;
+            tiles ? static_cast<std::size_t>(m_shape.allBlocks()) * static_cast<std::size_t>(m_shape.channels)
+                  : outputs;
         range.start.assign(size, 0);
         for (std::size_t i = 0; i < size; ++i) {
             std::size_t channel = i;
@@ -170,7 +171,8 @@ void PreparedConvolution::prepareStarts() {
                 const int c = static_cast<int>(i % width);
                 const int inGroup = block % m_shape.blocks * m_shape.channels + c;
                 if (inGroup >= m_shape.outputs) continue;
-                channel = static_cast<std::size_t>(block / m_shape.blocks * m_shape.outputs + inGroup);
+                const int output = block / m_shape.blocks * m_shape.outputs + inGroup;
+                channel = static_cast<std::size_t>(output);
             }
             for (int row = range.first; row < range.first + range.count; ++row)
                 range.start[i] += factor * sums[channel * rows + static_cast<std::size_t>(row)];
