@@ -34,7 +34,7 @@ TEST(PixelTable, NormalisesEachChannelAsPytorchDoes) {
 }
 
 TEST(PixelTable, MovesAndMirrors) {
-    const auto near = [](std::vector<float> expected) {
+    const auto near = [](const std::vector<float>& expected) {
         return Pointwise(::testing::FloatNear(1e-4f), expected);
     };
     EXPECT_THAT(applied({0, 0, false}), near({10, 20, 30, 40, 50, 60}));
@@ -69,7 +69,7 @@ TEST(DrawAugmentation, CoversAllCropsAndBothSidesEvenly) {
         flips += augmentation.flip ? 1 : 0;
     }
     EXPECT_EQ(crops.size(), 81u);
-    EXPECT_NEAR(flips, kDraws / 2, 350) << "five standard deviations";
+    EXPECT_NEAR(flips, kDraws * 0.5, 350) << "five standard deviations";
 }
 
 TEST(DrawAugmentation, DependsOnSeedEpochAndImage) {

@@ -85,6 +85,7 @@ TEST(Generated, ReadsTheSameFromSeveralThreads) {
     const auto shared = open("generated:8,200,1");
     std::vector<std::vector<Pixels>> seen(4);
     std::vector<std::thread> threads;
+    threads.reserve(seen.size());
     for (std::vector<Pixels>& mine : seen) {
         threads.emplace_back([&shared, &mine] {
             for (std::int64_t i = 0; i < 200; ++i)
@@ -147,8 +148,10 @@ TEST(GeneratedShapes, AreDistinctAndFillTheDiscAlike) {
     for (int shape = 0; shape < kShapeCount; ++shape) {
         std::vector<bool> mask;
         for (int i = 0; i < kSteps * kSteps; ++i) {
-            const float x = -1.5f + 3.0f * static_cast<float>(i % kSteps) / kSteps;
-            const float y = -1.5f + 3.0f * static_cast<float>(i / kSteps) / kSteps;
+            const int column = i % kSteps;
+            const int row = i / kSteps;
+            const float x = -1.5f + 3.0f * static_cast<float>(column) / kSteps;
+            const float y = -1.5f + 3.0f * static_cast<float>(row) / kSteps;
             const bool inside = shapeDistance(static_cast<Shape>(shape), x, y) < 0;
             mask.push_back(inside);
             ASSERT_FALSE(inside && std::hypot(x, y) > 1.4f)

@@ -129,8 +129,9 @@ TEST_F(ImageDecoder, TellsKindsByContent) {
     EXPECT_THAT(decodingError(m_folder / "none.png"), HasSubstr("none.png"));
 }
 
-std::vector<std::uint8_t> noise(std::size_t count) {
-    std::vector<std::uint8_t> bytes(count);
+/// RGB pixels of a square.
+std::vector<std::uint8_t> noise(std::size_t side) {
+    std::vector<std::uint8_t> bytes(3 * side * side);
     unsigned state = 1;
     for (std::uint8_t& byte : bytes) {
         state = state * 1664525u + 1013904223u;
@@ -140,7 +141,7 @@ std::vector<std::uint8_t> noise(std::size_t count) {
 }
 
 TEST_F(ImageDecoder, RefusesEveryTruncationOfAPng) {
-    writePng(m_png, 12, 12, PngKind::Rgb8, noise(12 * 12 * 3));
+    writePng(m_png, 12, 12, PngKind::Rgb8, noise(12));
     const std::string whole = readFile(m_png);
     for (std::size_t length = 0; length < whole.size(); length += 3) {
         writeFile(m_png, std::string_view(whole).substr(0, length));
@@ -151,7 +152,7 @@ TEST_F(ImageDecoder, RefusesEveryTruncationOfAPng) {
 }
 
 TEST_F(ImageDecoder, RefusesTruncatedJpegs) {
-    writeJpeg(m_jpeg, 40, 40, JpegKind::Rgb, noise(40 * 40 * 3));
+    writeJpeg(m_jpeg, 40, 40, JpegKind::Rgb, noise(40));
     const std::string whole = readFile(m_jpeg);
     for (std::size_t length = 0; length + 2 < whole.size(); length += 37) {
         writeFile(m_jpeg, std::string_view(whole).substr(0, length));
@@ -164,8 +165,8 @@ TEST_F(ImageDecoder, RefusesTruncatedJpegs) {
 TEST_F(ImageDecoder, SurvivesAnyDamagedByte) {
     // Some damage goes unseen by a JPEG decoder; none may crash, hang or read outside (the sanitizer preset
     // watches).
-    writePng(m_png, 12, 12, PngKind::Rgb8, noise(12 * 12 * 3));
-    writeJpeg(m_jpeg, 24, 24, JpegKind::Rgb, noise(24 * 24 * 3));
+    writePng(m_png, 12, 12, PngKind::Rgb8, noise(12));
+    writeJpeg(m_jpeg, 24, 24, JpegKind::Rgb, noise(24));
     for (const fs::path& path : {m_png, m_jpeg}) {
         const std::string whole = readFile(path);
         int refused = 0;
@@ -222,7 +223,7 @@ TEST(ResizeToSquare, TakesTheCentralSquare) {
 
 TEST(ResizeToSquare, InterpolatesWhenEnlarging) {
     const RgbImage image{2, 2, {0, 0, 0, 100, 100, 100, 0, 0, 0, 100, 100, 100}};
-    std::vector<std::uint8_t> planes(3 * 16);
+    std::vector<std::uint8_t> planes(48);
     resizeToSquare(image, 4, planes);
     for (std::size_t row = 0; row < 4; ++row) {
         EXPECT_THAT(std::vector(planes.begin() + static_cast<std::ptrdiff_t>(4 * row),
@@ -239,7 +240,7 @@ TEST(ResizeToSquare, AveragesWhenShrinking) {
         const std::uint8_t value = (i % kSide + i / kSide) % 2 == 0 ? 0 : 200;
         image.pixels.insert(image.pixels.end(), {value, value, value});
     }
-    std::vector<std::uint8_t> planes(3 * 8 * 8);
+    std::vector<std::uint8_t> planes(192);
     resizeToSquare(image, 8, planes);
     EXPECT_THAT(planes, Each(AllOf(::testing::Ge(98), ::testing::Le(102))));
 }

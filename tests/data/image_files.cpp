@@ -94,7 +94,7 @@ void compress(const fs::path& path, int width, int height, JpegKind kind,
         info.num_scans = static_cast<int>(scans.size());
     }
     jpeg_start_compress(&info, TRUE);
-    const auto rowBytes = static_cast<std::size_t>(width * info.input_components);
+    const auto rowBytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(info.input_components);
     for (std::size_t y = 0; y < static_cast<std::size_t>(height); ++y) {
         auto* row = const_cast<JSAMPROW>(samples.subspan(y * rowBytes, rowBytes).data());
         jpeg_write_scanlines(&info, &row, 1);

@@ -93,7 +93,7 @@ TEST(GraphJson, AcceptsTheHandWrittenProbe) {
 TEST(GraphJsonErrors, OfTheDocument) {
     EXPECT_THAT(errorOf(""), HasSubstr("not valid JSON"));
     EXPECT_THAT(errorOf("{\"format\":"), HasSubstr("not valid JSON"));
-    EXPECT_THAT(errorOf("\xff\xfe\x00"), HasSubstr("not valid JSON"));
+    EXPECT_THAT(errorOf("\xff\xfe" + std::string(1, '\0')), HasSubstr("not valid JSON"));
     EXPECT_THAT(errorOf("[]"), HasSubstr("not a graph of Bitloom"));
     EXPECT_THAT(errorOf(R"({"format":"other"})"), HasSubstr("not a graph of Bitloom"));
     EXPECT_THAT(errorOf(replaced(documentOf(kInput), "\"version\":1", "\"version\":2")),

@@ -80,22 +80,22 @@ TEST(Zoo, CifarResNetsMatchTheClosedForm) {
         EXPECT_EQ(optionA.weights, cifarWeights(n)) << arch;
         EXPECT_EQ(optionA.parameters, cifarWeights(n) + norms + 10) << arch;
         const Counts optionB = countsOf(arch + "-b");
-        const std::int64_t shortcuts = 16 * 32 + 32 * 64;
+        const std::int64_t shortcuts = 16L * 32 + 32L * 64;
         EXPECT_EQ(optionB.weights, optionA.weights + shortcuts) << arch;
-        EXPECT_EQ(optionB.parameters, optionA.parameters + shortcuts + 2 * (32 + 64)) << arch;
-        EXPECT_EQ(optionB.macs, optionA.macs + 16 * 32 * 16 * 16 + 32 * 64 * 8 * 8) << arch;
+        EXPECT_EQ(optionB.parameters, optionA.parameters + shortcuts + 2L * (32 + 64)) << arch;
+        EXPECT_EQ(optionB.macs, optionA.macs + 16L * 32 * 16 * 16 + 32L * 64 * 8 * 8) << arch;
     }
 }
 
 TEST(Zoo, VggSmallMatchesTheClosedForm) {
     const std::int64_t convolutions =
-        9 * (3 * 128 + 128 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 512 * 512);
-    const std::int64_t linear = 512 * 4 * 4 * 10;
+        9L * (3 * 128 + 128 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 512 * 512);
+    const std::int64_t linear = 512L * 4 * 4 * 10;
     const Counts counts = countsOf("vgg-small");
     EXPECT_EQ(counts.weights, convolutions + linear);
-    EXPECT_EQ(counts.parameters, convolutions + linear + 10 + 2 * 2 * (128 + 256 + 512));
+    EXPECT_EQ(counts.parameters, convolutions + linear + 10 + 4L * (128 + 256 + 512));
     const std::int64_t macs =
-        9 * ((3 * 128 + 128 * 128) * 1024 + (128 * 256 + 256 * 256) * 256 + (256 * 512 + 512 * 512) * 64);
+        9L * ((3 * 128 + 128 * 128) * 1024 + (128 * 256 + 256 * 256) * 256 + (256 * 512 + 512 * 512) * 64);
     EXPECT_EQ(counts.macs, macs + linear);
 }
 

@@ -1,7 +1,7 @@
 // Stopped, killed and damaged runs continue, and end with the bits of an uninterrupted one.
 #include <fstream>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "engine/jobs/run_playback.h"
 #include "tests/jobs/small_job.h"

@@ -62,35 +62,35 @@ const BundleText kText = {"a test", "bitloom export run.h5 --to bundle --out net
 class BundleTest : public ::testing::Test {
   protected:
     static void SetUpTestSuite() {
-        s_folder = fs::path(::testing::TempDir()) / ("bundle of \xc3\xbc " + std::to_string(::getpid()));
-        fs::remove_all(s_folder);
+        sharedFolder = fs::path(::testing::TempDir()) / ("bundle of \xc3\xbc " + std::to_string(::getpid()));
+        fs::remove_all(sharedFolder);
         const auto image = testing::randomImage(testing::zooGraph("resnet20"), 3);
-        const auto bundle = writeBundle(int8ResNet(), image, kText, s_folder);
+        const auto bundle = writeBundle(int8ResNet(), image, kText, sharedFolder);
         ASSERT_TRUE(bundle.ok()) << bundle.error().message;
     }
-    static void TearDownTestSuite() { fs::remove_all(s_folder); }
+    static void TearDownTestSuite() { fs::remove_all(sharedFolder); }
 
     static std::string quote(const fs::path& path) { return "'" + path.string() + "'"; }
-    static std::string file(const char* name) { return quote(s_folder / name); }
+    static std::string file(const char* name) { return quote(sharedFolder / name); }
 
     /// The runner's path. Optimised less than a person's build: the numbers are the same, the test is
     /// shorter.
     static fs::path build(const std::string& preset) {
-        const Outcome outcome = run("cd " + quote(s_folder) + " && cmake --preset " + preset +
+        const Outcome outcome = run("cd " + quote(sharedFolder) + " && cmake --preset " + preset +
                                     " -DCMAKE_CXX_FLAGS_RELEASE=-O1"
                                     " && cmake --build --preset " +
                                     preset + " --parallel 2");
         EXPECT_EQ(outcome.code, 0) << outcome.text;
-        return s_folder / "build" / preset / "bitloom_runner";
+        return sharedFolder / "build" / preset / "bitloom_runner";
     }
 
     static void expectTheSameOutput(const std::string& runner) {
-        const fs::path output = s_folder / "output.bin";
+        const fs::path output = sharedFolder / "output.bin";
         fs::remove(output);
         const Outcome outcome = run(runner + " " + file("model.bitloom") + " --input " +
                                     file("test_image.bin") + " --output " + quote(output));
         ASSERT_EQ(outcome.code, 0) << runner << ": " << outcome.text;
-        EXPECT_EQ(contentOf(output), contentOf(s_folder / "test_output.bin")) << runner;
+        EXPECT_EQ(contentOf(output), contentOf(sharedFolder / "test_output.bin")) << runner;
     }
 
     static std::string hashes(const std::string& runner) {
@@ -100,7 +100,7 @@ class BundleTest : public ::testing::Test {
         return outcome.text;
     }
 
-    static inline fs::path s_folder;
+    static inline fs::path sharedFolder;
 };
 
 TEST_F(BundleTest, HoldsTheSourcesThatThisProgramWasBuiltFrom) {
@@ -111,22 +111,22 @@ TEST_F(BundleTest, HoldsTheSourcesThatThisProgramWasBuiltFrom) {
         ++compared;
     }
     EXPECT_GT(compared, 30u);
-    EXPECT_THAT(contentOf(s_folder / "README.md"), HasSubstr(kText.command));
+    EXPECT_THAT(contentOf(sharedFolder / "README.md"), HasSubstr(kText.command));
 }
 
 TEST_F(BundleTest, TheSameInputGivesTheSameBytes) {
-    const fs::path again = s_folder.string() + " again";
+    const fs::path again = sharedFolder.string() + " again";
     const auto image = testing::randomImage(testing::zooGraph("resnet20"), 3);
     const auto bundle = writeBundle(int8ResNet(), image, kText, again);
     ASSERT_TRUE(bundle.ok());
     for (const std::string& name : bundle->files)
-        EXPECT_EQ(contentOf(again / name), contentOf(s_folder / name)) << name;
+        EXPECT_EQ(contentOf(again / name), contentOf(sharedFolder / name)) << name;
     fs::remove_all(again);
 }
 
 TEST_F(BundleTest, AFolderInUseIsNotTouched) {
     const auto image = testing::randomImage(testing::zooGraph("resnet20"), 3);
-    const auto bundle = writeBundle(int8ResNet(), image, kText, s_folder);
+    const auto bundle = writeBundle(int8ResNet(), image, kText, sharedFolder);
     ASSERT_FALSE(bundle.ok());
     EXPECT_THAT(bundle.error().message, HasSubstr("not empty; name a new folder"));
 }
@@ -135,10 +135,10 @@ TEST_F(BundleTest, AnUnknownTargetIsAUsageError) {
     const auto image = testing::randomImage(testing::zooGraph("resnet20"), 3);
     BundleText text = kText;
     text.target = "toaster";
-    const auto bundle = writeBundle(int8ResNet(), image, text, s_folder.string() + " new");
+    const auto bundle = writeBundle(int8ResNet(), image, text, sharedFolder.string() + " new");
     ASSERT_FALSE(bundle.ok());
     EXPECT_EQ(bundle.error().kind, ErrorKind::Usage);
-    EXPECT_FALSE(fs::exists(s_folder.string() + " new"));
+    EXPECT_FALSE(fs::exists(sharedFolder.string() + " new"));
 }
 
 TEST_F(BundleTest, RunsHereAndOnArmWithTheSameNumbers) {

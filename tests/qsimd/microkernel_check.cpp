@@ -1,8 +1,8 @@
 #include "tests/qsimd/microkernel_check.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <random>
 #include <type_traits>
 #include <vector>
@@ -92,7 +92,7 @@ class Case {
                 const int index = p * m_kernel.channels + c;
                 const Sum expected = reference(p, c);
                 const Sum actual = sums[kGuard + static_cast<std::size_t>(index)];
-                if (std::memcmp(&expected, &actual, sizeof(Sum)) != 0)
+                if (std::bit_cast<std::uint32_t>(expected) != std::bit_cast<std::uint32_t>(actual))
                     return describe(m_shape, m_fill, index) + ": " + std::to_string(actual) + " instead of " +
                            std::to_string(expected);
             }

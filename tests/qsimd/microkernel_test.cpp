@@ -10,8 +10,8 @@
 namespace bitloom::qsimd {
 
 /// GoogleTest's name of a parameter.
-static void PrintTo(const Microkernel& kernel, std::ostream* out) {
-    *out << kernel.name;
+static std::ostream& operator<<(std::ostream& out, const Microkernel& kernel) {
+    return out << kernel.name;
 }
 
 namespace {

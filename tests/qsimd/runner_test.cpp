@@ -16,6 +16,9 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 class RunnerTest : public ::testing::Test {
+  public:
+    ~RunnerTest() override { fs::remove_all(m_folder); }
+
   protected:
     RunnerTest() {
         fs::create_directories(m_folder);
@@ -23,7 +26,6 @@ class RunnerTest : public ::testing::Test {
         const std::vector<std::byte> bytes = toBytes(*model);
         write("net.bitloom", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     }
-    ~RunnerTest() override { fs::remove_all(m_folder); }
 
     void write(const char* name, const std::string& text) {
         std::ofstream(m_folder / name, std::ios::binary) << text;

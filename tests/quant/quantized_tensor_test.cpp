@@ -39,6 +39,7 @@ TEST(QuantizedTensor, UnpackingUndoesPacking) {
     for (int bits = 1; bits <= 8; ++bits) {
         for (const int count : {1, 2, 7, 8, 9, 31, 257}) {
             std::vector<std::uint8_t> indices;
+            indices.reserve(static_cast<std::size_t>(count));
             for (int i = 0; i < count; ++i)
                 indices.push_back(static_cast<std::uint8_t>((i * 37 + 11) % (1 << bits)));
             const auto packed = packIndices(indices, bits);

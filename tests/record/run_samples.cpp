@@ -63,6 +63,7 @@ std::vector<record::LayerLayout> sampleLayouts() {
 
 std::vector<record::LayerLayout> uniformLayouts(int count) {
     std::vector<record::LayerLayout> layouts;
+    layouts.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)
         layouts.push_back({fmt::format("layer{}.conv", i), 1, 16, 256});
     return layouts;

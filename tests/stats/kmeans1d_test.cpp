@@ -179,7 +179,7 @@ TEST(KMeans1d, DoesNotDependOnTheOrderOfValues) {
     std::vector<float> values = normalValues(3000, 5);
     const Clusters first = kmeans1d(values, 8);
     std::ranges::reverse(values);
-    std::ranges::rotate(values, values.begin() + 1234);
+    std::rotate(values.begin(), values.begin() + 1234, values.end());
     const Clusters second = kmeans1d(values, 8);
     EXPECT_EQ(first.centres, second.centres);
     EXPECT_EQ(first.deviations, second.deviations);

@@ -21,13 +21,15 @@ using testing::makeRows;
 using testing::settle;
 
 class CurvesPlotTest : public ::testing::Test {
+  public:
+    ~CurvesPlotTest() override { applyTheme(*qApp, Theme::Light); }
+
   protected:
     CurvesPlotTest() {
         m_plot.resize(800, 620);
         m_plot.show();
         settle();
     }
-    ~CurvesPlotTest() override { applyTheme(*qApp, Theme::Light); }
 
     QCustomPlot* figure() { return m_plot.findChild<QCustomPlot*>(QStringLiteral("figure")); }
     QCPAxis* steps(int panel) { return figure()->axisRects().at(panel)->axis(QCPAxis::atBottom); }

@@ -24,9 +24,11 @@ using testing::makeSnapshot;
 using testing::settle;
 
 class MixturePlotTest : public ::testing::Test {
+  public:
+    ~MixturePlotTest() override { applyTheme(*qApp, Theme::Light); }
+
   protected:
     MixturePlotTest() { m_plot.resize(900, 560); }
-    ~MixturePlotTest() override { applyTheme(*qApp, Theme::Light); }
 
     void show(report::LayerSnapshotPtr snapshot) {
         m_plot.setSnapshot(std::move(snapshot));

@@ -10,8 +10,9 @@ report::Mixture makeMixture(int components) {
     for (int k = 0; k < components; ++k) {
         // Zero first, then outwards on both sides in turn.
         const double side = k % 2 == 0 ? 1 : -1;
-        const double mu = side * 0.3 * ((k + 1) / 2) / std::max(1, components / 2);
-        mixture.components.push_back({1.0 / components, mu, 0.25 / components, 10 * (k + 1)});
+        const int place = (k + 1) / 2;
+        const double mu = side * 0.3 * place / std::max(1, components / 2);
+        mixture.components.push_back({1.0 / components, mu, 0.25 / components, 10L * (k + 1)});
     }
     return mixture;
 }
@@ -67,7 +68,7 @@ std::vector<report::MetricSample> makeRows(int count, double gap) {
     std::vector<report::MetricSample> rows;
     for (int i = 0; i < count; ++i) {
         report::MetricSample row;
-        row.step = 2 * i;
+        row.step = 2L * i;
         row.epoch = row.step / 100.0;
         row.loss = 2.0 / (1 + i);
         row.learningRate = 0.01;
@@ -92,7 +93,7 @@ namespace {
 void printRows(const QAbstractItemModel& model, int role, const QModelIndex& parent, int level,
                std::string& text) {
     for (int row = 0; row < model.rowCount(parent); ++row) {
-        text.append(static_cast<std::size_t>(2 * level), ' ');
+        text.append(2 * static_cast<std::size_t>(level), ' ');
         for (int column = 0; column < model.columnCount(parent); ++column) {
             if (column > 0) text += " | ";
             text += plain(model.index(row, column, parent).data(role).toString());
