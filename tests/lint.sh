@@ -23,7 +23,8 @@ compiled=$(sed -nE "s|^ *\"file\": \"$PWD/(.*)\",?$|\1|p" build/dev/compile_comm
 if [ "$#" -gt 0 ]; then
   files=("$@")
 else
-  mapfile -t files < <(printf '%s\n' "${sources[@]}" | grep '\.cpp$' | sort | comm -23 - <(echo "$torch") | comm -12 - <(echo "$compiled"))
+  mapfile -t files < <(printf '%s\n' "${sources[@]}" | grep '\.cpp$' | sort |
+    comm -23 - <(echo "$torch") | comm -12 - <(echo "$compiled"))
 fi
 # g++ writes the compile commands; its precompiled headers and some of its warnings mean nothing to clang.
 database=$(mktemp -d)

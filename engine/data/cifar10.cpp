@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kPixelBytes = 3072;  // 3 x 32 x 32
+constexpr std::size_t kPixelBytes = std::size_t{3} * 32 * 32;
 constexpr std::size_t kRecordBytes = 1 + kPixelBytes;
 constexpr std::size_t kClasses = 10;
 constexpr std::size_t kUsualFile = 10'000 * kRecordBytes;

@@ -19,7 +19,7 @@ namespace {
 constexpr std::uint64_t kImageStream = 0x73686170;
 constexpr int kSide = 32;
 constexpr int kMiddle = kSide / 2;
-constexpr std::size_t kPixels = 1024;  // kSide x kSide
+constexpr std::size_t kPixels = std::size_t{kSide} * kSide;
 
 using Colour = std::array<float, 3>;  ///< R G B in [0, 1]
 

@@ -71,6 +71,11 @@ Status checkCodebook(const DeployedNetwork& source, const std::string& layer, co
     return {};
 }
 
+/// rounded - exact, of value i.
+double roundingOf(const Int8Values& rounded, std::span<const float> exact, std::size_t i) {
+    return static_cast<double>(rounded.scale) * rounded.numbers[i] - static_cast<double>(exact[i]);
+}
+
 /// What rounding moves the mean of one channel's sums by: sum over its weights of (rounded - exact) x mean of
 /// the input. differenceAt(i) is of weight i, in PyTorch's order. Padding is taken for the mean too.
 template <class Difference>
@@ -108,15 +113,11 @@ Status storeCodebook(const DeployedNetwork& source, const CodebookWeights& weigh
         const Int8Values rounded = quantizeCodebook(values, counts);
         step.codebook8.insert(step.codebook8.end(), rounded.numbers.begin(), rounded.numbers.end());
         step.codebook8.resize((book + 1) * size);
-        std::vector<double> difference(entries);
-        for (std::size_t i = 0; i < entries; ++i)
-            difference[i] =
-                static_cast<double>(rounded.scale) * rounded.numbers[i] - static_cast<double>(values[i]);
         const std::size_t perOutput = count / outputs;
         for (std::size_t o = book * outputs / books; o < (book + 1) * outputs / books; ++o) {
             stored.scale[o] = rounded.scale;
             const auto differenceAt = [&](std::size_t i) {
-                return difference[weights.indices[o * perOutput + i]];
+                return roundingOf(rounded, values, weights.indices[o * perOutput + i]);
             };
             addShift(o, inputs, perOutput, differenceAt, stored);
         }
@@ -177,9 +178,7 @@ Status storeWeights(const DeployedNetwork& source, Convolution& step, const Buff
         const Int8Values rounded = quantizeWeights(exact);
         std::memcpy(numbers.data() + o * perOutput, rounded.numbers.data(), perOutput);
         stored.scale[o] = rounded.scale;
-        const auto differenceAt = [&](std::size_t i) {
-            return static_cast<double>(rounded.scale) * rounded.numbers[i] - static_cast<double>(exact[i]);
-        };
+        const auto differenceAt = [&](std::size_t i) { return roundingOf(rounded, exact, i); };
         addShift(o, inputs, perOutput, differenceAt, stored);
     }
     step.weights = channelsLast(numbers, outputs, inputs);

@@ -15,8 +15,7 @@ struct Int8Values {
     double error = 0;                  ///< of a codebook: sum of counts x squared differences
 };
 
-/// `counts[i]` weights use `codebook[i]`. Codebooks whose entries are small multiples of a power of two, such
-/// as
+/// `counts[i]` weights use `codebook[i]`. Codebooks of small multiples of a power of two, such as
 /// {+-1, +-1/2}, are exact.
 [[nodiscard]] Int8Values quantizeCodebook(std::span<const float> codebook,
                                           std::span<const std::int64_t> counts);

@@ -223,7 +223,7 @@ TEST(ResizeToSquare, TakesTheCentralSquare) {
 
 TEST(ResizeToSquare, InterpolatesWhenEnlarging) {
     const RgbImage image{2, 2, {0, 0, 0, 100, 100, 100, 0, 0, 0, 100, 100, 100}};
-    std::vector<std::uint8_t> planes(48);
+    std::vector<std::uint8_t> planes(std::size_t{3} * 4 * 4);
     resizeToSquare(image, 4, planes);
     for (std::size_t row = 0; row < 4; ++row) {
         EXPECT_THAT(std::vector(planes.begin() + static_cast<std::ptrdiff_t>(4 * row),
@@ -240,7 +240,7 @@ TEST(ResizeToSquare, AveragesWhenShrinking) {
         const std::uint8_t value = (i % kSide + i / kSide) % 2 == 0 ? 0 : 200;
         image.pixels.insert(image.pixels.end(), {value, value, value});
     }
-    std::vector<std::uint8_t> planes(192);
+    std::vector<std::uint8_t> planes(std::size_t{3} * 8 * 8);
     resizeToSquare(image, 8, planes);
     EXPECT_THAT(planes, Each(AllOf(::testing::Ge(98), ::testing::Le(102))));
 }

@@ -31,7 +31,7 @@ class PreparedConvolution {
     void reserve(Scratch& scratch) const;
 
     /// As run() with one thread, and keeps the int8 sums, corrected for zero points,
-    /// [height][width][channels]. Empty for float layers and for planes.
+    /// [height][width][channels]. Empty for float layers.
     [[nodiscard]] std::vector<std::int32_t> accumulators(std::byte* arena, Scratch& scratch) const;
 
     /// Name of the microkernel, or of the loop that stands in for one.
