@@ -100,6 +100,7 @@ Json benchJson(const report::BenchResult& result) {
                  {"threads", result.threads},
                  {"cores", result.cores},
                  {"macs", result.macs},
+                 {"peak_gmacs", {{"fp32", result.peakFloatGmacs}, {"int8", result.peakInt8Gmacs}}},
                  {"tuned_layers", result.tunedLayers},
                  {"verdict", report::toText(result.verdict)},
                  {"reason", result.reason},

@@ -10,7 +10,8 @@
 namespace bitloom::jobs {
 namespace {
 
-constexpr int kRounds = 4;
+/// Samples of ours before oneDNN has its turn, or the reverse.
+constexpr int kTurn = 25;
 
 }  // namespace
 
@@ -30,7 +31,7 @@ Result<report::BenchResult> runBenchJob(const BenchRequest& request, report::Pro
     const bool rivals = request.device == device::kHostId && request.families.empty();
     const auto onednn = rivals ? onednnRival() : std::nullopt;
     // In turns with the rival, so that both meet the same clocks.
-    const int rounds = onednn ? std::min(kRounds, request.repeat) : 1;
+    const int rounds = onednn ? (request.repeat + kTurn - 1) / kTurn : 1;
     const int repeat = (request.repeat + rounds - 1) / rounds;
     std::vector<std::string> ours;
     std::vector<std::string> theirs;
@@ -39,8 +40,9 @@ Result<report::BenchResult> runBenchJob(const BenchRequest& request, report::Pro
         BITLOOM_ASSIGN_OR_RETURN(ours.emplace_back(), session.time(schedule, repeat));
         if (!onednn) continue;
         sink.progress({"timing oneDNN", round, rounds, 0, report::kNoValue});
-        BITLOOM_ASSIGN_OR_RETURN(theirs.emplace_back(), timeOnednn(*onednn, session.models().front(),
-                                                                   request.threads, repeat, control));
+        BITLOOM_ASSIGN_OR_RETURN(
+            theirs.emplace_back(),
+            timeOnednn(*onednn, session.models().front(), request.threads, repeat, request.copies, control));
     }
     BITLOOM_ASSIGN_OR_RETURN(result.after, session.conditions());
     BITLOOM_RETURN_IF_ERROR(readRunnerOutput(ours, session.families(), result));

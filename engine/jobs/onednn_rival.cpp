@@ -35,16 +35,22 @@ std::string layersText(const qsimd::Model& model) {
 }
 
 /// Adds one family; `key` is its name in the rival's JSON, of which there is one a round.
-void addFamily(const std::vector<Json>& rounds, const char* key, const std::string& family,
+void addFamily(const std::vector<Json>& rounds, const std::string& key, const std::string& family,
                report::BenchResult& result) {
+    const Arithmetic arithmetic = key == "int8" ? Arithmetic::Int8 : Arithmetic::Float32;
     std::vector<double> sums;
     bool whole = true;
+    std::int64_t weightBytes = 0;
+    std::int64_t activations = 0;  // of the largest layer
     for (report::LayerTiming& layer : result.layers) {
         std::vector<double> samples;
+        std::int64_t bytes = 0;
         for (const Json& round : rounds) {
             for (const Json& timed : round.at("layers")) {
                 if (timed.at("name") != layer.name) continue;
-                for (const Json& time : timed.at(key))
+                bytes = timed.at(key).at("weight_bytes");
+                activations = std::max(activations, timed.at(key).at("activation_bytes").get<std::int64_t>());
+                for (const Json& time : timed.at(key).at("samples_ns"))
                     samples.push_back(time.get<double>() * 1e-6);
             }
         }
@@ -52,12 +58,16 @@ void addFamily(const std::vector<Json>& rounds, const char* key, const std::stri
         sums.resize(std::max(sums.size(), samples.size()));
         for (std::size_t i = 0; i < samples.size(); ++i)
             sums[i] += samples[i];
+        weightBytes += bytes;
         layer.kernels.push_back(
-            timingOf(family, std::move(samples), static_cast<double>(layer.macs), result.sentinelMs));
+            timingOf(family, std::move(samples), static_cast<double>(layer.macs), arithmetic, result));
+        layer.kernels.back().weightBytes = bytes;
     }
-    if (whole)
-        result.network.push_back(
-            timingOf(family, std::move(sums), static_cast<double>(result.macs), result.sentinelMs));
+    if (!whole) return;
+    result.network.push_back(
+        timingOf(family, std::move(sums), static_cast<double>(result.macs), arithmetic, result));
+    result.network.back().weightBytes = weightBytes;
+    result.network.back().peakBytes = weightBytes + activations;
 }
 
 }  // namespace
@@ -71,12 +81,12 @@ std::optional<fs::path> onednnRival() {
 }
 
 Result<std::string> timeOnednn(const fs::path& rival, const qsimd::Model& model, int threads, int repeat,
-                               const JobControl& control) {
+                               int copies, const JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
     BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / "layers.txt", layersText(model)));
     device::Command command;
     command.arguments = {rival.string(), (workplace / "layers.txt").string(), std::to_string(threads),
-                         std::to_string(repeat)};
+                         std::to_string(repeat), std::to_string(copies)};
     command.timeout = kTimeout;
     BITLOOM_ASSIGN_OR_RETURN(device::CommandOutcome outcome, device::runCommand(command, control));
     if (outcome.exitCode != 0) return fail("{}: {}", rival.string(), device::lastWords(outcome));

@@ -17,13 +17,15 @@ namespace bitloom::jobs {
 /// BITLOOM_ONEDNN_RIVAL, else onednn_rival beside this program; nothing when there is none.
 [[nodiscard]] std::optional<std::filesystem::path> onednnRival();
 
-/// Times every convolution and fully connected layer of `model`, one after another; what the rival printed.
+/// Times every convolution and fully connected layer of `model`, one after another, `copies` networks in
+/// turns; what the rival printed.
 [[nodiscard]] Result<std::string> timeOnednn(const std::filesystem::path& rival, const qsimd::Model& model,
-                                             int threads, int repeat, const JobControl& control);
+                                             int threads, int repeat, int copies, const JobControl& control);
 
 /// Adds what it printed, in one or more rounds, to `result`, which has the times of our own kernels:
 /// "onednn_fp32_direct", "onednn_fp32" (layer by layer the faster of direct and Winograd) and "onednn_int8",
-/// of the layers and, as their sum, of the network. Without oneDNN's kernel for a layer the sum is left out.
+/// of the layers and, as their sum, of the network, whose memory is that of all weights and the largest
+/// layer's activations. Without oneDNN's kernel for a layer the sum is left out.
 [[nodiscard]] Status addOnednn(const std::vector<std::string>& rounds, report::BenchResult& result);
 
 }  // namespace bitloom::jobs

@@ -35,31 +35,18 @@ void addSamples(const Json& more, Json& to) {
     }
 }
 
-struct Peaks {
-    double floats;
-    double bytes;
-};
-
-report::KernelTiming timingBesidePeak(const std::string& family, const Json& samples, double macs,
-                                      const Peaks& peaks, bool bytes, const report::BenchResult& result) {
-    report::KernelTiming timing = timingOf(family, milliseconds(samples), macs, result.sentinelMs);
-    const double peak = (bytes ? peaks.bytes : peaks.floats) * result.threads;
-    if (peak > 0) timing.percentOfPeak = 100 * timing.gmacs / peak;
-    return timing;
-}
-
-void readModel(const Json& model, const std::string& family, const Peaks& peaks,
-               report::BenchResult& result) {
+void readModel(const Json& model, const std::string& family, report::BenchResult& result) {
     double macs = 0;
     std::int64_t weights = 0;
-    bool bytes = false;
+    Arithmetic most = Arithmetic::Float32;
     std::size_t layer = 0;
     for (const Json& step : model.at("steps")) {
         const auto stepMacs = step.at("macs").get<std::int64_t>();
         if (step.at("kind") != "convolution") continue;
         macs += static_cast<double>(stepMacs);
         weights += step.at("prepared_bytes").get<std::int64_t>();
-        bytes = bytes || step.at("family") == "k2";
+        const Arithmetic arithmetic = step.at("family") == "k2" ? Arithmetic::Int8 : Arithmetic::Float32;
+        if (arithmetic == Arithmetic::Int8) most = arithmetic;
         if (result.layers.size() <= layer) {
             report::LayerTiming fresh;
             fresh.name = step.at("name");
@@ -67,14 +54,13 @@ void readModel(const Json& model, const std::string& family, const Peaks& peaks,
             fresh.macs = stepMacs;
             result.layers.push_back(std::move(fresh));
         }
-        report::KernelTiming timing =
-            timingBesidePeak(family, step.at("samples_ns"), static_cast<double>(stepMacs), peaks,
-                             step.at("family") == "k2", result);
+        report::KernelTiming timing = timingOf(family, milliseconds(step.at("samples_ns")),
+                                               static_cast<double>(stepMacs), arithmetic, result);
         timing.kernel = step.at("kernel");
         timing.weightBytes = step.at("prepared_bytes");
         result.layers[layer++].kernels.push_back(std::move(timing));
     }
-    report::KernelTiming whole = timingBesidePeak(family, model.at("samples_ns"), macs, peaks, bytes, result);
+    report::KernelTiming whole = timingOf(family, milliseconds(model.at("samples_ns")), macs, most, result);
     whole.weightBytes = weights;
     whole.peakBytes = model.at("peak_bytes");
     result.macs = static_cast<std::int64_t>(macs);
@@ -84,12 +70,14 @@ void readModel(const Json& model, const std::string& family, const Peaks& peaks,
 }  // namespace
 
 report::KernelTiming timingOf(const std::string& family, std::vector<double> samplesMs, double macs,
-                              const std::vector<double>& sentinelMs) {
+                              Arithmetic arithmetic, const report::BenchResult& result) {
     report::KernelTiming timing;
     timing.family = family;
     timing.samplesMs = std::move(samplesMs);
-    timing.time = device::summariseTimes(timing.samplesMs, sentinelMs);
+    timing.time = device::summariseTimes(timing.samplesMs, result.sentinelMs);
     if (macs > 0 && timing.time.medianMs > 0) timing.gmacs = macs / timing.time.medianMs * 1e-6;
+    const double peak = arithmetic == Arithmetic::Int8 ? result.peakInt8Gmacs : result.peakFloatGmacs;
+    if (peak > 0) timing.percentOfPeak = 100 * timing.gmacs / (peak * result.threads);
     return timing;
 }
 
@@ -105,12 +93,13 @@ Status readRunnerOutput(const std::vector<std::string>& rounds, const std::vecto
         result.threads = json.at("threads");
         result.cores = json.at("cores").get<std::vector<int>>();
         result.sentinelMs = milliseconds(json.at("sentinel_ns"));
-        const Peaks peaks = {json.at("peak_gmacs").at("fp32"), json.at("peak_gmacs").at("int8")};
+        result.peakFloatGmacs = json.at("peak_gmacs").at("fp32");
+        result.peakInt8Gmacs = json.at("peak_gmacs").at("int8");
         const Json& models = json.at("models");
         if (models.size() != families.size())
             return fail("The runner timed {} of {} models", models.size(), families.size());
         for (std::size_t i = 0; i < families.size(); ++i)
-            readModel(models.at(i), families[i], peaks, result);
+            readModel(models.at(i), families[i], result);
     } catch (const Json::exception& error) {
         return fail("The runner printed what cannot be read: {}", error.what());
     }

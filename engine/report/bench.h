@@ -44,6 +44,9 @@ struct BenchResult {
     std::vector<KernelTiming> network;  ///< one a family
     std::vector<LayerTiming> layers;    ///< convolutions and linear layers
     int tunedLayers = 0;                ///< that ran as the tuner found best, over all families
+    /// 10^9 multiply-adds a second of one core: its best inner loop on data in the first cache.
+    double peakFloatGmacs = kNoValue;
+    double peakInt8Gmacs = kNoValue;
     std::vector<double> sentinelMs;
     TimingVerdict verdict = TimingVerdict::Unstable;  ///< the worst of the network's
     std::string reason;

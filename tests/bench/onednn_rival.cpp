@@ -2,10 +2,11 @@
 // this computer where it was built. Reads lines "name channels height width outputs kernelHeight kernelWidth
 // stride padding groups" and prints JSON: for every layer the times of float32 direct, of float32 (the faster
 // of direct and Winograd) and of int8 (unsigned activations, signed weights), each with bias and ReLU,
-// weights in the layout that oneDNN prefers. The layers run one after another, as in a network, so that each
-// finds the caches as the others leave them.
+// weights in the layout that oneDNN prefers, the bytes of these weights and of the layer's activations. The
+// layers run one after another, as in a network, so that each finds the caches as the others leave them. Of
+// COPIES networks each runs in its turn: with enough of them weights come from memory.
 //
-//   onednn_rival LAYERS.txt THREADS REPEAT
+//   onednn_rival LAYERS.txt THREADS REPEAT COPIES
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -74,7 +75,13 @@ class Convolution {
         add(DNNL_ARG_WEIGHTS, chosen.weights_desc());
         add(DNNL_ARG_BIAS, chosen.bias_desc());
         add(DNNL_ARG_DST, chosen.dst_desc());
+        m_weightBytes = chosen.weights_desc().get_size() + chosen.bias_desc().get_size();
+        m_activationBytes =
+            chosen.src_desc().get_size() + chosen.dst_desc().get_size() + chosen.scratchpad_desc().get_size();
     }
+
+    [[nodiscard]] std::size_t weightBytes() const { return m_weightBytes; }
+    [[nodiscard]] std::size_t activationBytes() const { return m_activationBytes; }
 
     void run() {
         m_primitive.execute(m_stream, m_arguments);
@@ -100,6 +107,8 @@ class Convolution {
     dnnl::stream m_stream;
     dnnl::primitive m_primitive;
     std::unordered_map<int, memory> m_arguments;
+    std::size_t m_weightBytes = 0;
+    std::size_t m_activationBytes = 0;
 };
 
 /// One primitive a layer; null where oneDNN has no such kernel.
@@ -118,11 +127,12 @@ Network networkOf(const std::vector<Layer>& layers, Type source, Type weights, T
     return network;
 }
 
-/// [layer][sample]; empty for a layer without a kernel.
-std::vector<Samples> time(const Network& network, int repeat) {
-    constexpr int kWarmUp = 3;
-    std::vector<Samples> samples(network.size());
-    for (int pass = -kWarmUp; pass < repeat; ++pass) {
+/// [layer][sample] of networks that run in turns; empty for a layer without a kernel.
+std::vector<Samples> time(const std::vector<Network>& copies, int repeat) {
+    const int warmUp = std::max(3, static_cast<int>(copies.size()));
+    std::vector<Samples> samples(copies.front().size());
+    for (int pass = -warmUp; pass < repeat; ++pass) {
+        const Network& network = copies[static_cast<std::size_t>(pass + warmUp) % copies.size()];
         for (std::size_t layer = 0; layer < network.size(); ++layer) {
             if (!network[layer]) continue;
             const auto start = Clock::now();
@@ -149,14 +159,16 @@ std::string list(const Samples& samples) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 4) {
-        std::fprintf(stderr, "usage: onednn_rival LAYERS.txt THREADS REPEAT\n");
+    if (count != 5) {
+        std::fprintf(stderr, "usage: onednn_rival LAYERS.txt THREADS REPEAT COPIES\n");
         return 2;
     }
     std::ifstream file(arguments[1]);
     const int repeat = std::atoi(arguments[3]);
-    if (!file || repeat < 1) {
-        std::fprintf(stderr, "onednn_rival: %s cannot be opened, or REPEAT is no number\n", arguments[1]);
+    const int copies = std::atoi(arguments[4]);
+    if (!file || repeat < 1 || copies < 1) {
+        std::fprintf(stderr, "onednn_rival: %s cannot be opened, or a number is not at least 1\n",
+                     arguments[1]);
         return 1;
     }
     omp_set_num_threads(std::max(1, std::atoi(arguments[2])));
@@ -171,27 +183,39 @@ int main(int count, char** arguments) {
             layer.kernelHeight >> layer.kernelWidth >> layer.stride >> layer.padding >> layer.groups)
             layers.push_back(layer);
     }
-    const Network direct =
-        networkOf(layers, Type::f32, Type::f32, Type::f32, algorithm::convolution_direct, engine);
-    const Network winograd =
-        networkOf(layers, Type::f32, Type::f32, Type::f32, algorithm::convolution_winograd, engine);
-    const Network int8 =
-        networkOf(layers, Type::u8, Type::s8, Type::u8, algorithm::convolution_direct, engine);
+    const auto made = [&](Type source, Type weights, Type result, algorithm how) {
+        std::vector<Network> networks;
+        for (int i = 0; i < copies; ++i)
+            networks.push_back(networkOf(layers, source, weights, result, how, engine));
+        return networks;
+    };
+    const std::vector<Network> direct = made(Type::f32, Type::f32, Type::f32, algorithm::convolution_direct);
+    const std::vector<Network> winograd =
+        made(Type::f32, Type::f32, Type::f32, algorithm::convolution_winograd);
+    const std::vector<Network> int8 = made(Type::u8, Type::s8, Type::u8, algorithm::convolution_direct);
     const std::vector<Samples> directTimes = time(direct, repeat);
     const std::vector<Samples> winogradTimes = time(winograd, repeat);
-    Network best = direct;
+    std::vector<Network> best = direct;
     for (std::size_t i = 0; i < layers.size(); ++i) {
-        if (winograd[i] && (!direct[i] || medianOf(winogradTimes[i]) < medianOf(directTimes[i])))
-            best[i] = winograd[i];
+        if (!winograd.front()[i]) continue;
+        if (direct.front()[i] && medianOf(winogradTimes[i]) >= medianOf(directTimes[i])) continue;
+        for (std::size_t copy = 0; copy < best.size(); ++copy)
+            best[copy][i] = winograd[copy][i];
     }
     const std::vector<Samples> bestTimes = time(best, repeat);
     const std::vector<Samples> int8Times = time(int8, repeat);
+    const auto family = [](const char* name, const Network& network, const std::vector<Samples>& times,
+                           std::size_t i) {
+        return std::string("\"") + name +
+               "\":{\"weight_bytes\":" + std::to_string(network[i] ? network[i]->weightBytes() : 0) +
+               ",\"activation_bytes\":" + std::to_string(network[i] ? network[i]->activationBytes() : 0) +
+               ",\"samples_ns\":" + list(times[i]) + "}";
+    };
     for (std::size_t i = 0; i < layers.size(); ++i) {
-        std::printf(
-            "%s{\"name\":\"%s\",\"fp32\":%s,\"fp32_algorithm\":\"%s\",\"fp32_direct\":%s,\"int8\":%s}",
-            i == 0 ? "" : ",", layers[i].name.c_str(), list(bestTimes[i]).c_str(),
-            best[i] == winograd[i] ? "winograd" : "direct", list(directTimes[i]).c_str(),
-            list(int8Times[i]).c_str());
+        std::printf("%s{\"name\":\"%s\",%s,%s,%s}", i == 0 ? "" : ",", layers[i].name.c_str(),
+                    family("fp32", best.front(), bestTimes, i).c_str(),
+                    family("fp32_direct", direct.front(), directTimes, i).c_str(),
+                    family("int8", int8.front(), int8Times, i).c_str());
     }
     std::printf("]}\n");
     return 0;

@@ -78,7 +78,6 @@ class Case {
     std::string check() {
         const std::size_t count = static_cast<std::size_t>(m_kernel.pixels) * m_kernel.channels;
         constexpr std::size_t kGuard = 16;
-        constexpr Sum kMark = static_cast<Sum>(-77);
         std::vector<Sum> sums(count + 2 * kGuard, kMark);
         const Fields<Value> fields{m_values.data(), m_pixelStride,    m_rowStride, m_segmentStride,
                                    m_shape.rows,    m_shape.segments, m_run};
@@ -101,6 +100,8 @@ class Case {
     }
 
   private:
+    static constexpr Sum kMark = static_cast<Sum>(-77);
+
     [[nodiscard]] std::size_t weightCount() const {
         return static_cast<std::size_t>(m_shape.rows) * m_shape.segments * m_run * m_kernel.channels;
     }
@@ -139,7 +140,7 @@ class Case {
     }
 
     Sum reference(int pixel, int channel) {
-        Sum sum = 0;
+        Sum sum = std::is_same_v<Value, float> ? kMark : 0;
         const int depth = m_kernel.depth;
         std::size_t block = 0;  // of depth x channels weights
         for (int row = 0; row < m_shape.rows; ++row) {

@@ -17,7 +17,7 @@ struct Float {
     using Vector = __m512;
     static constexpr int kLanes = 16;
     static constexpr int kDepth = 1;
-    static Vector zero() { return _mm512_setzero_ps(); }
+    static Vector start(const float* sums) { return _mm512_loadu_ps(sums); }
     static Vector load(const float* weights) { return _mm512_loadu_ps(weights); }
     static Vector broadcast(const float* value) { return _mm512_set1_ps(*value); }
     static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {
@@ -33,7 +33,7 @@ struct Byte {
     using Vector = __m512i;
     static constexpr int kLanes = 16;
     static constexpr int kDepth = 4;
-    static Vector zero() { return _mm512_setzero_si512(); }
+    static Vector start(const std::int32_t* /*sums*/) { return _mm512_setzero_si512(); }
     static Vector load(const std::int8_t* weights) { return _mm512_loadu_si512(weights); }
     static Vector broadcast(const std::uint8_t* values) { return _mm512_set1_epi32(fourBytes(values)); }
     static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {

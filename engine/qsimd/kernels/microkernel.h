@@ -46,7 +46,8 @@ struct Fields {
 };
 
 /// Sums of a tile of P pixels x C channels. `weights` is a panel: for every row, segment and group of `depth`
-/// values of the run, C channels of `depth` weights. `sums` [P][C] is overwritten.
+/// values of the run, C channels of `depth` weights. Float sums are added to what `sums` [P][C] holds, so
+/// that a field may be taken in parts; int8 ones take its place.
 using FloatMicrokernel = void (*)(const Fields<float>& fields, const float* weights, float* sums);
 using ByteMicrokernel = void (*)(const Fields<std::uint8_t>& fields, const std::int8_t* weights,
                                  std::int32_t* sums);

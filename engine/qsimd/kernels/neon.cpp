@@ -14,8 +14,10 @@ void fp32(const Fields<float>& fields, const float* weights, float* sums) {
     const std::ptrdiff_t stride = fields.pixelStride;
     float32x4_t sum[P][2];
 #pragma GCC unroll 16
-    for (int p = 0; p < P; ++p)
-        sum[p][0] = sum[p][1] = vdupq_n_f32(0.0F);
+    for (int p = 0; p < P; ++p) {
+        sum[p][0] = vld1q_f32(sums + 8 * p);
+        sum[p][1] = vld1q_f32(sums + 8 * p + 4);
+    }
     for (int row = 0; row < fields.rows; ++row) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const float* field = fields.first + row * fields.rowStride + segment * fields.segmentStride;

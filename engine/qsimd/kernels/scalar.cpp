@@ -10,8 +10,6 @@ namespace {
 
 template <int P, int C>
 void fp32(const Fields<float>& fields, const float* weights, float* sums) {
-    for (int i = 0; i < P * C; ++i)
-        sums[i] = 0.0F;
     for (int row = 0; row < fields.rows; ++row) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const float* field = fields.first + row * fields.rowStride + segment * fields.segmentStride;

@@ -16,7 +16,7 @@ namespace bitloom::qsimd {
 struct Scratch {
     AlignedArray<float> floats;       ///< a decoded panel
     AlignedArray<std::int8_t> bytes;  ///< a decoded panel
-    AlignedArray<float> sums;         ///< a tile; also used as int32
+    AlignedArray<float> sums;         ///< some tiles; also used as int32
 };
 
 class PreparedConvolution {
@@ -48,14 +48,24 @@ class PreparedConvolution {
         int count = 0;
         std::vector<std::int32_t> start;  ///< per channel of all blocks, as the epilogue wants it
     };
+    /// Rows [firstRow, endRow) of the window and values [first, first + count) of each row's segments.
+    struct Part {
+        int firstRow = 0;
+        int endRow = 0;
+        int first = 0;
+        int count = 0;
+    };
     enum class Mode { Tiles, Depthwise, Naive, Paper };
 
     void chooseMode(const Convolution& step);
     void prepareRows(bool skipPadding);
     void prepareStarts();
+    void prepareParts();
     void preparePaper();
+    template <class Weight>
+    [[nodiscard]] const Weight* panelOf(int block, Scratch& scratch) const;
     template <class Value>
-    [[nodiscard]] Fields<Value> fieldsAt(const Value* input, int y, int x, const RowRange& range,
+    [[nodiscard]] Fields<Value> fieldsAt(const Value* input, int y, int x, int firstRow, int rows,
                                          int group) const;
     template <class Value>
     void runTiles(std::byte* arena, int thread, int threads, Scratch& scratch, std::int32_t* trace) const;
@@ -84,6 +94,8 @@ class PreparedConvolution {
     Epilogue m_epilogue = nullptr;
     PanelShape m_shape;
     Panels m_panels;
+    std::vector<Part> m_parts;
+    int m_tilesAtOnce = 1;                      ///< that take a part before any takes the next
     AlignedArray<float> m_plainFloats;          ///< depthwise and naive: [row][column][..][channel]
     AlignedArray<std::int8_t> m_plainBytes;     ///< depthwise
     AlignedArray<std::uint8_t> m_paperIndices;  ///< [output][row][segment][run x bits / 8]

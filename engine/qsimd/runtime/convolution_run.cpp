@@ -29,36 +29,25 @@ const Value* valuesOf(const std::byte* arena, const Buffer& buffer) {
     return reinterpret_cast<const Value*>(arena + buffer.offset) + firstPixel(buffer);
 }
 
-/// Brings the packed weights of the next block closer while this one's tiles are computed: a share a tile.
-class Ahead {
-  public:
-    Ahead(const Panels& panels, int block, int tiles) {
-        if (panels.bits == 0 || block < 0) return;
-        m_from = panels.packed.data() + static_cast<std::size_t>(block) * panels.stride;
-        m_size = panels.stride;
-        m_share = (panels.stride / static_cast<std::size_t>(tiles) + kLine) / kLine * kLine;
-    }
-    void fetch(int tile) const {
-        const std::size_t first = static_cast<std::size_t>(tile) * m_share;
-        for (std::size_t i = first; i < std::min(first + m_share, m_size); i += kLine)
-            __builtin_prefetch(m_from + i, 0, 2);
-    }
+constexpr std::size_t kCacheLine = 64;
 
-  private:
-    static constexpr std::size_t kLine = 64;
-    const std::uint8_t* m_from = nullptr;
-    std::size_t m_size = 0;
-    std::size_t m_share = 0;
-};
+/// Brings share `part` of `parts` of `bytes` from `from` on to the second cache.
+void prefetchShare(const void* from, std::size_t bytes, int part, int parts) {
+    const std::size_t share =
+        (bytes / static_cast<std::size_t>(parts) + kCacheLine) / kCacheLine * kCacheLine;
+    const std::size_t end = std::min(bytes, share * (static_cast<std::size_t>(part) + 1));
+    for (std::size_t i = share * static_cast<std::size_t>(part); i < end; i += kCacheLine)
+        __builtin_prefetch(static_cast<const char*>(from) + i, 0, 2);
+}
 
 }  // namespace
 
 template <class Value>
-Fields<Value> PreparedConvolution::fieldsAt(const Value* input, int y, int x, const RowRange& range,
+Fields<Value> PreparedConvolution::fieldsAt(const Value* input, int y, int x, int firstRow, int rows,
                                             int group) const {
     const std::ptrdiff_t row = rowStride(m_input);
     const std::ptrdiff_t top = static_cast<std::ptrdiff_t>(y) * m_step.strideHeight - m_step.paddingHeight +
-                               static_cast<std::ptrdiff_t>(range.first) * m_step.dilationHeight;
+                               static_cast<std::ptrdiff_t>(firstRow) * m_step.dilationHeight;
     const std::ptrdiff_t left = static_cast<std::ptrdiff_t>(x) * m_step.strideWidth - m_step.paddingWidth;
     Fields<Value> fields;
     fields.first = input + top * row + left * m_input.channels +
@@ -66,7 +55,7 @@ Fields<Value> PreparedConvolution::fieldsAt(const Value* input, int y, int x, co
     fields.pixelStride = static_cast<std::ptrdiff_t>(m_step.strideWidth) * m_input.channels;
     fields.rowStride = m_step.dilationHeight * row;
     fields.segmentStride = static_cast<std::ptrdiff_t>(m_step.dilationWidth) * m_input.channels;
-    fields.rows = range.count;
+    fields.rows = rows;
     fields.segments = m_shape.segments;
     fields.run = m_shape.paddedRun;
     return fields;
@@ -105,6 +94,21 @@ void PreparedConvolution::finish(std::byte* arena, const void* sums, int sumStri
     m_epilogue(sums, shape, constants, residual, output);
 }
 
+template <class Weight>
+const Weight* PreparedConvolution::panelOf(int block, Scratch& scratch) const {
+    const std::size_t at = static_cast<std::size_t>(block) * m_panels.stride;
+    const std::uint8_t* packed = m_panels.packed.data() + at;
+    if constexpr (kIsFloat<Weight>) {
+        if (m_panels.bits == 0) return m_panels.floats.data() + at;
+        m_decodeFloats(packed, m_panels.packedBlocks(), m_panels.codebook.data(), scratch.floats.data());
+        return scratch.floats.data();
+    } else {
+        if (m_panels.bits == 0) return m_panels.bytes.data() + at;
+        m_decodeBytes(packed, m_panels.packedBlocks(), m_panels.codebook8.data(), scratch.bytes.data());
+        return scratch.bytes.data();
+    }
+}
+
 template <class Value>
 void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Scratch& scratch,
                                    std::int32_t* trace) const {
@@ -119,57 +123,70 @@ void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Sc
         m_split ? *m_split == Split::Channels : blocks % threads == 0 || blocks >= 4 * threads;
     const Share blockShare = byChannels ? shareOf(blocks, thread, threads) : Share{0, blocks};
     const Share tileShare = byChannels ? Share{0, tiles} : shareOf(tiles, thread, threads);
+    struct Spot {
+        int y;
+        int x;
+    };
+    const auto spotOf = [&](int tile) {
+        // The last tile of a row overlaps the one before.
+        return Spot{tile / tilesPerRow, std::min(tile % tilesPerRow * pixels, m_output.width - pixels)};
+    };
+    const int tileSize = pixels * m_shape.channels;
     auto* sums = reinterpret_cast<Sum*>(scratch.sums.data());
     for (int block = blockShare.first; block < blockShare.end && tileShare.first < tileShare.end; ++block) {
-        const std::size_t at = static_cast<std::size_t>(block) * m_panels.stride;
-        const Weight* panel = nullptr;
-        if constexpr (kIsFloat<Value>) {
-            panel = m_panels.floats.data() + at;
-            if (m_panels.bits != 0) {
-                m_decodeFloats(m_panels.packed.data() + at, m_panels.packedBlocks(), m_panels.codebook.data(),
-                               scratch.floats.data());
-                panel = scratch.floats.data();
-            }
-        } else {
-            panel = m_panels.bytes.data() + at;
-            if (m_panels.bits != 0) {
-                m_decodeBytes(m_panels.packed.data() + at, m_panels.packedBlocks(), m_panels.codebook8.data(),
-                              scratch.bytes.data());
-                panel = scratch.bytes.data();
-            }
-        }
+        const auto* panel = panelOf<Weight>(block, scratch);
         const int group = block / m_shape.blocks;
         const int first = block % m_shape.blocks * m_shape.channels;
         const int channel = group * m_shape.outputs + first;
         const int channels = std::min(m_shape.channels, m_shape.outputs - first);
-        const Ahead ahead(m_panels, block + 1 < blockShare.end ? block + 1 : -1,
-                          tileShare.end - tileShare.first);
-        for (int tile = tileShare.first; tile < tileShare.end; ++tile) {
-            ahead.fetch(tile - tileShare.first);
-            const int y = tile / tilesPerRow;
-            // The last tile of a row overlaps the one before.
-            const int x = std::min(tile % tilesPerRow * pixels, m_output.width - pixels);
-            const RowRange& range = rangeOf(y);
-            const Fields<Value> fields = fieldsAt(input, y, x, range, group);
-            const Weight* weights = panel + static_cast<std::size_t>(range.first) * m_shape.rowSize();
-            const std::int32_t* start = nullptr;
-            if constexpr (kIsFloat<Value>) {
-                m_kernel->floats(fields, weights, sums);
-            } else {
-                m_kernel->bytes(fields, weights, sums);
-                start = range.start.data() + static_cast<std::ptrdiff_t>(block) * m_shape.channels;
-                if (trace != nullptr) {
-                    for (int p = 0; p < pixels; ++p) {
-                        std::int32_t* to =
-                            trace +
-                            (static_cast<std::ptrdiff_t>(y) * m_output.width + x + p) * m_output.channels +
-                            channel;
-                        for (int c = 0; c < channels; ++c)
-                            to[c] = sums[p * m_shape.channels + c] + start[c];
+        for (int from = tileShare.first; from < tileShare.end; from += m_tilesAtOnce) {
+            const int end = std::min(from + m_tilesAtOnce, tileShare.end);
+            if constexpr (kIsFloat<Value>) std::fill_n(sums, (end - from) * tileSize, 0.0F);
+            for (const Part& part : m_parts) {
+                for (int tile = from; tile < end; ++tile) {
+                    const Spot spot = spotOf(tile);
+                    const RowRange& range = rangeOf(spot.y);
+                    const int row = std::max(part.firstRow, range.first);
+                    const int rows = std::min(part.endRow, range.first + range.count) - row;
+                    if (rows <= 0) continue;
+                    Fields<Value> fields = fieldsAt(input, spot.y, spot.x, row, rows, group);
+                    fields.first += part.first;
+                    fields.run = part.count;
+                    const Weight* weights = panel + m_shape.placeInPanel(row, part.first);
+                    if (m_parts.size() > 1 && from == tileShare.first)
+                        prefetchShare(panel + m_shape.placeInPanel(part.firstRow, part.first + part.count),
+                                      sizeof(Weight) * m_shape.placeInPanel(0, part.count), tile - from,
+                                      end - from);
+                    Sum* own = sums + static_cast<std::ptrdiff_t>(tile - from) * tileSize;
+                    if constexpr (kIsFloat<Value>) {
+                        m_kernel->floats(fields, weights, own);
+                    } else {
+                        m_kernel->bytes(fields, weights, own);
                     }
                 }
             }
-            finish(arena, sums, m_shape.channels, y, x, pixels, channel, channels, start);
+            for (int tile = from; tile < end; ++tile) {
+                if (m_panels.bits != 0 && block + 1 < blockShare.end)
+                    prefetchShare(
+                        m_panels.packed.data() + static_cast<std::size_t>(block + 1) * m_panels.stride,
+                        m_panels.stride, tile - tileShare.first, tileShare.end - tileShare.first);
+                const Spot spot = spotOf(tile);
+                const Sum* own = sums + static_cast<std::ptrdiff_t>(tile - from) * tileSize;
+                const std::int32_t* start = nullptr;
+                if constexpr (!kIsFloat<Value>) {
+                    start =
+                        rangeOf(spot.y).start.data() + static_cast<std::ptrdiff_t>(block) * m_shape.channels;
+                    if (trace != nullptr) {
+                        const std::ptrdiff_t pixel =
+                            static_cast<std::ptrdiff_t>(spot.y) * m_output.width + spot.x;
+                        for (int p = 0; p < pixels; ++p)
+                            for (int c = 0; c < channels; ++c)
+                                trace[(pixel + p) * m_output.channels + channel + c] =
+                                    own[p * m_shape.channels + c] + start[c];
+                    }
+                }
+                finish(arena, own, m_shape.channels, spot.y, spot.x, pixels, channel, channels, start);
+            }
         }
     }
 }
@@ -185,7 +202,7 @@ void PreparedConvolution::runDepthwise(std::byte* arena, int firstRow, int endRo
         for (int x = 0; x < m_output.width; x += kPaperPixels) {
             const int pixels = std::min(kPaperPixels, m_output.width - x);
             const RowRange& range = rangeOf(y);
-            Fields<Value> fields = fieldsAt(input, y, x, range, 0);
+            Fields<Value> fields = fieldsAt(input, y, x, range.first, range.count, 0);
             fields.run = m_step.kernelWidth;
             if constexpr (kIsFloat<Value>) {
                 m_loops.floatDepthwise(fields, m_plainFloats.data(), pixels, channels, sums);
@@ -207,7 +224,7 @@ void PreparedConvolution::runNaive(std::byte* arena, int firstRow, int endRow, S
     const std::size_t perGroup = m_shape.taps() * static_cast<std::size_t>(m_shape.outputs);
     for (int y = firstRow; y < endRow; ++y) {
         for (int group = 0; group < m_step.groups; ++group) {
-            m_loops.naive(fieldsAt(input, y, 0, rangeOf(y), group),
+            m_loops.naive(fieldsAt(input, y, 0, rangeOf(y).first, rangeOf(y).count, group),
                           m_plainFloats.data() + static_cast<std::size_t>(group) * perGroup, m_output.width,
                           m_shape.outputs, scratch.sums.data());
             finish(arena, scratch.sums.data(), m_shape.outputs, y, 0, m_output.width, group * m_shape.outputs,
@@ -226,7 +243,7 @@ void PreparedConvolution::runPaper(std::byte* arena, int firstRow, int endRow, S
         for (int x = 0; x < m_output.width; x += kPaperPixels) {
             const int pixels = std::min(kPaperPixels, m_output.width - x);
             for (int output = 0; output < channels; ++output) {
-                kernel(fieldsAt(input, y, x, rangeOf(y), output / m_shape.outputs),
+                kernel(fieldsAt(input, y, x, rangeOf(y).first, rangeOf(y).count, output / m_shape.outputs),
                        m_paperIndices.data() + static_cast<std::size_t>(output) * perOutput, m_pairs.data(),
                        pixels, sums);
                 for (int p = 0; p < pixels; ++p)

@@ -36,6 +36,11 @@ struct PanelShape {
         return static_cast<std::size_t>(segments) * static_cast<std::size_t>(paddedRun) *
                static_cast<std::size_t>(channels);
     }
+    /// Where the weights of value `first`, a multiple of depth, of the only segment of a row begin.
+    [[nodiscard]] std::size_t placeInPanel(int row, int first) const {
+        return static_cast<std::size_t>(row) * rowSize() +
+               static_cast<std::size_t>(first) * static_cast<std::size_t>(channels);
+    }
     [[nodiscard]] int allBlocks() const { return groups * blocks; }
 };
 
