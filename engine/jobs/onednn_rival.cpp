@@ -27,9 +27,10 @@ std::string layersText(const qsimd::Model& model) {
         if (step == nullptr) continue;
         const qsimd::Buffer& from = model.buffers[static_cast<std::size_t>(step->input)];
         const qsimd::Buffer& to = model.buffers[static_cast<std::size_t>(step->output)];
-        text += fmt::format("{} {} {} {} {} {} {} {} {} {}\n", step->layer, from.channels, from.height,
-                            from.width, to.channels, step->kernelHeight, step->kernelWidth,
-                            step->strideHeight, step->paddingHeight, step->groups);
+        text +=
+            fmt::format("{} {} {} {} {} {} {} {} {} {} {}\n", step->layer, from.channels, from.height,
+                        from.width, to.channels, step->kernelHeight, step->kernelWidth, step->strideHeight,
+                        step->paddingHeight, step->groups, step->residual >= 0 ? 1 : 0);
     }
     return text;
 }

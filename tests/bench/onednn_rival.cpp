@@ -1,10 +1,11 @@
 // Times oneDNN's convolutions, the best known on x86, as a rival of our kernels: `bitloom bench` runs it on
 // this computer where it was built. Reads lines "name channels height width outputs kernelHeight kernelWidth
-// stride padding groups" and prints JSON: for every layer the times of float32 direct, of float32 (the faster
-// of direct and Winograd) and of int8 (unsigned activations, signed weights), each with bias and ReLU,
-// weights in the layout that oneDNN prefers, the bytes of these weights and of the layer's activations. The
-// layers run one after another, as in a network, so that each finds the caches as the others leave them. Of
-// COPIES networks each runs in its turn: with enough of them weights come from memory.
+// stride padding groups added" (added: 1 where another layer's output is added) and prints JSON: for every
+// layer the times of float32 direct, of float32 (the faster of direct and Winograd) and of int8 (unsigned
+// activations, signed weights), each with bias, addition and ReLU, weights in the layout that oneDNN prefers,
+// the bytes of these weights and of the layer's activations. The layers run one after another, as in a
+// network, so that each finds the caches as the others leave them. Of COPIES networks each runs in its turn:
+// with enough of them weights come from memory.
 //
 //   onednn_rival LAYERS.txt THREADS REPEAT COPIES
 #include <algorithm>
@@ -32,6 +33,7 @@ using Clock = std::chrono::steady_clock;
 struct Layer {
     std::string name;
     memory::dim channels, height, width, outputs, kernelHeight, kernelWidth, stride, padding, groups;
+    int added;
 };
 
 using Samples = std::vector<long long>;
@@ -57,6 +59,7 @@ class Convolution {
         const Type biasType = source == Type::f32 ? Type::f32 : Type::s32;
         dnnl::primitive_attr attributes;
         dnnl::post_ops after;
+        if (layer.added != 0) after.append_sum(0.5F);
         after.append_eltwise(1.0F, algorithm::eltwise_relu, 0.0F, 0.0F);
         attributes.set_post_ops(after);
         if (source != Type::f32) attributes.set_output_scales(0, {0.01F});
@@ -180,7 +183,8 @@ int main(int count, char** arguments) {
         std::istringstream words(line);
         Layer layer;
         if (words >> layer.name >> layer.channels >> layer.height >> layer.width >> layer.outputs >>
-            layer.kernelHeight >> layer.kernelWidth >> layer.stride >> layer.padding >> layer.groups)
+            layer.kernelHeight >> layer.kernelWidth >> layer.stride >> layer.padding >> layer.groups >>
+            layer.added)
             layers.push_back(layer);
     }
     const auto made = [&](Type source, Type weights, Type result, algorithm how) {

@@ -33,9 +33,12 @@ int multiplyAddsOf(const std::string& text) {
 InnerLoop describe(const std::string& function, const std::vector<Instruction>& body) {
     static const std::regex stack(R"(\[sp|\[x29|\(%rsp|\(%rbp)");
     static const std::regex vector(R"(%[xyz]mm|^(ldr|str|ldp|stp)\s+[qd][0-9])");
-    InnerLoop loop{.function = function, .instructions = static_cast<int>(body.size())};
+    InnerLoop loop;
+    loop.function = function;
     for (const Instruction& instruction : body) {
+        loop.code.push_back(instruction.text);
         loop.multiplyAdds += multiplyAddsOf(instruction.text);
+        if (mnemonicOf(instruction.text) == "tbl") loop.lookUps += 16;
         if (!std::regex_search(instruction.text, stack)) continue;
         ++loop.stackAccesses;
         if (std::regex_search(instruction.text, vector)) ++loop.vectorSpills;
@@ -79,7 +82,7 @@ std::vector<InnerLoop> innerLoops(const std::string& objdump, const std::string&
         if (first > lastJump) {
             InnerLoop loop =
                 describe(function, {code.begin() + static_cast<std::ptrdiff_t>(first) - 1, code.end()});
-            if (loop.multiplyAdds > 0) loops.push_back(std::move(loop));
+            if (loop.multiplyAdds + loop.lookUps > 0) loops.push_back(std::move(loop));
         }
         lastJump = code.size();
     }

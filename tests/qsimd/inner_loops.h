@@ -9,18 +9,19 @@ namespace bitloom::testing {
 
 struct InnerLoop {
     std::string function;
-    int instructions = 0;
-    int multiplyAdds = 0;  ///< of single values; vector instructions count all their lanes
-    int vectorSpills = 0;  ///< instructions that move a vector register to or from the stack
+    std::vector<std::string> code;  ///< mnemonic and operands
+    int multiplyAdds = 0;           ///< of single values; vector instructions count all their lanes
+    int lookUps = 0;                ///< of single values, in AArch64's TBL
+    int vectorSpills = 0;           ///< instructions that move a vector register to or from the stack
     int stackAccesses = 0;
 
     [[nodiscard]] double instructionsPerMac() const {
-        return static_cast<double>(instructions) / multiplyAdds;
+        return static_cast<double>(code.size()) / multiplyAdds;
     }
 };
 
-/// Loops without inner jumps that multiply and add, in `file` (object or archive) as `objdump` prints it: of
-/// x86-64 (AT&T syntax) or AArch64. Empty when the program cannot be run.
+/// Loops without inner jumps that multiply and add or look up, in `file` (object or archive) as `objdump`
+/// prints it: of x86-64 (AT&T syntax) or AArch64. Empty when the program cannot be run.
 [[nodiscard]] std::vector<InnerLoop> innerLoops(const std::string& objdump, const std::string& file);
 
 }  // namespace bitloom::testing

@@ -35,7 +35,7 @@ std::byte* place(const Run& run, const Buffer& buffer, int y, int at) {
            static_cast<std::size_t>(firstPixel(buffer) + y * rowStride(buffer) + at) * sizeOf(buffer);
 }
 
-/// `count` values, at most kChunk, as real numbers.
+/// `count` values as real numbers.
 void load(const Run& run, const Buffer& buffer, int y, int at, int count, float* to) {
     const std::byte* from = place(run, buffer, y, at);
     if (buffer.type == ValueType::Float32) {
@@ -74,22 +74,39 @@ Rows inside(int at, int stride, int padding, int kernel, int extent) {
     return {std::max(0, start), std::min(extent, start + kernel)};
 }
 
-/// One output pixel of a maximum over values that need no conversion.
-void maximumOf(const Run& run, const Buffer& from, const Buffer& to, const Rows& rows, const Rows& columns,
-               std::byte* best) {
-    const auto count = static_cast<std::size_t>(to.channels);
-    std::memcpy(best, place(run, from, rows.first, columns.first * from.channels), count * sizeOf(to));
-    for (int row = rows.first; row < rows.end; ++row) {
-        for (int column = columns.first; column < columns.end; ++column) {
-            const std::byte* other = place(run, from, row, column * from.channels);
-            if (to.type == ValueType::Float32) {
-                run.loops.maxFloats(reinterpret_cast<const float*>(other), count,
-                                    reinterpret_cast<float*>(best));
-            } else {
-                run.loops.maxBytes(reinterpret_cast<const std::uint8_t*>(other), count,
-                                   reinterpret_cast<std::uint8_t*>(best));
-            }
-        }
+/// best[i] = the greater of best[i] and other[i], of values as `buffer` stores them.
+void takeGreater(const Run& run, const Buffer& buffer, const std::byte* other, std::size_t count,
+                 std::byte* best) {
+    if (buffer.type == ValueType::Float32) {
+        run.loops.maxFloats(reinterpret_cast<const float*>(other), count, reinterpret_cast<float*>(best));
+    } else {
+        run.loops.maxBytes(reinterpret_cast<const std::uint8_t*>(other), count,
+                           reinterpret_cast<std::uint8_t*>(best));
+    }
+}
+
+/// Pixels [x, end) of row y of a maximum over values that need no conversion: first over the rows of the
+/// window, which are contiguous, then over its columns. `best` holds all columns of these pixels' windows.
+void maximumOf(const Run& run, const Pool& step, int y, int x, int end, const Rows& rows, std::byte* best) {
+    const Buffer& from = bufferOf(run, step.input);
+    const Buffer& to = bufferOf(run, step.output);
+    const auto columnsOf = [&](int at) {
+        return inside(at, step.strideWidth, step.paddingWidth, step.kernelWidth, from.width);
+    };
+    const auto channels = static_cast<std::size_t>(to.channels);
+    const std::size_t pixelBytes = channels * sizeOf(to);
+    const int first = columnsOf(x).first;
+    const std::size_t count = channels * static_cast<std::size_t>(columnsOf(end - 1).end - first);
+    std::memcpy(best, place(run, from, rows.first, first * from.channels), count * sizeOf(to));
+    for (int row = rows.first + 1; row < rows.end; ++row)
+        takeGreater(run, to, place(run, from, row, first * from.channels), count, best);
+    for (; x < end; ++x) {
+        const Rows columns = columnsOf(x);
+        std::byte* pixel = place(run, to, y, x * to.channels);
+        const std::byte* column = best + static_cast<std::size_t>(columns.first - first) * pixelBytes;
+        std::memcpy(pixel, column, pixelBytes);
+        for (int i = columns.first + 1; i < columns.end; ++i)
+            takeGreater(run, to, column += pixelBytes, channels, pixel);
     }
 }
 
@@ -141,20 +158,22 @@ int zeroByte(const Buffer& buffer) {
 }  // namespace
 
 void runStep(const Run& run, const Pool& step) {
+    constexpr std::size_t kWindowBytes = std::size_t{16} << 10U;
+    alignas(64) std::byte best[kWindowBytes];
     const Buffer& from = bufferOf(run, step.input);
     const Buffer& to = bufferOf(run, step.output);
-    const bool asStored = step.kind == PoolKind::Max && sameNumbers(from, to);
+    const auto columns =
+        static_cast<int>(kWindowBytes / (static_cast<std::size_t>(to.channels) * sizeOf(to)));
+    const int pixels = columns < step.kernelWidth ? 0 : (columns - step.kernelWidth) / step.strideWidth + 1;
+    const bool asStored = step.kind == PoolKind::Max && sameNumbers(from, to) && pixels > 0;
     const Rows share = shareOf(to.height, run);
     for (int y = share.first; y < share.end; ++y) {
         const Rows rows = inside(y, step.strideHeight, step.paddingHeight, step.kernelHeight, from.height);
-        for (int x = 0; x < to.width; ++x) {
-            const Rows columns = inside(x, step.strideWidth, step.paddingWidth, step.kernelWidth, from.width);
-            if (asStored) {
-                maximumOf(run, from, to, rows, columns, place(run, to, y, x * to.channels));
-            } else {
-                poolPixel(run, step, y, x, rows, columns);
-            }
-        }
+        for (int x = 0; x < to.width && asStored; x += pixels)
+            maximumOf(run, step, y, x, std::min(x + pixels, to.width), rows, best);
+        for (int x = 0; x < to.width && !asStored; ++x)
+            poolPixel(run, step, y, x, rows,
+                      inside(x, step.strideWidth, step.paddingWidth, step.kernelWidth, from.width));
     }
 }
 
@@ -163,10 +182,15 @@ void runStep(const Run& run, const Elementwise& step) {
     const Buffer& to = bufferOf(run, step.output);
     const Rows share = shareOf(to.height, run);
     for (int y = share.first; y < share.end; ++y) {
-        inChunks(to.width * to.channels, [&](int at, int count) {
+        const int width = to.width * to.channels;
+        if (step.function == Function::Copy && from.type == ValueType::Float32) {
+            store(run, to, y, 0, width, reinterpret_cast<const float*>(place(run, from, y, 0)));
+            continue;
+        }
+        inChunks(width, [&](int at, int count) {
             float values[kChunk];
             load(run, from, y, at, count, values);
-            for (int i = 0; i < count && step.function != Function::Copy; ++i)
+            for (int i = 0; i < count; ++i)
                 values[i] = apply(step.function, values[i]);
             store(run, to, y, at, count, values);
         });
