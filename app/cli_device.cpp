@@ -163,6 +163,7 @@ std::string benchText(const report::BenchResult& result) {
 
 struct BenchOptions {
     jobs::BenchRequest request;
+    std::vector<std::string> devices;  ///< of tune
     bool json = false;
 };
 
@@ -216,10 +217,22 @@ int runTune(const BenchOptions& options) {
     JobControl control;
     const StopOnSignal signals([&control] { control.stop(); });
     TerminalSink sink;
-    const auto result = jobs::runTuneJob(options.request, sink, control);
-    if (!result) return reportError(result.error());
-    options.json ? printJson(tuneJson(*result)) : printText(tuneText(*result));
-    return 0;
+    const auto results = jobs::runTuneJobs(options.request, options.devices, sink, control);
+    int code = 0;
+    Json json = Json::array();
+    for (const Result<jobs::TuneResult>& result : results) {
+        if (!result) {
+            code = reportError(result.error());
+            continue;
+        }
+        if (options.json) {
+            json.push_back(tuneJson(*result));
+        } else {
+            printText(tuneText(*result));
+        }
+    }
+    if (options.json && !json.empty()) printJson(results.size() == 1 ? json.front() : json);
+    return code;
 }
 
 /// Options that bench and tune share; `families` are taken when none is named.
@@ -228,8 +241,6 @@ void addBenchOptions(CLI::App& verb, BenchOptions& options, const std::vector<st
     verb.add_option("RUN", request.run, "Run file with its checkpoints beside it");
     verb.add_option("--arch", request.arch, "A network of the zoo with random weights, in place of a run");
     verb.add_option("--bits", request.bits, "Of random weights")->capture_default_str();
-    verb.add_option("--device", request.device, "host, or a serial of 'bitloom devices'")
-        ->capture_default_str();
     verb.add_option("--threads", request.threads, "Threads")->capture_default_str();
     verb.add_option("--cores", request.cores, "Cores to pin threads to, as 4,5; else the fastest")
         ->delimiter(',');
@@ -266,6 +277,8 @@ void addBenchVerb(const VerbContext& context) {
                                            "  bitloom bench --arch resnet18 --bits 4\n",
                                            options, runBench);
     addBenchOptions(*verb, *options, jobs::benchFamilies());
+    verb->add_option("--device", options->request.device, "host, or a serial of 'bitloom devices'")
+        ->capture_default_str();
 }
 
 void addTuneVerb(const VerbContext& context) {
@@ -273,9 +286,15 @@ void addTuneVerb(const VerbContext& context) {
     CLI::App* verb = addVerb<BenchOptions>(context, "tune",
                                            "Find the fastest schedule of every layer on a device, by timing",
                                            "  bitloom tune run.h5 --device SERIAL\n"
+                                           "  bitloom tune run.h5 --device SERIAL,SERIAL\n"
                                            "  bitloom tune --arch resnet18 --bits 4 --threads 2 --json\n",
                                            options, runTune);
     addBenchOptions(*verb, *options, jobs::tunableFamilies());
+    options->devices = {"host"};
+    verb->add_option("--device", options->devices,
+                     "host, or serials of 'bitloom devices', tuned side by side")
+        ->delimiter(',')
+        ->capture_default_str();
 }
 
 }  // namespace bitloom::app

@@ -7,8 +7,17 @@
 
 #include "app/shell_word.h"
 #include "engine/jobs/train_job.h"
+#include "engine/jobs/tune_job.h"
 
 namespace bitloom::app {
+namespace {
+
+std::string commandOf(const char* verb, const jobs::BenchRequest& request) {
+    return fmt::format("bitloom {} {} --device {} --threads {}", verb, shellWord(request.run.string()),
+                       shellWord(request.device), request.threads);
+}
+
+}  // namespace
 
 JobController::JobController(QObject* parent) : QObject(parent) {
     connect(&m_host, &EngineHost::finished, this, &JobController::trainingEnded);
@@ -147,11 +156,32 @@ void JobController::exportEnded(const Result<jobs::ExportResult>& outcome,
 }
 
 void JobController::benchmark(const jobs::BenchRequest& request) {
+    startBenchmark(request.run, commandOf("bench", request),
+                   [request](report::ProgressSink& sink, JobControl& control) {
+                       return jobs::runBenchJob(request, sink, control);
+                   });
+}
+
+void JobController::tuneAndBenchmark(const jobs::BenchRequest& request) {
+    startBenchmark(
+        request.run, commandOf("tune", request) + " && " + commandOf("bench", request),
+        [request](report::ProgressSink& sink, JobControl& control) -> Result<report::BenchResult> {
+            BITLOOM_ASSIGN_OR_RETURN(const jobs::TuneResult tuned, jobs::runTuneJob(request, sink, control));
+            for (std::size_t i = 0; i < tuned.before.size(); ++i)
+                sink.log(fmt::format("tuned {}: {:.4g} ms before, {:.4g} ms after", tuned.before[i].family,
+                                     tuned.before[i].time.medianMs, tuned.after[i].time.medianMs));
+            return jobs::runBenchJob(request, sink, control);
+        });
+}
+
+void JobController::startBenchmark(
+    const std::filesystem::path& run, const std::string& command,
+    std::function<Result<report::BenchResult>(report::ProgressSink&, JobControl&)> work) {
     if (m_benchmarks.busy()) return;
     auto result = std::make_shared<std::optional<report::BenchResult>>();
     connect(
         &m_benchmarks, &EngineHost::finished, this,
-        [this, result, run = request.run](const Status& outcome) {
+        [this, result, run](const Status& outcome) {
             if (outcome) {
                 benchmarkEnded(**result, run);
             } else {
@@ -159,13 +189,12 @@ void JobController::benchmark(const jobs::BenchRequest& request) {
             }
         },
         Qt::SingleShotConnection);
-    Q_EMIT submitted(QString::fromStdString(fmt::format("bitloom bench {} --device {} --threads {}",
-                                                        shellWord(request.run.string()),
-                                                        shellWord(request.device), request.threads)));
-    m_benchmarks.start([request, result](report::ProgressSink& sink, JobControl& control) -> Status {
-        BITLOOM_ASSIGN_OR_RETURN(*result, jobs::runBenchJob(request, sink, control));
-        return {};
-    });
+    Q_EMIT submitted(QString::fromStdString(command));
+    m_benchmarks.start(
+        [work = std::move(work), result](report::ProgressSink& sink, JobControl& control) -> Status {
+            BITLOOM_ASSIGN_OR_RETURN(*result, work(sink, control));
+            return {};
+        });
 }
 
 void JobController::benchmarkEnded(const Result<report::BenchResult>& outcome,

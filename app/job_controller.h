@@ -6,6 +6,7 @@
 #include <QObject>
 #include <QString>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -51,6 +52,8 @@ class JobController : public QObject {
 
     /// No-op while another benchmark runs.
     void benchmark(const jobs::BenchRequest& request);
+    /// Finds the fastest kernel of every layer, then as benchmark().
+    void tuneAndBenchmark(const jobs::BenchRequest& request);
     /// Cleans up on the device, then ends.
     void cancelBenchmark() { m_benchmarks.stop(); }
     [[nodiscard]] bool benchmarking() const { return m_benchmarks.busy(); }
@@ -77,6 +80,8 @@ class JobController : public QObject {
     void run(EngineHost::Work work, const std::filesystem::path& out, const std::string& command);
     void trainingEnded(const Status& outcome);
     void exportEnded(const Result<jobs::ExportResult>& outcome, const std::filesystem::path& file);
+    void startBenchmark(const std::filesystem::path& run, const std::string& command,
+                        std::function<Result<report::BenchResult>(report::ProgressSink&, JobControl&)> work);
     void benchmarkEnded(const Result<report::BenchResult>& outcome, const std::filesystem::path& run);
 
     std::optional<JobDraft> m_draft;

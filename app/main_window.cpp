@@ -302,6 +302,7 @@ void MainWindow::updateActions() {
     m_exportBox->setVisible(m_jobs.exporting());
     const QString obstacle = benchmarkObstacle();
     m_actions.benchmark->setEnabled(obstacle.isEmpty());
+    m_actions.tune->setEnabled(obstacle.isEmpty());
     m_actions.explainBenchmark(obstacle);
     m_actions.cancelBenchmark->setEnabled(m_jobs.benchmarking());
     m_actions.saveView->setEnabled(m_views->currentView() != ViewArea::Device ||

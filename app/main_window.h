@@ -56,8 +56,10 @@ class MainWindow : public QMainWindow {
     [[nodiscard]] WindowActions& actions() { return m_actions; }
     [[nodiscard]] DeviceWatch& devices() { return m_devices; }
 
-    /// Times the open run on the chosen device and shows the device view. No-op while benchmarkObstacle().
-    void benchmark();
+    enum class Kernels { AsKnown, Tuned };
+    /// Times the open run on the chosen device, after tuning where that is asked, and shows the device view.
+    /// No-op while benchmarkObstacle().
+    void benchmark(Kernels kernels = Kernels::AsKnown);
     /// Why the open run cannot be timed now; empty when it can.
     [[nodiscard]] QString benchmarkObstacle() const;
 

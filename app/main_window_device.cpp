@@ -10,7 +10,7 @@ namespace bitloom::app {
 
 void MainWindow::connectDevice() {
     widgets::DeviceBar& bar = m_views->deviceBar();
-    bar.setActions(m_actions.benchmark, m_actions.cancelBenchmark);
+    bar.setActions(m_actions.benchmark, m_actions.tune, m_actions.cancelBenchmark);
     connect(&bar, &widgets::DeviceBar::deviceChosen, this,
             [this](const QString& id) { m_settings.set(settings::kDevice, id); });
     connect(&bar, &widgets::DeviceBar::threadsChosen, this,
@@ -22,7 +22,8 @@ void MainWindow::connectDevice() {
 
     connect(m_actions.showDevice, &QAction::triggered, this,
             [this] { m_views->setCurrentView(ViewArea::Device); });
-    connect(m_actions.benchmark, &QAction::triggered, this, &MainWindow::benchmark);
+    connect(m_actions.benchmark, &QAction::triggered, this, [this] { benchmark(); });
+    connect(m_actions.tune, &QAction::triggered, this, [this] { benchmark(Kernels::Tuned); });
     connect(m_actions.cancelBenchmark, &QAction::triggered, this, [this] { m_jobs.cancelBenchmark(); });
     connect(&m_jobs, &JobController::benchmarkingChanged, this, [this] {
         m_views->deviceBar().setRunning(m_jobs.benchmarking());
@@ -53,7 +54,7 @@ QString MainWindow::benchmarkObstacle() const {
     return {};
 }
 
-void MainWindow::benchmark() {
+void MainWindow::benchmark(Kernels kernels) {
     if (!benchmarkObstacle().isEmpty()) return;
     m_errors->clear();
     m_views->setCurrentView(ViewArea::Device);
@@ -61,7 +62,7 @@ void MainWindow::benchmark() {
     request.run = m_session.path();
     request.device = m_views->deviceBar().device().toStdString();
     request.threads = m_views->deviceBar().threads();
-    m_jobs.benchmark(request);
+    kernels == Kernels::Tuned ? m_jobs.tuneAndBenchmark(request) : m_jobs.benchmark(request);
 }
 
 /// The times of a run that is not open any more stand in the log alone.

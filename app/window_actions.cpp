@@ -21,6 +21,10 @@ QString benchmarkTip() {
     return tr("Time this run on the chosen device, beside float kernels, and clean up there");
 }
 
+QString tuneTip() {
+    return tr("Find the fastest kernel of every layer on the chosen device by timing, then time this run");
+}
+
 }  // namespace
 
 WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
@@ -54,8 +58,12 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
     showRunning = add({"showRunning", tr("Show running &job"), "Ctrl+Shift+J",
                        tr("Show the run of the job that this window started last")});
     benchmark = add({"benchmark", tr("&Benchmark"), "Ctrl+B", benchmarkTip(), "benchmark"});
-    cancelBenchmark = add({"cancelBenchmark", tr("Cancel bench&mark"), "Ctrl+Shift+B",
-                           tr("Give up the benchmark; what it put on the device is removed"), "stop"});
+    tune = add({"tune", tr("T&une kernels"), "Ctrl+U", tuneTip(), "tune"});
+    cancelBenchmark =
+        add({"cancelBenchmark", tr("Cancel bench&mark"), "Ctrl+Shift+B",
+             tr("Give up timing or tuning; what was put on the device is removed, what was found "
+                "out is kept"),
+             "stop"});
 
     showMixture = add({"showMixture", tr("&Mixture"), "Ctrl+1",
                        tr("Show weights and mixture of the selected layer"), "mixture"});
@@ -116,6 +124,7 @@ void WindowActions::showPaused(bool paused) {
 
 void WindowActions::explainBenchmark(const QString& obstacle) {
     explain(benchmark, obstacle.isEmpty() ? benchmarkTip() : obstacle);
+    explain(tune, obstacle.isEmpty() ? tuneTip() : obstacle);
 }
 
 QAction* WindowActions::addToggle(const Face& face) {
@@ -143,7 +152,7 @@ void WindowActions::makeMenus(const std::vector<QAction*>& docks) {
     fill(file, {nullptr, exportRun, exportBundle, cancelExport, saveView, nullptr, quit});
 
     fill(bar->addMenu(tr("&Job")), {newJob, nullptr, start, pause, stop, nullptr, continueRun, showRunning,
-                                    nullptr, benchmark, cancelBenchmark});
+                                    nullptr, benchmark, tune, cancelBenchmark});
 
     QMenu* view = bar->addMenu(tr("&View"));
     fill(view, {showMixture, showCurves, showDevice, nullptr, sideBySide, nullptr, logCounts, nullptr});

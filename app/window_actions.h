@@ -25,7 +25,7 @@ class WindowActions {
     /// Whether `pause` says "Pause" or "Resume".
     void showPaused(bool paused);
 
-    /// Why there is nothing to benchmark, as the action's tooltip; empty: what it does.
+    /// Why there is nothing to benchmark or tune, as the actions' tooltips; empty: what they do.
     void explainBenchmark(const QString& obstacle);
 
     /// Action, shortcut and purpose as an HTML table.
@@ -48,6 +48,7 @@ class WindowActions {
     QAction* continueRun;
     QAction* showRunning;
     QAction* benchmark;
+    QAction* tune;
     QAction* cancelBenchmark;
 
     QAction* showMixture;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include "engine/base/text.h"
 #include "engine/jobs/bench_session.h"
@@ -183,17 +187,33 @@ std::vector<std::string> tunableFamilies() {
     return {"tuned_fp32", "k0", "k2"};
 }
 
-Result<TuneResult> runTuneJob(BenchRequest request, report::ProgressSink& sink, JobControl& control) {
-    if (request.families.empty()) request.families = tunableFamilies();
-    BITLOOM_RETURN_IF_ERROR(checkRequest(request));
-    for (const std::string& family : request.families) {
-        const std::vector<std::string> tunable = tunableFamilies();
-        if (std::ranges::find(tunable, family) == tunable.end())
-            return usageError("{} runs one way only; there is something to tune in {}", family,
-                              joinNames(tunable));
+namespace {
+
+/// Brings what several threads report to one sink, by turns and with the device's name.
+class DeviceSink final : public report::ProgressSink {
+  public:
+    DeviceSink(report::ProgressSink& sink, std::mutex& turn, std::string device)
+        : m_sink(sink), m_turn(turn), m_device(std::move(device)) {}
+    void progress(const report::Progress& progress) override {
+        report::Progress named = progress;
+        named.phase = named.phase + " " + m_device;
+        const std::lock_guard lock(m_turn);
+        m_sink.progress(named);
     }
+    void log(std::string_view line) override {
+        const std::lock_guard lock(m_turn);
+        m_sink.log(fmt::format("{}: {}", m_device, line));
+    }
+
+  private:
+    report::ProgressSink& m_sink;
+    std::mutex& m_turn;
+    std::string m_device;
+};
+
+Result<TuneResult> tuneOn(BenchSession& session, const BenchRequest& request, report::ProgressSink& sink,
+                          const JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(ScheduleCache cache, ScheduleCache::open(scheduleCachePath()));
-    BITLOOM_ASSIGN_OR_RETURN(BenchSession session, BenchSession::open(request, sink, control));
     Tuning tuning(session, cache, sink, request.threads, control);
     TuneResult result;
     BITLOOM_ASSIGN_OR_RETURN(result.rounds, tuning.run());
@@ -215,6 +235,57 @@ Result<TuneResult> runTuneJob(BenchRequest request, report::ProgressSink& sink, 
     BITLOOM_ASSIGN_OR_RETURN(result.after, timed(schedule));
     BITLOOM_RETURN_IF_ERROR(session.close());
     return result;
+}
+
+Status checkTuning(const BenchRequest& request) {
+    BITLOOM_RETURN_IF_ERROR(checkRequest(request));
+    const std::vector<std::string> tunable = tunableFamilies();
+    for (const std::string& family : request.families) {
+        if (std::ranges::find(tunable, family) == tunable.end())
+            return usageError("{} runs one way only; there is something to tune in {}", family,
+                              joinNames(tunable));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<TuneResult> runTuneJob(const BenchRequest& request, report::ProgressSink& sink, JobControl& control) {
+    return std::move(runTuneJobs(request, {request.device}, sink, control).front());
+}
+
+std::vector<Result<TuneResult>> runTuneJobs(BenchRequest request, const std::vector<std::string>& devices,
+                                            report::ProgressSink& sink, JobControl& control) {
+    if (request.families.empty()) request.families = tunableFamilies();
+    Status usable = checkTuning(request);
+    if (usable && std::set(devices.begin(), devices.end()).size() != devices.size())
+        usable = usageError("a device is named twice in {}", joinNames(devices));
+    if (usable) {
+        const Result<ScheduleCache> cache = ScheduleCache::open(scheduleCachePath());
+        if (!cache) usable = cache.error();
+    }
+    if (!usable) return std::vector<Result<TuneResult>>(devices.size(), usable.error());
+    std::mutex turn;
+    std::vector<BenchRequest> requests(devices.size(), request);
+    std::vector<std::unique_ptr<DeviceSink>> named;
+    std::vector<report::ProgressSink*> sinks;
+    std::vector<Result<TuneResult>> results;
+    std::vector<std::unique_ptr<BenchSession>> sessions;
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+        requests[i].device = devices[i];
+        named.push_back(std::make_unique<DeviceSink>(sink, turn, devices[i]));
+        sinks.push_back(devices.size() == 1 ? &sink : named.back().get());
+        Result<BenchSession> session = BenchSession::open(requests[i], *sinks[i], control);
+        results.emplace_back(session ? Result<TuneResult>(TuneResult{}) : session.error());
+        sessions.push_back(session ? std::make_unique<BenchSession>(std::move(*session)) : nullptr);
+    }
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+        if (!sessions[i]) continue;
+        threads.emplace_back([&, i] { results[i] = tuneOn(*sessions[i], requests[i], *sinks[i], control); });
+    }
+    threads.clear();  // waits
+    return results;
 }
 
 }  // namespace bitloom::jobs

@@ -34,7 +34,13 @@ struct TuneResult {
 
 /// As runBenchJob; without families: all that can be tuned. Times are kept in scheduleCachePath() after every
 /// round: a cancelled tuning goes on where it was, and bench uses what is there.
-[[nodiscard]] Result<TuneResult> runTuneJob(BenchRequest request, report::ProgressSink& sink,
+[[nodiscard]] Result<TuneResult> runTuneJob(const BenchRequest& request, report::ProgressSink& sink,
                                             JobControl& control);
+
+/// The same on several devices: opened one after another, then tuned side by side, as each has processors of
+/// its own. One result a device, in their order; those that fail leave the others alone.
+[[nodiscard]] std::vector<Result<TuneResult>> runTuneJobs(BenchRequest request,
+                                                          const std::vector<std::string>& devices,
+                                                          report::ProgressSink& sink, JobControl& control);
 
 }  // namespace bitloom::jobs

@@ -232,6 +232,30 @@ TEST_F(WindowDeviceTest, TimesTheRunOnThisComputerWithOneClick) {
     EXPECT_TRUE(fs::exists(m_folder / "pictures" / "curves.png"));
 }
 
+TEST_F(WindowDeviceTest, TunesTheKernelsWithOneClickAndTimesThem) {
+    // The runner is shared with other tests, schedules are not.
+    fs::create_directories(m_folder / "cache/bitloom");
+    fs::create_directories(fs::path(BITLOOM_TEST_CACHE) / "bitloom/runners");
+    fs::create_directory_symlink(fs::path(BITLOOM_TEST_CACHE) / "bitloom/runners",
+                                 m_folder / "cache/bitloom/runners");
+    ::setenv("XDG_CACHE_HOME", (m_folder / "cache").c_str(), 1);
+    showTrainedRun();
+    m_window->actions().showDevice->trigger();
+    auto* text = qobject_cast<QLabel*>(find("benchmarkText"));
+    QTest::mouseClick(find("tune"), Qt::LeftButton);
+    ASSERT_TRUE(m_window->jobs().benchmarking());
+    EXPECT_FALSE(m_window->actions().tune->isEnabled());
+    EXPECT_FALSE(find("tune")->isVisible()) << "its place is the cancel button's";
+    ASSERT_TRUE(waitFor([&] { return text->text().startsWith(QLatin1String("Tuning")); }, 100'000));
+    ASSERT_TRUE(waitForEnd());
+    ASSERT_EQ(errorText().toStdString(), "");
+    EXPECT_THAT(log(), AllOf(HasSubstr("bitloom tune "), HasSubstr(" && bitloom bench "),
+                             HasSubstr("tuned k2: "), HasSubstr("tuned_fp32 ")));
+    ASSERT_FALSE(plot().isEmpty());
+    EXPECT_TRUE(find("tune")->isVisible());
+    EXPECT_EQ(leftOvers(), 0) << "cleaned up";
+}
+
 TEST_F(WindowDeviceTest, ACaptureTimesTheRunFirstWhenAsked) {
     showTrainedRun();
     m_window.reset();

@@ -10,6 +10,7 @@
 #include "engine/jobs/devices_job.h"
 #include "engine/jobs/runner_build.h"
 #include "engine/jobs/runner_output.h"
+#include "engine/jobs/tune_job.h"
 #include "tests/jobs/small_job.h"
 #include "tests/support/adb_server.h"
 #include "tests/support/emulated_phone.h"
@@ -100,6 +101,29 @@ TEST_F(BenchJobTest, TimesRandomWeightsWhereOnlySpeedIsAsked) {
     expectTimes(*result, {"tuned_fp32", "k2"}, 2);
     EXPECT_EQ(result->threads, 2);
     EXPECT_EQ(result->origin, "random weights, 2 bits");
+}
+
+TEST_F(BenchJobTest, NamesOfFilesMayBeAnything) {
+    const fs::path folder = m_folder / "meine Läufe; $(touch x) 'é'";
+    fs::create_directory(folder);
+    trainToEnd(smallJob(), folder / "run é 1.h5");
+    BenchRequest request;
+    request.run = folder / "run é 1.h5";
+    request.repeat = 1;
+    request.deployment.calibrationImages = 2;
+    request.families = {"k2"};
+    const auto result = bench(request);
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_EQ(result->origin, "run é 1.h5");
+    EXPECT_FALSE(fs::exists("x"));
+}
+
+TEST_F(BenchJobTest, ARunWithoutHardWeightsSaysWhatIsMissing) {
+    BenchRequest request = requestOfSmallRun();
+    fs::remove_all(request.run.string() + ".ckpt");
+    const auto result = bench(request);
+    ASSERT_FALSE(result.ok());
+    EXPECT_THAT(result.error().message, AllOf(HasSubstr("run.h5"), HasSubstr("checkpoint")));
 }
 
 TEST_F(BenchJobTest, RequestsThatCannotBeMeantAreUsageErrors) {
@@ -241,6 +265,35 @@ TEST_F(PhoneBenchTest, AskingForDotProductsThatThePhoneLacksIsAnError) {
     ASSERT_FALSE(result.ok());
     EXPECT_THAT(result.error().message, HasSubstr("this processor lacks it; its strongest is neon"));
     EXPECT_THAT(phone->jobFolders(), IsEmpty());
+}
+
+TEST_F(PhoneBenchTest, TunesTwoPhonesAtOnce) {
+    const testing::TemporaryFolder cache;
+    fs::create_directories(cache / "bitloom");
+    fs::create_directory_symlink(fs::path(BITLOOM_TEST_CACHE) / "bitloom/runners", cache / "bitloom/runners");
+    ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+    const auto one = connect("none", "cortex-a57");
+    const auto other = connect("none", "cortex-a76");
+    BenchRequest request = requestFor(*one);
+    const auto results = runTuneJobs(request, {one->serial(), other->serial()}, m_sink, m_control);
+    ASSERT_EQ(results.size(), 2u);
+    for (const auto& result : results) {
+        ASSERT_TRUE(result.ok()) << result.error().message;
+        ASSERT_EQ(result->layers.size(), 20u);
+        for (const TunedLayer& layer : result->layers)
+            EXPECT_GT(layer.tunedMs, 0) << layer.name;
+    }
+    EXPECT_EQ(results[0]->isa, "neon");
+    EXPECT_EQ(results[1]->isa, "neondot");
+    EXPECT_THAT(one->jobFolders(), IsEmpty());
+    EXPECT_THAT(other->jobFolders(), IsEmpty());
+    // Each phone has schedules of its own.
+    request.device = other->serial();
+    const auto timed = bench(request);
+    ASSERT_TRUE(timed.ok()) << timed.error().message;
+    EXPECT_EQ(timed->tunedLayers, 20);
+    for (const report::LayerTiming& layer : timed->layers)
+        EXPECT_THAT(layer.kernels.front().kernel, HasSubstr("neon")) << layer.name;
 }
 
 TEST_F(PhoneBenchTest, DevicesListsHostAndPhone) {

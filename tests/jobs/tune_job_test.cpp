@@ -83,6 +83,20 @@ TEST_F(TuneJobTest, GoesOnAfterACancel) {
     EXPECT_EQ(rest->rounds, whole->rounds - 2);
 }
 
+TEST_F(TuneJobTest, ADeviceThatFailsLeavesTheOthersAlone) {
+    const auto results = runTuneJobs(m_request, {"nowhere", "host"}, m_sink, m_control);
+    ASSERT_EQ(results.size(), 2u);
+    ASSERT_FALSE(results[0].ok());
+    EXPECT_EQ(results[0].error().kind, ErrorKind::NoDevice);
+    ASSERT_TRUE(results[1].ok()) << results[1].error().message;
+    EXPECT_EQ(results[1]->layers.size(), 20u);
+    for (const auto& result : runTuneJobs(m_request, {"host", "host"}, m_sink, m_control)) {
+        ASSERT_FALSE(result.ok());
+        EXPECT_EQ(result.error().kind, ErrorKind::Usage);
+        EXPECT_THAT(result.error().message, HasSubstr("named twice"));
+    }
+}
+
 TEST_F(TuneJobTest, OfFamiliesThatHaveNothingToTuneIsAUsageError) {
     m_request.families = {"k2", "paper_codebook"};
     const auto result = tune();

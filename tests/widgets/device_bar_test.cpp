@@ -32,7 +32,7 @@ report::DeviceInfo makeDevice(const std::string& id, const std::string& name, st
 class DeviceBarTest : public ::testing::Test {
   protected:
     DeviceBarTest() {
-        m_bar.setActions(&m_start, &m_cancel);
+        m_bar.setActions(&m_start, &m_tune, &m_cancel);
         m_bar.resize(900, 40);
         m_bar.show();
         settle();
@@ -52,6 +52,7 @@ class DeviceBarTest : public ::testing::Test {
     }
 
     QAction m_start{QStringLiteral("Benchmark")};
+    QAction m_tune{QStringLiteral("Tune")};
     QAction m_cancel{QStringLiteral("Cancel")};
     DeviceBar m_bar;
     QComboBox* m_list = m_bar.findChild<QComboBox*>(QStringLiteral("deviceList"));

@@ -58,6 +58,7 @@ DeviceBar::DeviceBar(QWidget* parent)
       m_list(new QComboBox(this)),
       m_threads(new QSpinBox(this)),
       m_benchmark(new QToolButton(this)),
+      m_tune(new QToolButton(this)),
       m_cancel(new QToolButton(this)),
       m_bar(new QProgressBar(this)),
       m_text(new ElidedLabel(this)) {
@@ -84,7 +85,7 @@ DeviceBar::DeviceBar(QWidget* parent)
     row->addWidget(m_list, 2);
     row->addWidget(label);
     row->addWidget(m_threads);
-    for (QToolButton* button : {m_benchmark, m_cancel}) {
+    for (QToolButton* button : {m_benchmark, m_tune, m_cancel}) {
         button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
         row->addWidget(button);
     }
@@ -98,11 +99,14 @@ DeviceBar::DeviceBar(QWidget* parent)
     setRunning(false);
 }
 
-void DeviceBar::setActions(QAction* benchmark, QAction* cancel) {
-    m_benchmark->setDefaultAction(benchmark);
-    m_benchmark->setObjectName(benchmark->objectName());
-    m_cancel->setDefaultAction(cancel);
-    m_cancel->setObjectName(cancel->objectName());
+void DeviceBar::setActions(QAction* benchmark, QAction* tune, QAction* cancel) {
+    const auto show = [](QToolButton* button, QAction* action) {
+        button->setDefaultAction(action);
+        button->setObjectName(action->objectName());
+    };
+    show(m_benchmark, benchmark);
+    show(m_tune, tune);
+    show(m_cancel, cancel);
 }
 
 const report::DeviceInfo* DeviceBar::chosen() const {
@@ -183,6 +187,7 @@ void DeviceBar::setRunning(bool running) {
     m_phase.clear();
     m_list->setEnabled(!running);
     m_threads->setEnabled(!running);
+    m_tune->setVisible(!running);
     m_cancel->setVisible(running);
     m_bar->setVisible(running);
     updateText();
@@ -206,7 +211,7 @@ void DeviceBar::updateText() {
 void DeviceBar::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
     const bool texts = width() >= kLeastWidthWithTexts;
-    for (QToolButton* button : {m_benchmark, m_cancel})
+    for (QToolButton* button : {m_benchmark, m_tune, m_cancel})
         button->setToolButtonStyle(texts ? Qt::ToolButtonTextBesideIcon : Qt::ToolButtonIconOnly);
 }
 

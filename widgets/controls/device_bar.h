@@ -30,7 +30,7 @@ class DeviceBar : public QWidget {
     explicit DeviceBar(QWidget* parent = nullptr);
 
     /// The buttons show these actions; the bar neither owns nor enables them.
-    void setActions(QAction* benchmark, QAction* cancel);
+    void setActions(QAction* benchmark, QAction* tune, QAction* cancel);
 
     /// `problem`: why phones cannot be listed; empty when they can. The choice stays.
     void setDevices(const std::vector<report::DeviceInfo>& devices, const QString& problem);
@@ -75,6 +75,7 @@ class DeviceBar : public QWidget {
     QComboBox* m_list;
     QSpinBox* m_threads;
     QToolButton* m_benchmark;
+    QToolButton* m_tune;
     QToolButton* m_cancel;
     QProgressBar* m_bar;
     QLabel* m_text;

@@ -75,6 +75,12 @@ void DeviceFigure::updateHeader() {
                      Swatch::None,
                      false,
                      threadsText(result)});
+    title.push_back({QStringLiteral("kernels"),
+                     {},
+                     Swatch::None,
+                     false,
+                     result.tunedLayers == 0 ? QStringLiteral("own choice")
+                                             : QStringLiteral("tuned in %1 layers").arg(result.tunedLayers)});
     m_title->setKeys(std::move(title));
     const bool stable = result.verdict == TimingVerdict::Stable;
     QString verdict = QString::fromLatin1(report::toText(result.verdict));
