@@ -34,13 +34,14 @@ std::string readme(const Model& model, const BundleText& text, const Bundle& bun
         "## Run\n\n"
         "```\n./build/{10}/bitloom_runner model.bitloom                                             # times\n"
         "./build/{10}/bitloom_runner model.bitloom --per-layer --threads 2 --cores 6,7 --json\n"
+        "./build/{10}/bitloom_runner model.bitloom --input test_image.bin --expect test_output.bin\n"
         "./build/{10}/bitloom_runner model.bitloom --input test_image.bin --output output.bin\n"
         "./build/{10}/bitloom_runner --help\n```\n\n"
         "Images are float32, {7} x {8} x {9} (channels, rows, columns), normalised as in training. "
         "`test_output.bin` is what\n"
-        "Bitloom computed for `test_image.bin`: every processor gives the same bytes, but for steps that "
-        "stay in float\n"
-        "and use exp (softmax).\n\n"
+        "Bitloom computed for `test_image.bin`: every processor gives the same bytes, which `--expect` "
+        "checks, but for\n"
+        "steps that stay in float and use exp (softmax).\n\n"
         "On a phone: `adb push build/{10}/bitloom_runner model.bitloom /data/local/tmp/` and\n"
         "`adb shell /data/local/tmp/bitloom_runner /data/local/tmp/model.bitloom`.\n",
         model.name, text.version, text.origin, text.command, bundle.modelBytes, bundle.weightBytes,

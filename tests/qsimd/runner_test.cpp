@@ -57,6 +57,24 @@ TEST_F(RunnerTest, TimesModelsInTurns) {
     EXPECT_THAT(m_text, HasSubstr("GMAC/s"));
 }
 
+TEST_F(RunnerTest, OutputsOfAnotherNetworkAreNoticed) {
+    const std::vector<std::byte> bytes =
+        toBytes(*lower(testing::sourceOf(testing::zooGraph("resnet20"), 4), {}));
+    write("other.bitloom", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    ASSERT_EQ(run(path("net.bitloom") + " --output " + path("own.bin")), 0) << m_text;
+    ASSERT_EQ(run(path("other.bitloom") + " --output " + path("others.bin")), 0) << m_text;
+    write("short.bin", "12345678");
+    EXPECT_EQ(run(path("net.bitloom") + " --expect " + path("own.bin")), 0) << m_text;
+    EXPECT_THAT(m_text, HasSubstr("10 values are equal to the bit"));
+    EXPECT_EQ(run(path("net.bitloom") + " --expect " + path("others.bin")), 1);
+    EXPECT_THAT(m_text, HasSubstr("others.bin: value 0 is "));
+    EXPECT_THAT(m_text, HasSubstr("belongs to another network"));
+    EXPECT_EQ(run(path("net.bitloom") + " --expect " + path("short.bin")), 1);
+    EXPECT_THAT(m_text, HasSubstr("does not hold the 10 values"));
+    EXPECT_EQ(run(path("net.bitloom") + " --expect /nowhere"), 1);
+    EXPECT_THAT(m_text, HasSubstr("/nowhere: cannot be opened"));
+}
+
 TEST_F(RunnerTest, ListsTheMicrokernelsThatRunHere) {
     ASSERT_EQ(run("--list"), 0) << m_text;
     EXPECT_THAT(m_text, HasSubstr("\"name\":\"int8_scalar_1x8\",\"bytes\":true,\"pixels\":1,\"channels\":8"));

@@ -78,17 +78,43 @@ std::string readSchedule(const std::string& path, Dispatch& dispatch) {
     return problem.empty() ? problem : path + ", line " + std::to_string(number) + ": " + problem;
 }
 
-int writeOutputs(const RunnerOptions& options, Network& network,
-                 const std::vector<std::vector<float>>& images) {
-    std::ofstream file(options.output, std::ios::binary);
-    std::vector<float> output(network.values(network.model().output).size());
-    for (const std::vector<float>& image : images) {
-        network.run(image.data(), output.data());
-        file.write(reinterpret_cast<const char*>(output.data()),
-                   static_cast<std::streamsize>(output.size() * sizeof(float)));
-    }
+/// Of all images, one after another.
+std::vector<float> outputsOf(Network& network, const std::vector<std::vector<float>>& images) {
+    const std::size_t size = network.values(network.model().output).size();
+    std::vector<float> outputs(size * images.size());
+    for (std::size_t i = 0; i < images.size(); ++i)
+        network.run(images[i].data(), outputs.data() + i * size);
+    return outputs;
+}
+
+int writeOutputs(const std::string& path, const std::vector<float>& outputs) {
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(outputs.data()),
+               static_cast<std::streamsize>(outputs.size() * sizeof(float)));
     file.close();
-    return file ? 0 : report(options.output + ": cannot be written", kFailed);
+    return file ? 0 : report(path + ": cannot be written", kFailed);
+}
+
+int compareOutputs(const std::string& path, const std::vector<float>& outputs) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return report(path + ": cannot be opened", kFailed);
+    std::vector<float> expected(outputs.size() + 1);
+    file.read(reinterpret_cast<char*>(expected.data()),
+              static_cast<std::streamsize>(expected.size() * sizeof(float)));
+    const auto bytes = static_cast<std::size_t>(file.gcount());
+    const std::string remedy = ": it belongs to another network or image; take all files of one export";
+    if (bytes != outputs.size() * sizeof(float))
+        return report(path + " does not hold the " + std::to_string(outputs.size()) +
+                          " values that this model gives" + remedy,
+                      kFailed);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+        if (std::memcmp(&outputs[i], &expected[i], sizeof(float)) == 0) continue;
+        return report(path + ": value " + std::to_string(i) + " is " + std::to_string(expected[i]) +
+                          ", the model gives " + std::to_string(outputs[i]) + remedy,
+                      kFailed);
+    }
+    std::printf("%zu values are equal to the bit\n", outputs.size());
+    return 0;
 }
 
 int runAll(const RunnerOptions& options) {
@@ -123,7 +149,9 @@ int runAll(const RunnerOptions& options) {
         if (options.hashes) {
             std::fputs(hashesAsText(*copies.front(), images.front(), options.json).c_str(), stdout);
         } else if (!options.output.empty()) {
-            return writeOutputs(options, *copies.front(), images);
+            return writeOutputs(options.output, outputsOf(*copies.front(), images));
+        } else if (!options.expect.empty()) {
+            return compareOutputs(options.expect, outputsOf(*copies.front(), images));
         }
         for (const auto& network : copies)
             network->setImage(images.front().data());

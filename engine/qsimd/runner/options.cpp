@@ -68,7 +68,8 @@ const char* runnerHelp() {
            "  --list          print the microkernels that this processor can run, as JSON\n"
            "  --hashes        print what every step computes, as hashes, instead of times\n"
            "  --input FILE    images, float32, [channels][height][width] each\n"
-           "  --output FILE   write the outputs of all images, float32, instead of times\n";
+           "  --output FILE   write the outputs of all images, float32, instead of times\n"
+           "  --expect FILE   compare the outputs of all images with these, to the bit, instead of times\n";
 }
 
 std::string parseOptions(int count, char** arguments, RunnerOptions& options) {
@@ -112,6 +113,8 @@ std::string parseOptions(int count, char** arguments, RunnerOptions& options) {
                 options.input = value;
             } else if (name == "--output") {
                 options.output = value;
+            } else if (name == "--expect") {
+                options.expect = value;
             } else if (name == "--cores") {
                 if (!toNumbers(value, options.cores))
                     problem = "--cores " + value + ": not numbers with commas";

@@ -26,6 +26,7 @@ struct RunnerOptions {
     std::vector<std::string> schedules;
     std::string input;   ///< images, float32 [count][channels][height][width]; empty: one of zeros and ones
     std::string output;  ///< where outputs of all images are written, float32, instead of times
+    std::string expect;  ///< outputs, float32, that all images must give to the bit, instead of times
 };
 
 /// Empty on success; else what is wrong, in one line.
