@@ -171,7 +171,14 @@ int runBench(const BenchOptions& options) {
     JobControl control;
     const StopOnSignal signals([&control] { control.stop(); });
     TerminalSink sink;
-    const auto result = jobs::runBenchJob(options.request, sink, control);
+    const auto soFar = [&sink](const report::BenchResult& result) {
+        std::string times;
+        for (const report::KernelTiming& timing : result.network)
+            times += fmt::format("{}{} {} ms", times.empty() ? "" : ", ", timing.family,
+                                 milliseconds(timing.time.medianMs));
+        sink.log(fmt::format("after {} samples: {}", result.network.front().samplesMs.size(), times));
+    };
+    const auto result = jobs::runBenchJob(options.request, sink, control, soFar);
     if (!result) return reportError(result.error());
     options.json ? printJson(benchJson(*result)) : printText(benchText(*result));
     return 0;

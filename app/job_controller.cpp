@@ -157,21 +157,29 @@ void JobController::exportEnded(const Result<jobs::ExportResult>& outcome,
 
 void JobController::benchmark(const jobs::BenchRequest& request) {
     startBenchmark(request.run, commandOf("bench", request),
-                   [request](report::ProgressSink& sink, JobControl& control) {
-                       return jobs::runBenchJob(request, sink, control);
+                   [this, request](report::ProgressSink& sink, JobControl& control) {
+                       return jobs::runBenchJob(request, sink, control, showSoFar(request.run));
                    });
 }
 
 void JobController::tuneAndBenchmark(const jobs::BenchRequest& request) {
     startBenchmark(
         request.run, commandOf("tune", request) + " && " + commandOf("bench", request),
-        [request](report::ProgressSink& sink, JobControl& control) -> Result<report::BenchResult> {
+        [this, request](report::ProgressSink& sink, JobControl& control) -> Result<report::BenchResult> {
             BITLOOM_ASSIGN_OR_RETURN(const jobs::TuneResult tuned, jobs::runTuneJob(request, sink, control));
             for (std::size_t i = 0; i < tuned.before.size(); ++i)
                 sink.log(fmt::format("tuned {}: {:.4g} ms before, {:.4g} ms after", tuned.before[i].family,
                                      tuned.before[i].time.medianMs, tuned.after[i].time.medianMs));
-            return jobs::runBenchJob(request, sink, control);
+            return jobs::runBenchJob(request, sink, control, showSoFar(request.run));
         });
+}
+
+/// Called on the job's thread, of which m_benchmarks waits for the end before this object goes.
+jobs::BenchSoFar JobController::showSoFar(const std::filesystem::path& run) {
+    return [this, run](const report::BenchResult& result) {
+        QMetaObject::invokeMethod(
+            this, [this, run, result] { Q_EMIT benchmarkSoFar(run, result); }, Qt::QueuedConnection);
+    };
 }
 
 void JobController::startBenchmark(

@@ -73,6 +73,8 @@ class JobController : public QObject {
     void exportProgress(const bitloom::report::Progress& progress);
     /// The network of `run` was timed.
     void benchmarked(const std::filesystem::path& run, const bitloom::report::BenchResult& result);
+    /// After its first samples, and again as there are more.
+    void benchmarkSoFar(const std::filesystem::path& run, const bitloom::report::BenchResult& result);
     void benchmarkingChanged();
     void benchmarkProgress(const bitloom::report::Progress& progress);
 
@@ -82,6 +84,7 @@ class JobController : public QObject {
     void exportEnded(const Result<jobs::ExportResult>& outcome, const std::filesystem::path& file);
     void startBenchmark(const std::filesystem::path& run, const std::string& command,
                         std::function<Result<report::BenchResult>(report::ProgressSink&, JobControl&)> work);
+    [[nodiscard]] jobs::BenchSoFar showSoFar(const std::filesystem::path& run);
     void benchmarkEnded(const Result<report::BenchResult>& outcome, const std::filesystem::path& run);
 
     std::optional<JobDraft> m_draft;

@@ -32,7 +32,8 @@ void MainWindow::connectDevice() {
         closeWhenIdle();
     });
     connect(&m_jobs, &JobController::benchmarkProgress, &bar, &widgets::DeviceBar::setProgress);
-    connect(&m_jobs, &JobController::benchmarked, this, &MainWindow::showBenchmark);
+    for (const auto timed : {&JobController::benchmarkSoFar, &JobController::benchmarked})
+        connect(&m_jobs, timed, this, &MainWindow::showBenchmark);
 
     connect(&m_views->device(), &widgets::DevicePlot::layerSelected, &m_session, &Session::selectLayer);
     connect(&m_views->device(), &widgets::DevicePlot::failed, this, &MainWindow::showError);

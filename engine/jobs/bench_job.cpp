@@ -10,44 +10,55 @@
 namespace bitloom::jobs {
 namespace {
 
-/// Samples of ours before oneDNN has its turn, or the reverse.
-constexpr int kTurn = 25;
+/// Samples before there is something to see.
+constexpr int kFirst = 5;
+/// Samples of a round after that: ours, then oneDNN's, so that both meet the same clocks.
+constexpr int kRound = 25;
+
+std::vector<int> roundsOf(int repeat) {
+    std::vector<int> rounds = {std::min(kFirst, repeat)};
+    for (int left = repeat - rounds.front(); left > 0; left -= rounds.back())
+        rounds.push_back(std::min(kRound, left));
+    return rounds;
+}
 
 }  // namespace
 
 Result<report::BenchResult> runBenchJob(const BenchRequest& request, report::ProgressSink& sink,
-                                        JobControl& control) {
+                                        JobControl& control, const BenchSoFar& soFar) {
     BITLOOM_RETURN_IF_ERROR(checkRequest(request));
     const Result<ScheduleCache> cache = ScheduleCache::open(scheduleCachePath());
     if (!cache) sink.log(cache.error().message + "; timing goes on without it");
     BITLOOM_ASSIGN_OR_RETURN(BenchSession session, BenchSession::open(request, sink, control));
-    report::BenchResult result;
-    result.device = session.deviceInfo();
-    result.arch = session.models().front().name;
-    result.origin = session.origin();
+    report::BenchResult start;
+    start.device = session.deviceInfo();
+    start.arch = session.models().front().name;
+    start.origin = session.origin();
     std::string schedule;
-    if (cache) schedule = session.bestSchedule(*cache, result.tunedLayers);
-    BITLOOM_ASSIGN_OR_RETURN(result.before, session.conditions());
+    if (cache) schedule = session.bestSchedule(*cache, start.tunedLayers);
+    BITLOOM_ASSIGN_OR_RETURN(start.before, session.conditions());
     const bool rivals = request.device == device::kHostId && request.families.empty();
     const auto onednn = rivals ? onednnRival() : std::nullopt;
-    // In turns with the rival, so that both meet the same clocks.
-    const int rounds = onednn ? (request.repeat + kTurn - 1) / kTurn : 1;
-    const int repeat = (request.repeat + rounds - 1) / rounds;
+    report::BenchResult result;
     std::vector<std::string> ours;
     std::vector<std::string> theirs;
-    for (int round = 0; round < rounds; ++round) {
-        sink.progress({"timing on " + result.device.name, round, rounds, 0, report::kNoValue});
-        BITLOOM_ASSIGN_OR_RETURN(ours.emplace_back(), session.time(schedule, repeat));
-        if (!onednn) continue;
-        sink.progress({"timing oneDNN", round, rounds, 0, report::kNoValue});
-        BITLOOM_ASSIGN_OR_RETURN(
-            theirs.emplace_back(),
-            timeOnednn(*onednn, session.models().front(), request.threads, repeat, request.copies, control));
+    int taken = 0;
+    for (const int samples : roundsOf(request.repeat)) {
+        sink.progress({"timing on " + start.device.name, taken, request.repeat, 0, report::kNoValue});
+        BITLOOM_ASSIGN_OR_RETURN(ours.emplace_back(), session.time(schedule, samples));
+        if (onednn) {
+            BITLOOM_ASSIGN_OR_RETURN(theirs.emplace_back(),
+                                     timeOnednn(*onednn, session.models().front(), request.threads, samples,
+                                                request.copies, control));
+        }
+        taken += samples;
+        result = start;
+        BITLOOM_ASSIGN_OR_RETURN(result.after, session.conditions());
+        BITLOOM_RETURN_IF_ERROR(readRunnerOutput(ours, session.families(), result));
+        if (onednn) BITLOOM_RETURN_IF_ERROR(addOnednn(theirs, result));
+        if (soFar && taken < request.repeat) soFar(result);
     }
-    BITLOOM_ASSIGN_OR_RETURN(result.after, session.conditions());
-    BITLOOM_RETURN_IF_ERROR(readRunnerOutput(ours, session.families(), result));
     BITLOOM_RETURN_IF_ERROR(session.close());
-    if (onednn) BITLOOM_RETURN_IF_ERROR(addOnednn(theirs, result));
     return result;
 }
 

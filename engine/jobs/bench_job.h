@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,12 @@ struct BenchRequest {
 /// "naive_fp32", "tuned_fp32", "paper_codebook", "k0", "k2".
 [[nodiscard]] std::vector<std::string> benchFamilies();
 
+/// What is known after a few samples, and again as there are more; on the job's thread.
+using BenchSoFar = std::function<void(const report::BenchResult&)>;
+
 /// What is put on the device is gone afterwards, also after cancel and errors. NoDevice where there is none
 /// of that name; errors of the runner carry its last words.
 [[nodiscard]] Result<report::BenchResult> runBenchJob(const BenchRequest& request, report::ProgressSink& sink,
-                                                      JobControl& control);
+                                                      JobControl& control, const BenchSoFar& soFar = {});
 
 }  // namespace bitloom::jobs

@@ -103,6 +103,21 @@ TEST_F(BenchJobTest, TimesRandomWeightsWhereOnlySpeedIsAsked) {
     EXPECT_EQ(result->origin, "random weights, 2 bits");
 }
 
+TEST_F(BenchJobTest, ShowsWhatItKnowsAfterTheFirstSamples) {
+    BenchRequest request;
+    request.arch = "resnet20";
+    request.repeat = 31;
+    request.families = {"k2"};
+    std::vector<std::size_t> samples;
+    const auto result = runBenchJob(request, m_sink, m_control, [&](const report::BenchResult& soFar) {
+        expectTimes(soFar, {"k2"}, static_cast<int>(soFar.network.front().samplesMs.size()));
+        samples.push_back(soFar.network.front().samplesMs.size());
+    });
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    expectTimes(*result, {"k2"}, 31);
+    EXPECT_EQ(samples, (std::vector<std::size_t>{5, 30}));
+}
+
 TEST_F(BenchJobTest, NamesOfFilesMayBeAnything) {
     const fs::path folder = m_folder / "meine Läufe; $(touch x) 'é'";
     fs::create_directory(folder);
