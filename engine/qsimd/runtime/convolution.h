@@ -67,6 +67,7 @@ class PreparedConvolution {
     template <class Value>
     [[nodiscard]] Fields<Value> fieldsAt(const Value* input, int y, int x, int firstRow, int rows,
                                          int group) const;
+    [[nodiscard]] bool sharesChannels(int tiles, int blocks, int threads) const;
     template <class Value>
     void runTiles(std::byte* arena, int thread, int threads, Scratch& scratch, std::int32_t* trace) const;
     template <class Value>

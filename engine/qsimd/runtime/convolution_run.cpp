@@ -109,6 +109,24 @@ const Weight* PreparedConvolution::panelOf(int block, Scratch& scratch) const {
     }
 }
 
+/// Whether threads share a layer by channels, each reading all of the image and its own weights, or by
+/// pixels: what balances better, and where both do, what reads and writes less of what another thread did.
+bool PreparedConvolution::sharesChannels(int tiles, int blocks, int threads) const {
+    const auto balance = [threads](int parts) {
+        return static_cast<double>(parts) / ((parts + threads - 1) / threads * threads);
+    };
+    constexpr double kAlike = 0.9;
+    if (balance(blocks) < kAlike * balance(tiles)) return false;
+    if (balance(tiles) < kAlike * balance(blocks)) return true;
+    const auto bytesOf = [](const Buffer& buffer) {
+        const std::size_t values = static_cast<std::size_t>(buffer.height) *
+                                   static_cast<std::size_t>(buffer.width) *
+                                   static_cast<std::size_t>(buffer.channels);
+        return values * (buffer.type == ValueType::Float32 ? sizeof(float) : 1);
+    };
+    return m_panels.sizeInBytes() > bytesOf(m_input) + bytesOf(m_output);
+}
+
 template <class Value>
 void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Scratch& scratch,
                                    std::int32_t* trace) const {
@@ -119,8 +137,7 @@ void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Sc
     const int tilesPerRow = (m_output.width + pixels - 1) / pixels;
     const int tiles = tilesPerRow * m_output.height;
     const int blocks = m_shape.allBlocks();
-    const bool byChannels =
-        m_split ? *m_split == Split::Channels : blocks % threads == 0 || blocks >= 4 * threads;
+    const bool byChannels = m_split ? *m_split == Split::Channels : sharesChannels(tiles, blocks, threads);
     const Share blockShare = byChannels ? shareOf(blocks, thread, threads) : Share{0, blocks};
     const Share tileShare = byChannels ? Share{0, tiles} : shareOf(tiles, thread, threads);
     struct Spot {

@@ -1,19 +1,29 @@
 #include "engine/qsimd/runtime/thread_pool.h"
 
+#include <chrono>
+
 #include <sched.h>
 
 namespace bitloom::qsimd {
 namespace {
 
-// Steps follow each other within microseconds: a thread looks that often before it lets others run.
-constexpr int kSpins = 2000;
+// Shares of a step end within microseconds of each other, and waking a thread takes tens of them: a thread
+// looks that long before it sleeps or lets others run.
+constexpr auto kPatience = std::chrono::microseconds(200);
 
+/// Whether done() came true in time.
 template <class Done>
-void waitUntil(const Done& done) {
-    for (int spin = 0; !done(); ++spin) {
-        if (spin < kSpins) continue;
-        std::this_thread::yield();
-    }
+bool spinUntil(const Done& done) {
+    const auto start = std::chrono::steady_clock::now();
+    do {
+        for (int i = 0; i < 64; ++i) {
+            if (done()) return true;
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
+        }
+    } while (std::chrono::steady_clock::now() - start < kPatience);
+    return false;
 }
 
 }  // namespace
@@ -43,16 +53,18 @@ void ThreadPool::run(const std::function<void(int)>& work) {
     m_round.fetch_add(1, std::memory_order_release);
     m_round.notify_all();
     work(0);
-    waitUntil([this] { return m_busy.load(std::memory_order_acquire) == 0; });
+    const auto done = [this] { return m_busy.load(std::memory_order_acquire) == 0; };
+    if (spinUntil(done)) return;
+    while (!done())
+        std::this_thread::yield();
 }
 
 void ThreadPool::serve(int thread, int core) {
     if (core >= 0) pin(core);
     std::uint32_t seen = 0;
     while (true) {
-        for (int spin = 0; spin < kSpins && m_round.load(std::memory_order_acquire) == seen; ++spin) {
-        }
-        m_round.wait(seen, std::memory_order_acquire);  // returns at once where the round has changed
+        if (!spinUntil([&] { return m_round.load(std::memory_order_acquire) != seen; }))
+            m_round.wait(seen, std::memory_order_acquire);  // returns at once where the round has changed
         ++seen;
         if (m_end) return;
         (*m_work)(thread);
