@@ -44,14 +44,16 @@ class Fenced {
 struct Shape {
     int rows, segments, steps;  ///< steps of the kernel's depth in a segment
     int gap;                    ///< values between fields
+    int skip = 0;               ///< steps of weights between rows
+    bool adds = false;
 };
 
 enum class Fill { Random, Largest, Smallest };
 
 std::string describe(const Shape& shape, Fill fill, int index) {
     return "rows " + std::to_string(shape.rows) + ", segments " + std::to_string(shape.segments) +
-           ", steps " + std::to_string(shape.steps) + ", fill " + std::to_string(static_cast<int>(fill)) +
-           ", sum " + std::to_string(index);
+           ", steps " + std::to_string(shape.steps) + (shape.adds ? ", adds" : "") + ", fill " +
+           std::to_string(static_cast<int>(fill)) + ", sum " + std::to_string(index);
 }
 
 template <class Value, class Weight, class Sum>
@@ -65,10 +67,11 @@ class Case {
           m_segmentStride(m_run + shape.gap),
           m_pixelStride(shape.segments * m_segmentStride + shape.gap),
           m_rowStride(kernel.pixels * m_pixelStride + shape.gap),
+          m_skip(static_cast<std::ptrdiff_t>(shape.skip) * kernel.depth * kernel.channels),
           m_values(static_cast<std::size_t>((shape.rows - 1) * m_rowStride +
                                             (kernel.pixels - 1) * m_pixelStride +
                                             (shape.segments - 1) * m_segmentStride + m_run)),
-          m_weights(static_cast<std::size_t>(shape.rows) * shape.segments * m_run * kernel.channels) {
+          m_weights(weightCount()) {
         for (Value* v = m_values.data(); v < m_values.data() + valueCount(); ++v)
             *v = value();
         for (Weight* w = m_weights.data(); w < m_weights.data() + weightCount(); ++w)
@@ -79,8 +82,9 @@ class Case {
         const std::size_t count = static_cast<std::size_t>(m_kernel.pixels) * m_kernel.channels;
         constexpr std::size_t kGuard = 16;
         std::vector<Sum> sums(count + 2 * kGuard, kMark);
-        const Fields<Value> fields{m_values.data(), m_pixelStride,    m_rowStride, m_segmentStride,
-                                   m_shape.rows,    m_shape.segments, m_run};
+        const Fields<Value> fields{m_values.data(), m_pixelStride, m_rowStride,
+                                   m_segmentStride, m_shape.rows,  m_shape.segments,
+                                   m_run,           m_skip,        m_shape.adds};
         call(fields, sums.data() + kGuard);
         for (std::size_t i = 0; i < kGuard; ++i) {
             if (sums[i] != kMark || sums[kGuard + count + i] != kMark)
@@ -103,7 +107,8 @@ class Case {
     static constexpr Sum kMark = static_cast<Sum>(-77);
 
     [[nodiscard]] std::size_t weightCount() const {
-        return static_cast<std::size_t>(m_shape.rows) * m_shape.segments * m_run * m_kernel.channels;
+        const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(m_shape.segments) * m_run * m_kernel.channels;
+        return static_cast<std::size_t>(m_shape.rows * row + (m_shape.rows - 1) * m_skip);
     }
     [[nodiscard]] std::size_t valueCount() const {
         return static_cast<std::size_t>((m_shape.rows - 1) * m_rowStride +
@@ -140,10 +145,10 @@ class Case {
     }
 
     Sum reference(int pixel, int channel) {
-        Sum sum = std::is_same_v<Value, float> ? kMark : 0;
+        Sum sum = m_shape.adds ? kMark : 0;
         const int depth = m_kernel.depth;
         std::size_t block = 0;  // of depth x channels weights
-        for (int row = 0; row < m_shape.rows; ++row) {
+        for (int row = 0; row < m_shape.rows; ++row, block += static_cast<std::size_t>(m_shape.skip)) {
             for (int segment = 0; segment < m_shape.segments; ++segment) {
                 for (int k = 0; k < m_run; ++k) {
                     const Value value = m_values[static_cast<std::size_t>(
@@ -166,7 +171,7 @@ class Case {
     Shape m_shape;
     Fill m_fill;
     int m_run;
-    std::ptrdiff_t m_segmentStride, m_pixelStride, m_rowStride;
+    std::ptrdiff_t m_segmentStride, m_pixelStride, m_rowStride, m_skip;
     Fenced<Value> m_values;
     Fenced<Weight> m_weights;
     std::mt19937 m_random{20230117};
@@ -176,7 +181,9 @@ class Case {
 
 std::string checkMicrokernel(const Microkernel& kernel) {
     for (const int steps : {1, 2, 3, 4, 5, 7, 8, 13, 16, 37}) {
-        for (const Shape& shape : {Shape{1, 1, steps, 0}, Shape{3, 1, steps, 4}, Shape{2, 3, steps, 7}}) {
+        for (const Shape& shape :
+             {Shape{1, 1, steps, 0}, Shape{1, 1, steps, 0, 0, true}, Shape{3, 1, steps, 4},
+              Shape{3, 1, steps, 4, 2, true}, Shape{2, 3, steps, 7}, Shape{2, 3, steps, 7, 3}}) {
             for (const Fill fill : {Fill::Random, Fill::Largest, Fill::Smallest}) {
                 const std::string problem =
                     kernel.floats

@@ -17,7 +17,7 @@ struct Float {
     using Vector = __m256;
     static constexpr int kLanes = 8;
     static constexpr int kDepth = 1;
-    static Vector start(const float* sums) { return _mm256_loadu_ps(sums); }
+    static Vector zero() { return _mm256_setzero_ps(); }
     static Vector load(const float* weights) { return _mm256_loadu_ps(weights); }
     static Vector broadcast(const float* value) { return _mm256_set1_ps(*value); }
     static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {
@@ -33,10 +33,8 @@ struct Byte {
     using Vector = __m256i;
     static constexpr int kLanes = 8;
     static constexpr int kDepth = 4;
-    static Vector start(const std::int32_t* /*sums*/) { return _mm256_setzero_si256(); }
-    static Vector load(const std::int8_t* weights) {
-        return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
-    }
+    static Vector zero() { return _mm256_setzero_si256(); }
+    static Vector load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
     static Vector broadcast(const std::uint8_t* values) { return _mm256_set1_epi32(fourBytes(values)); }
     static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {
         const __m256i pairs = _mm256_maddubs_epi16(value, weight);

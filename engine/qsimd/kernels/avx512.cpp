@@ -17,7 +17,7 @@ struct Float {
     using Vector = __m512;
     static constexpr int kLanes = 16;
     static constexpr int kDepth = 1;
-    static Vector start(const float* sums) { return _mm512_loadu_ps(sums); }
+    static Vector zero() { return _mm512_setzero_ps(); }
     static Vector load(const float* weights) { return _mm512_loadu_ps(weights); }
     static Vector broadcast(const float* value) { return _mm512_set1_ps(*value); }
     static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {
@@ -33,8 +33,8 @@ struct Byte {
     using Vector = __m512i;
     static constexpr int kLanes = 16;
     static constexpr int kDepth = 4;
-    static Vector start(const std::int32_t* /*sums*/) { return _mm512_setzero_si512(); }
-    static Vector load(const std::int8_t* weights) { return _mm512_loadu_si512(weights); }
+    static Vector zero() { return _mm512_setzero_si512(); }
+    static Vector load(const void* from) { return _mm512_loadu_si512(from); }
     static Vector broadcast(const std::uint8_t* values) { return _mm512_set1_epi32(fourBytes(values)); }
     static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {
         return _mm512_dpbusd_epi32(sum, value, weight);
@@ -97,6 +97,7 @@ constexpr Microkernel kTable[] = {
     {"int8_avx512vnni_7x64", Isa::Avx512Vnni, 7, 64, 4, nullptr, tile<Byte, 7, 4, 2>},
     {"int8_avx512vnni_8x48", Isa::Avx512Vnni, 8, 48, 4, nullptr, tile<Byte, 8, 3>},
     {"int8_avx512vnni_8x32", Isa::Avx512Vnni, 8, 32, 4, nullptr, tile<Byte, 8, 2>},
+    {"int8_avx512vnni_13x32", Isa::Avx512Vnni, 13, 32, 4, nullptr, tile<Byte, 13, 2>},
     {"int8_avx512vnni_14x32", Isa::Avx512Vnni, 14, 32, 4, nullptr, tile<Byte, 14, 2>},
     {"int8_avx512vnni_16x16", Isa::Avx512Vnni, 16, 16, 4, nullptr, tile<Byte, 16, 1>},
 };

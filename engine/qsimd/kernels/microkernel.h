@@ -43,11 +43,13 @@ struct Fields {
     int rows = 0;                      ///< rows of the field (kernel height, less what padding hides)
     int segments = 1;                  ///< 1, or the kernel width where groups leave gaps between taps
     int run = 0;                       ///< values of a segment: a multiple of the kernel's depth
+    std::ptrdiff_t weightSkip = 0;     ///< weights to pass over after those of each row
+    bool adds = false;                 ///< sums are added to those that are there, not put in their place
 };
 
 /// Sums of a tile of P pixels x C channels. `weights` is a panel: for every row, segment and group of `depth`
-/// values of the run, C channels of `depth` weights. Float sums are added to what `sums` [P][C] holds, so
-/// that a field may be taken in parts; int8 ones take its place.
+/// values of the run, C channels of `depth` weights. `sums`
+/// [P][C] is overwritten, or added to: a field may be taken in parts.
 using FloatMicrokernel = void (*)(const Fields<float>& fields, const float* weights, float* sums);
 using ByteMicrokernel = void (*)(const Fields<std::uint8_t>& fields, const std::int8_t* weights,
                                  std::int32_t* sums);

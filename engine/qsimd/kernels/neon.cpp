@@ -15,10 +15,10 @@ void fp32(const Fields<float>& fields, const float* weights, float* sums) {
     float32x4_t sum[P][2];
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p) {
-        sum[p][0] = vld1q_f32(sums + 8 * p);
-        sum[p][1] = vld1q_f32(sums + 8 * p + 4);
+        sum[p][0] = fields.adds ? vld1q_f32(sums + 8 * p) : vdupq_n_f32(0.0F);
+        sum[p][1] = fields.adds ? vld1q_f32(sums + 8 * p + 4) : vdupq_n_f32(0.0F);
     }
-    for (int row = 0; row < fields.rows; ++row) {
+    for (int row = 0; row < fields.rows; ++row, weights += fields.weightSkip) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const float* field = fields.first + row * fields.rowStride + segment * fields.segmentStride;
             int k = 0;
@@ -78,7 +78,7 @@ void int8(const Fields<std::uint8_t>& fields, const std::int8_t* weights, std::i
         for (int v = 0; v < 4; ++v)
             sum[p][v] = vdupq_n_s32(0);
     }
-    for (int row = 0; row < fields.rows; ++row) {
+    for (int row = 0; row < fields.rows; ++row, weights += fields.weightSkip) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const std::uint8_t* field =
                 fields.first + row * fields.rowStride + segment * fields.segmentStride;
@@ -119,8 +119,11 @@ void int8(const Fields<std::uint8_t>& fields, const std::int8_t* weights, std::i
     }
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p) {
-        vst1q_s32(sums + 8 * p, vpaddq_s32(sum[p][0], sum[p][1]));
-        vst1q_s32(sums + 8 * p + 4, vpaddq_s32(sum[p][2], sum[p][3]));
+        for (int v = 0; v < 2; ++v) {
+            std::int32_t* to = sums + 8 * p + 4 * v;
+            const int32x4_t total = vpaddq_s32(sum[p][2 * v], sum[p][2 * v + 1]);
+            vst1q_s32(to, fields.adds ? vaddq_s32(vld1q_s32(to), total) : total);
+        }
     }
 }
 

@@ -10,9 +10,11 @@ template <int P>
 void int8(const Fields<std::uint8_t>& fields, const std::int8_t* weights, std::int32_t* sums) {
     int32x4_t sum[P][2];
 #pragma GCC unroll 16
-    for (int p = 0; p < P; ++p)
-        sum[p][0] = sum[p][1] = vdupq_n_s32(0);
-    for (int row = 0; row < fields.rows; ++row) {
+    for (int p = 0; p < P; ++p) {
+        sum[p][0] = fields.adds ? vld1q_s32(sums + 8 * p) : vdupq_n_s32(0);
+        sum[p][1] = fields.adds ? vld1q_s32(sums + 8 * p + 4) : vdupq_n_s32(0);
+    }
+    for (int row = 0; row < fields.rows; ++row, weights += fields.weightSkip) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const std::uint8_t* field =
                 fields.first + row * fields.rowStride + segment * fields.segmentStride;

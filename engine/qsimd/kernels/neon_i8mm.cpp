@@ -15,7 +15,7 @@ void int8(const Fields<std::uint8_t>& fields, const std::int8_t* weights, std::i
 #pragma GCC unroll 4
         for (int v = 0; v < 4; ++v)
             sum[p][v] = vdupq_n_s32(0);
-    for (int row = 0; row < fields.rows; ++row) {
+    for (int row = 0; row < fields.rows; ++row, weights += fields.weightSkip) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const std::uint8_t* field =
                 fields.first + row * fields.rowStride + segment * fields.segmentStride;
@@ -39,8 +39,11 @@ void int8(const Fields<std::uint8_t>& fields, const std::int8_t* weights, std::i
     for (int p = 0; p < P / 2; ++p) {
 #pragma GCC unroll 4
         for (int v = 0; v < 4; ++v) {
-            vst1_s32(sums + 16 * p + 2 * v, vget_low_s32(sum[p][v]));
-            vst1_s32(sums + 16 * p + 8 + 2 * v, vget_high_s32(sum[p][v]));
+            std::int32_t* first = sums + 16 * p + 2 * v;
+            if (fields.adds)
+                sum[p][v] = vaddq_s32(sum[p][v], vcombine_s32(vld1_s32(first), vld1_s32(first + 8)));
+            vst1_s32(first, vget_low_s32(sum[p][v]));
+            vst1_s32(first + 8, vget_high_s32(sum[p][v]));
         }
     }
 }

@@ -10,7 +10,9 @@ namespace {
 
 template <int P, int C>
 void fp32(const Fields<float>& fields, const float* weights, float* sums) {
-    for (int row = 0; row < fields.rows; ++row) {
+    for (int i = 0; i < P * C && !fields.adds; ++i)
+        sums[i] = 0.0F;
+    for (int row = 0; row < fields.rows; ++row, weights += fields.weightSkip) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const float* field = fields.first + row * fields.rowStride + segment * fields.segmentStride;
             for (int k = 0; k < fields.run; ++k, weights += C) {
@@ -32,9 +34,9 @@ int multiplicand(std::uint8_t stored) {
 template <int P, int C, int Depth>
 void int8(const Fields<std::uint8_t>& fields, const std::int8_t* weights, std::int32_t* sums) {
     constexpr std::ptrdiff_t kStep = std::ptrdiff_t{C} * Depth;
-    for (int i = 0; i < P * C; ++i)
+    for (int i = 0; i < P * C && !fields.adds; ++i)
         sums[i] = 0;
-    for (int row = 0; row < fields.rows; ++row) {
+    for (int row = 0; row < fields.rows; ++row, weights += fields.weightSkip) {
         for (int segment = 0; segment < fields.segments; ++segment) {
             const std::uint8_t* field =
                 fields.first + row * fields.rowStride + segment * fields.segmentStride;

@@ -13,7 +13,7 @@ namespace {
 
 /// P pixels x V vectors of channels, `Group` of which are multiplied at a time: the weights of a group and a
 /// broadcast value need registers beside all sums. `Operations` names a Value of activations, a Weight, a
-/// Sum, their Vector, kLanes and kDepth, and does start (what a sum begins with), load, broadcast,
+/// Sum, their Vector, kLanes and kDepth, and does zero, load, broadcast,
 /// multiplyAdd and store.
 template <class Operations, int P, int V, int Group = V>
 void tile(const Fields<typename Operations::Value>& fields, const typename Operations::Weight* weights,
@@ -26,7 +26,7 @@ void tile(const Fields<typename Operations::Value>& fields, const typename Opera
     for (int p = 0; p < P; ++p)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v)
-            sum[p][v] = Operations::start(sums + (p * V + v) * kLanes);
+            sum[p][v] = fields.adds ? Operations::load(sums + (p * V + v) * kLanes) : Operations::zero();
     // One loop over all of the field: rows of few values would spend more on loops within loops than on sums.
     const auto* field = fields.first;
     const std::ptrdiff_t toSegment = fields.segmentStride - fields.run;
@@ -56,8 +56,11 @@ void tile(const Fields<typename Operations::Value>& fields, const typename Opera
         if (left == 0) {
             left = fields.run;
             const bool lastOfRow = ++segment == fields.segments;
-            if (lastOfRow) segment = 0;
             field += lastOfRow ? toRow : toSegment;
+            if (lastOfRow) {
+                segment = 0;
+                weights += fields.weightSkip;
+            }
         }
     }
 #pragma GCC unroll 16

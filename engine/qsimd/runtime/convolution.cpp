@@ -150,29 +150,75 @@ void PreparedConvolution::prepareRows(bool skipPadding) {
     }
 }
 
+/// A tile takes its field whole unless there is a reason not to.
+void PreparedConvolution::prepareParts() {
+    if (m_mode != Mode::Tiles) return;
+    const int tiles = (m_output.width + m_kernel->pixels - 1) / m_kernel->pixels;
+    m_parts.assign(static_cast<std::size_t>(tiles), {{0, m_shape.rows, 0, m_shape.paddedRun, 0, m_kernel}});
+    if (m_panels.floats.size() > 0) preparePanelParts();
+    if (m_step.family == Family::K2) prepareEdges();
+}
+
 /// Large float panels are taken in parts that stay in the second cache while several tiles use them. Packed
 /// ones have just been decoded there.
-void PreparedConvolution::prepareParts() {
-    m_parts = {{0, m_shape.rows, 0, m_shape.paddedRun}};
-    if (m_mode != Mode::Tiles || m_panels.floats.size() == 0) return;
+void PreparedConvolution::preparePanelParts() {
     // Of ResNet-18 at 224: least time among parts of 48 to 384 kB and sums of 8 to 32.
     constexpr std::size_t kPartBytes = std::size_t{64} << 10U;
     constexpr std::size_t kSumBytes = std::size_t{16} << 10U;
     constexpr int kStep = 16;  // values that a vector loop may want to take at once
     const std::size_t rowBytes = m_shape.rowSize() * sizeof(float);
     if (m_shape.panelSize() * sizeof(float) <= kPartBytes) return;
-    m_parts.clear();
     const int inRow = m_shape.segments > 1 ? 1 : static_cast<int>((rowBytes + kPartBytes - 1) / kPartBytes);
     const auto border = [&](int part) {
         if (part == inRow) return m_shape.paddedRun;
         return static_cast<int>(std::int64_t{m_shape.paddedRun} * part / inRow) / kStep * kStep;
     };
+    std::vector<Part> parts;
     for (int row = 0; row < m_shape.rows; ++row) {
         for (int part = 0; part < inRow; ++part)
-            m_parts.push_back({row, row + 1, border(part), border(part + 1) - border(part)});
+            parts.push_back(
+                {row, row + 1, border(part), border(part + 1) - border(part), 0, m_kernel, part > 0});
     }
+    m_parts.assign(m_parts.size(), parts);
     const auto tileBytes = sizeof(float) * static_cast<std::size_t>(m_kernel->pixels * m_kernel->channels);
     m_tilesAtOnce = static_cast<int>(std::max<std::size_t>(1, kSumBytes / tileBytes));
+    m_prefetchesParts = true;
+}
+
+/// The first and the last tile of a row leave out the columns of the window that lie in the padding, as parts
+/// of one pixel less: where such a microkernel exists and padding is stored as 0.
+void PreparedConvolution::prepareEdges() {
+    const Microkernel* less = nullptr;
+    for (const Microkernel& kernel : allMicrokernels()) {
+        if (kernel.bytes != nullptr && kernel.isa == m_kernel->isa && kernel.depth == m_kernel->depth &&
+            kernel.channels == m_kernel->channels && kernel.pixels == m_kernel->pixels - 1)
+            less = &kernel;
+    }
+    const int inputs = m_input.channels;
+    if (less == nullptr || m_shape.segments > 1 || m_shape.groups > 1 || inputs % m_shape.depth != 0 ||
+        m_input.zeroPoint != kActivationOffset)
+        return;
+    const int pixels = m_kernel->pixels;
+    for (std::size_t tile = 0; tile < m_parts.size(); ++tile) {
+        const int x = std::min(static_cast<int>(tile) * pixels, m_output.width - pixels);
+        const auto inside = [&](int pixel, int column) {
+            const int at = (x + pixel) * m_step.strideWidth - m_step.paddingWidth + column;
+            return at >= 0 && at < m_input.width;
+        };
+        int first = 0;  // columns before it lack the first pixel alone
+        int end = m_step.kernelWidth;
+        while (first < end && !inside(0, first) && inside(1, first))
+            ++first;
+        while (end > first && !inside(pixels - 1, end - 1) && inside(pixels - 2, end - 1))
+            --end;
+        if (first == end) continue;
+        const auto part = [&](int from, int to, int firstPixel, const Microkernel* kernel, bool adds) {
+            return Part{0, m_shape.rows, from * inputs, (to - from) * inputs, firstPixel, kernel, adds};
+        };
+        m_parts[tile] = {part(first, end, 0, m_kernel, false)};
+        if (first > 0) m_parts[tile].push_back(part(0, first, 1, less, true));
+        if (end < m_step.kernelWidth) m_parts[tile].push_back(part(end, m_step.kernelWidth, 0, less, true));
+    }
 }
 
 /// Sums of stored bytes s are those of the true a - zeroPoint after adding (offset - zeroPoint) x sum(w).

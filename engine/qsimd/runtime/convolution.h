@@ -48,12 +48,16 @@ class PreparedConvolution {
         int count = 0;
         std::vector<std::int32_t> start;  ///< per channel of all blocks, as the epilogue wants it
     };
-    /// Rows [firstRow, endRow) of the window and values [first, first + count) of each row's segments.
+    /// Rows [firstRow, endRow) of the window and values [first, first + count) of each row's segments, for
+    /// the pixels of a tile from firstPixel on.
     struct Part {
         int firstRow = 0;
         int endRow = 0;
         int first = 0;
         int count = 0;
+        int firstPixel = 0;
+        const Microkernel* kernel = nullptr;
+        bool adds = false;  ///< to the sums of another part of these rows
     };
     enum class Mode { Tiles, Depthwise, Naive, Paper };
 
@@ -61,6 +65,8 @@ class PreparedConvolution {
     void prepareRows(bool skipPadding);
     void prepareStarts();
     void prepareParts();
+    void preparePanelParts();
+    void prepareEdges();
     void preparePaper();
     template <class Weight>
     [[nodiscard]] const Weight* panelOf(int block, Scratch& scratch) const;
@@ -95,8 +101,9 @@ class PreparedConvolution {
     Epilogue m_epilogue = nullptr;
     PanelShape m_shape;
     Panels m_panels;
-    std::vector<Part> m_parts;
-    int m_tilesAtOnce = 1;                      ///< that take a part before any takes the next
+    std::vector<std::vector<Part>> m_parts;  ///< of the tiles of a row
+    int m_tilesAtOnce = 1;                   ///< that take a part before any takes the next
+    bool m_prefetchesParts = false;
     AlignedArray<float> m_plainFloats;          ///< depthwise and naive: [row][column][..][channel]
     AlignedArray<std::int8_t> m_plainBytes;     ///< depthwise
     AlignedArray<std::uint8_t> m_paperIndices;  ///< [output][row][segment][run x bits / 8]

@@ -158,8 +158,7 @@ void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Sc
         const int channels = std::min(m_shape.channels, m_shape.outputs - first);
         for (int from = tileShare.first; from < tileShare.end; from += m_tilesAtOnce) {
             const int end = std::min(from + m_tilesAtOnce, tileShare.end);
-            if constexpr (kIsFloat<Value>) std::fill_n(sums, (end - from) * tileSize, 0.0F);
-            for (const Part& part : m_parts) {
+            for (const Part& part : m_parts[static_cast<std::size_t>(from % tilesPerRow)]) {
                 for (int tile = from; tile < end; ++tile) {
                     const Spot spot = spotOf(tile);
                     const RowRange& range = rangeOf(spot.y);
@@ -167,18 +166,22 @@ void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Sc
                     const int rows = std::min(part.endRow, range.first + range.count) - row;
                     if (rows <= 0) continue;
                     Fields<Value> fields = fieldsAt(input, spot.y, spot.x, row, rows, group);
-                    fields.first += part.first;
+                    fields.first += part.first + part.firstPixel * fields.pixelStride;
                     fields.run = part.count;
+                    fields.weightSkip =
+                        static_cast<std::ptrdiff_t>(m_shape.paddedRun - part.count) * m_shape.channels;
+                    fields.adds = part.adds || row > range.first;
                     const Weight* weights = panel + m_shape.placeInPanel(row, part.first);
-                    if (m_parts.size() > 1 && from == tileShare.first)
+                    if (m_prefetchesParts && from == tileShare.first)
                         prefetchShare(panel + m_shape.placeInPanel(part.firstRow, part.first + part.count),
                                       sizeof(Weight) * m_shape.placeInPanel(0, part.count), tile - from,
                                       end - from);
-                    Sum* own = sums + static_cast<std::ptrdiff_t>(tile - from) * tileSize;
+                    Sum* own = sums + static_cast<std::ptrdiff_t>(tile - from) * tileSize +
+                               static_cast<std::ptrdiff_t>(part.firstPixel) * m_shape.channels;
                     if constexpr (kIsFloat<Value>) {
-                        m_kernel->floats(fields, weights, own);
+                        part.kernel->floats(fields, weights, own);
                     } else {
-                        m_kernel->bytes(fields, weights, own);
+                        part.kernel->bytes(fields, weights, own);
                     }
                 }
             }
