@@ -79,7 +79,8 @@ void NewJobDialog::addRows() {
     m_normalize->addItems({QStringLiteral("half"), QStringLiteral("cifar10"), QStringLiteral("imagenet"),
                            QStringLiteral("none")});
     form->addRow(tr("&Normalization"), m_normalize);
-    m_method->addItems({QStringLiteral("dgms"), QStringLiteral("none")});
+    m_method->addItems(
+        {QStringLiteral("dgms"), QStringLiteral("rdhs"), QStringLiteral("sgt"), QStringLiteral("none")});
     form->addRow(tr("&Method"), m_method);
     m_components->setRange(2, 256);
     form->addRow(tr("&Components"), makeRow({m_components, m_bits}));
@@ -117,9 +118,11 @@ void NewJobDialog::nameControls() {
          tr("generated: images the program makes; cifar10:FOLDER: binary batches; folder:FOLDER: one folder "
             "per class"));
     name(m_normalize, "normalize", tr("Mean and deviation of the pixels that the network was trained with"));
-    name(m_method, "method", tr("dgms: a Gaussian mixture for each layer; none: full precision"));
+    name(m_method, "method",
+         tr("dgms: a Gaussian mixture for each layer; rdhs, sgt: a search among +-1, +-1/2, ...; none: full "
+            "precision"));
     name(m_components, "components",
-         tr("Values that a weight may take, zero among them: 4 are 2 bits, 16 are 4 bits"));
+         tr("Values that a weight may take, of dgms zero among them: 4 are 2 bits, 16 are 4 bits"));
     name(m_bits, "bits", tr("Bits per weight: the base-2 logarithm of the components"));
     name(m_length, "length", tr("How long to train"));
     name(m_unit, "unit", tr("Passes over the training images, or training batches"));
@@ -221,7 +224,10 @@ JobDraft NewJobDialog::draft() const {
     if (now.data != m_filled.data) spec.data.source = now.data.toStdString();
     if (now.normalize != m_filled.normalize) spec.data.normalize = now.normalize.toStdString();
     if (now.method != m_filled.method) spec.quantizer.layer.method = now.method.toStdString();
-    if (now.components != m_filled.components) spec.quantizer.layer.components = now.components;
+    if (now.components != m_filled.components) {
+        spec.quantizer.layer.components = now.components;
+        spec.quantizer.layer.values.clear();
+    }
     if (now.length != m_filled.length || now.unit != m_filled.unit) {
         spec.train.steps = now.unit == Steps ? std::llround(now.length) : 0;
         if (now.unit == Epochs) spec.train.epochs = now.length;

@@ -1,10 +1,15 @@
 #include "engine/jobs/job_schema.h"
 
+#include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
+
+#include <fmt/ranges.h>
 
 #include "engine/jobs/job_key_kinds.h"
 #include "engine/quant/method_names.h"
+#include "engine/quant/search/value_set.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -16,25 +21,66 @@ Choices<std::string> methodChoices() {
     return choices;
 }
 
-/// bits, method and components of a LayerOptions found by `access`; names get `prefix`.
+/// The numbers of an array; nothing where the node is anything else.
+std::optional<std::vector<double>> numbersOf(const toml::node& node) {
+    const toml::array* array = node.as_array();
+    if (!array) return std::nullopt;
+    std::vector<double> numbers;
+    for (const toml::node& element : *array) {
+        const auto value = element.value<double>();
+        if (!value || element.is_boolean()) return std::nullopt;
+        numbers.push_back(*value);
+    }
+    return numbers;
+}
+
+std::string toArray(const std::vector<double>& numbers) {
+    return fmt::format("[{}]", fmt::join(numbers, ", "));
+}
+
+/// Keys of one layer's codebook, whose LayerOptions `access` finds; names get `prefix`. components, bits and
+/// values are three ways to say its size: each replaces what a less special place said.
 template <class Target, class Access>
 void addLayerKeys(std::vector<Key<Target>>& keys, const std::string& prefix, Access access) {
     keys.push_back(choice<Target, std::string>(
         prefix + "method", "how weights are quantized; none: full precision",
         methodChoices(), [=](auto& target) -> auto& { return access(target).method; }));
-    keys.push_back(integer<Target>(
-        prefix + "components", "values a weight may take, zero included; 2^bits",
-        [=](auto& target) -> auto& { return access(target).components; }, 2, 256));
+    Key<Target> components = integer<Target>(
+        prefix + "components", "values a weight may take, for dgms zero included; 2^bits",
+        [=](auto& target) -> auto& { return access(target).components; }, 2, 256);
     Key<Target> bits = readOnly(integer<Target>(
         prefix + "bits", "bits per weight, instead of components",
         [=](auto& target) -> auto& { return access(target).components; }, 1, 8));
-    const auto setBits = bits.set;
-    bits.set = [=](const toml::node& node, Target& target) {
-        if (!setBits(node, target)) return false;
+    components.set = [=, set = components.set](const toml::node& node, Target& target) {
+        access(target).values.clear();
+        return set(node, target);
+    };
+    components.write = [=, write = components.write](const Target& target) {
+        return access(target).values.empty() ? write(target) : std::string();
+    };
+    bits.set = [=, set = bits.set](const toml::node& node, Target& target) {
+        if (!set(node, target)) return false;
+        access(target).values.clear();
         access(target).components = 1 << access(target).components;
         return true;
     };
+    keys.push_back(std::move(components));
     keys.push_back(std::move(bits));
+    keys.push_back({prefix + "values",
+                    "rdhs, sgt: the set that weights are chosen from; unset: +-1, +-1/2, ..., 2^bits of them",
+                    "an array of 2 to 256 different finite numbers",
+                    [=](const toml::node& node, Target& target) {
+                        auto values = numbersOf(node);
+                        quant::LayerOptions& layer = access(target);
+                        if (!values) return false;
+                        layer.components = static_cast<int>(values->size());
+                        layer.values = std::move(*values);
+                        return !layer.values.empty() && quant::search::checkValues(layer, "").ok();
+                    },
+                    [=](const Target& target) {
+                        const std::vector<double>& values = access(target).values;
+                        return values.empty() ? std::string() : toArray(values);
+                    }});
 }
 
 #define BITLOOM_FIELD(path)  \
@@ -90,6 +136,28 @@ Key<JobSpec> excludeKey() {
             }};
 }
 
+void addSearchKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    using quant::SearchStart;
+    keys.push_back(choice<Job, SearchStart>(
+        "quantizer.start", "rdhs, sgt: from the pretrained weights, or random as published",
+        {{"posterior", SearchStart::Posterior}, {"random", SearchStart::Random}},
+        BITLOOM_FIELD(quantizer.search.start)));
+    keys.push_back(number<Job>("quantizer.spread",
+                               "rdhs, sgt: deviation around each value at the start, in units of the scale",
+                               BITLOOM_FIELD(quantizer.search.spread), 1e-3, 1e3));
+    keys.push_back(number<Job>("quantizer.temperature_rate",
+                               "rdhs: tau is this to the power of the epoch, from 1 down",
+                               BITLOOM_FIELD(quantizer.search.temperatureRate), 1e-3, 1));
+    keys.push_back(number<Job>("quantizer.temperature_floor", "rdhs: tau goes no lower",
+                               BITLOOM_FIELD(quantizer.search.temperatureFloor), 1e-5, 1));
+    keys.push_back(number<Job>("quantizer.gumbel_noise",
+                               "rdhs: factor of the noise on the logits in training",
+                               BITLOOM_FIELD(quantizer.search.gumbelNoise), 0, 100));
+    keys.push_back(boolean<Job>("quantizer.gradient_sign", "sgt: pass on the gradient's sign, not its value",
+                                BITLOOM_FIELD(quantizer.search.gradientSign)));
+}
+
 void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
     using Job = JobSpec;
     using namespace quant;
@@ -99,7 +167,7 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
                                           "sigma at the start: of each cluster, or 0.01",
                                           {{"std", SigmaInit::Standard}, {"empirical", SigmaInit::Empirical}},
                                           BITLOOM_FIELD(quantizer.initSigma)));
-    keys.push_back(number<Job>("quantizer.temperature", "tau of the second softmax",
+    keys.push_back(number<Job>("quantizer.temperature", "dgms: tau of the second softmax",
                                BITLOOM_FIELD(quantizer.temperature), 1e-3, 1));
     keys.push_back(boolean<Job>("quantizer.train_temperature", "train tau, at train.rate_tau",
                                 BITLOOM_FIELD(quantizer.trainTemperature)));
@@ -113,6 +181,7 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
         "quantizer.weight_gradient", "gradient of the latent weights",
         {{"exact", WeightGradient::Exact}, {"straight-through", WeightGradient::StraightThrough}},
         BITLOOM_FIELD(quantizer.weightGradient)));
+    addSearchKeys(keys);
     keys.push_back(excludeKey());
 }
 
@@ -147,24 +216,13 @@ Key<JobSpec> milestonesKey() {
     return {"train.milestones", "multi-step: shares of the run at which the rate drops to a tenth",
             "an array of numbers from 0 to 1",
             [](const toml::node& node, JobSpec& job) {
-                const toml::array* array = node.as_array();
-                if (!array) return false;
-                std::vector<double> milestones;
-                for (const toml::node& element : *array) {
-                    const auto value = element.value<double>();
-                    if (!value || !(*value >= 0 && *value <= 1)) return false;
-                    milestones.push_back(*value);
-                }
-                job.train.milestones = std::move(milestones);
-                return true;
+                auto milestones = numbersOf(node);
+                if (!milestones) return false;
+                job.train.milestones = std::move(*milestones);
+                return std::ranges::all_of(job.train.milestones,
+                                           [](double share) { return share >= 0 && share <= 1; });
             },
-            [](const JobSpec& job) {
-                std::string list;
-                for (const double share : job.train.milestones) {
-                    list += fmt::format("{}{}", list.empty() ? "" : ", ", share);
-                }
-                return "[" + list + "]";
-            }};
+            [](const JobSpec& job) { return toArray(job.train.milestones); }};
 }
 
 void addScheduleKeys(std::vector<Key<JobSpec>>& keys) {
@@ -196,6 +254,8 @@ void addOptimizerKeys(std::vector<Key<JobSpec>>& keys) {
                                BITLOOM_FIELD(train.decayBatchNorm), 0, 1));
     keys.push_back(number<Job>("train.decay_mixture", "weight decay of mu, sigma, pi, tau",
                                BITLOOM_FIELD(train.decayMixture), 0, 1));
+    keys.push_back(number<Job>("train.decay_alpha", "weight decay of the logits of rdhs and sgt",
+                               BITLOOM_FIELD(train.decayAlpha), 0, 1));
     keys.push_back(number<Job>("train.label_smoothing", "share of the target spread over all classes",
                                BITLOOM_FIELD(train.labelSmoothing), 0, 0.99));
     keys.push_back(number<Job>("train.distillation",
@@ -203,7 +263,8 @@ void addOptimizerKeys(std::vector<Key<JobSpec>>& keys) {
                                BITLOOM_FIELD(train.distillation), 0, 1));
     keys.push_back(number<Job>("train.distillation_temperature", "of teacher and student in that share",
                                BITLOOM_FIELD(train.distillationTemperature), 0.1, 100));
-    keys.push_back(boolean<Job>("train.hard_forward", "train through the deployed weights",
+    keys.push_back(boolean<Job>("train.hard_forward",
+                                "train through the deployed weights; rdhs and sgt always do",
                                 BITLOOM_FIELD(train.hardForward)));
 }
 
@@ -236,6 +297,7 @@ void addRateKeys(std::vector<Key<JobSpec>>& keys) {
     add("train.rate_sigma", "standard deviations", BITLOOM_FIELD(train.rates.sigma));
     add("train.rate_pi", "mixing weights", BITLOOM_FIELD(train.rates.pi));
     add("train.rate_tau", "temperature, with quantizer.train_temperature", BITLOOM_FIELD(train.rates.tau));
+    add("train.rate_alpha", "logits of rdhs and sgt", BITLOOM_FIELD(train.rates.alpha));
 }
 
 void addRunKeys(std::vector<Key<JobSpec>>& keys) {
@@ -294,8 +356,9 @@ const std::vector<Key<quant::LayerOptions>>& layerSchema() {
 
 const std::vector<Rivals>& rivalKeys() {
     static const std::vector<Rivals> rivals = {
-        {"bits", {"components"}},
-        {"components", {"bits"}},
+        {"bits", {"components", "values"}},
+        {"components", {"bits", "values"}},
+        {"values", {"bits", "components"}},
         {"epochs", {"steps"}},
         {"steps", {"epochs"}},
         {"rate", {"rate_weight", "rate_full", "rate_batch_norm"}, false},
@@ -303,8 +366,29 @@ const std::vector<Rivals>& rivalKeys() {
     return rivals;
 }
 
+namespace {
+
+/// search/README.md section 6.
+void applySearchRecipe(const std::string& recipe, JobSpec& job) {
+    train::TrainOptions& train = job.train;
+    if (recipe == "paper") {
+        // One group at 0.1, decayed whole, from random logits.
+        train.rates.full = train.rates.batchNorm = train.rates.alpha = 0.1;
+        train.weightDecay = train.decayBatchNorm = train.decayAlpha = 1e-4;
+        train.schedule = train::Schedule::Cosine;
+        train.epochs = 200;
+        job.quantizer.search.start = quant::SearchStart::Random;
+        return;
+    }
+    train.rates.full = train.rates.batchNorm = 3e-2;
+    train.rates.alpha = 3;
+}
+
+}  // namespace
+
 void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job) {
     train::TrainOptions& train = job.train;
+    if (layer.method == "rdhs" || layer.method == "sgt") return applySearchRecipe(recipe, job);
     if (recipe == "paper") {
         // What the published scripts do (dgms/README.md section 5): one group at 2e-5, decayed whole,
         // everything trained.

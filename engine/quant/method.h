@@ -16,9 +16,10 @@ struct MethodRequest {
     std::span<const float> weight;    ///< pretrained values, finite
     const QuantizerOptions& options;  ///< checked
     LayerOptions layer;               ///< this layer's
-    std::uint64_t seed = 0;           ///< for methods that start from random numbers
+    std::uint64_t seed = 0;           ///< of this layer, for methods that use random numbers
 };
 
-using MethodFactory = std::unique_ptr<Quantizer> (*)(const MethodRequest&);
+/// An error says what the layer's weights or options lack; registry.cpp puts the layer's name before it.
+using MethodFactory = Result<std::unique_ptr<Quantizer>> (*)(const MethodRequest&);
 
 }  // namespace bitloom::quant

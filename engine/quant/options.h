@@ -17,9 +17,27 @@ enum class WeightGradient {
     StraightThrough
 };  ///< dPhi/dw as derived, or 1 (dgms/README.md section 6)
 
+enum class SearchStart {
+    Posterior,  ///< logits log r_k(w) of the pretrained weights, values scaled to fit them
+    Random      ///< as published: uniform but for 1e-5, no scale, whatever the weights are
+};
+
 struct LayerOptions {
-    std::string method = "dgms";  ///< "dgms" or "none"
-    int components = 16;          ///< 2 to 256, zero included; bits = log2
+    std::string method = "dgms";  ///< a name of the registry: "none", "dgms", "rdhs", "sgt"
+    int components = 16;          ///< 2 to 256, DGMS: zero included; bits = log2
+    /// RDHS and SGT: the set that a weight is chosen from, `components` different finite numbers in any
+    /// order. Empty: +-1, +-1/2, ... +-2^(1 - components / 2).
+    std::vector<double> values{};
+};
+
+/// What only RDHS and SGT read (search/README.md).
+struct SearchOptions {
+    SearchStart start = SearchStart::Posterior;
+    double spread = 1;               ///< Posterior: deviation around each value in units of the scale, > 0
+    double temperatureRate = 0.97;   ///< RDHS: tau = max(rate^epoch, floor)
+    double temperatureFloor = 1e-3;  ///< RDHS: > 0
+    double gumbelNoise = 0;          ///< RDHS: factor of the noise on the logits in training, >= 0
+    bool gradientSign = false;       ///< SGT: the sign of dL/dw in place of its value
 };
 
 struct QuantizerOptions {
@@ -30,6 +48,7 @@ struct QuantizerOptions {
     Granularity granularity = Granularity::Layer;
     bool parity = false;  ///< the published code's forward (epsilon 1e-11) and settings
     WeightGradient weightGradient = WeightGradient::StraightThrough;
+    SearchOptions search;
     /// Node names left in full precision. Unset: the first convolution and every linear layer.
     std::optional<std::vector<std::string>> exclude;
     std::map<std::string, LayerOptions> layers;  ///< overrides by node name; wins over exclude

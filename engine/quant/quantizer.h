@@ -3,7 +3,10 @@
 // include this header. Quantizers live on the thread that trains.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,11 +19,23 @@
 
 namespace bitloom::quant {
 
+/// An optimizer's update of the elements [begin, begin + gradient.size()) of a float32 parameter, in memory
+/// order. Called from several threads at a time, for pieces that do not overlap.
+using PieceUpdate = std::function<void(std::int64_t begin, std::span<const float> gradient)>;
+
+/// For a parameter several times as large as its layer's weight: while an update is set, backward hands it
+/// the gradient piece by piece and leaves grad() undefined; nothing of the parameter's size is allocated.
+/// Set and cleared on the thread that trains, outside of backward.
+struct GradientStream {
+    PieceUpdate update;
+};
+
 /// A trained tensor of a quantizer and the group whose rate and decay it takes: "mu", "sigma", "pi", "tau",
-/// ...
+/// "alpha", ...
 struct QuantizerParameter {
     std::string group;
     torch::Tensor tensor;
+    std::shared_ptr<GradientStream> stream{};  ///< null: the gradient is in tensor.grad()
 };
 
 class Quantizer {
@@ -29,8 +44,15 @@ class Quantizer {
 
     [[nodiscard]] virtual std::string_view method() const = 0;
 
-    /// Differentiable training weights, shape and dtype of `weight`. Gradients reach `weight` and
-    /// parameters().
+    /// Whether `weight` trains. Without latent weights it is only where soft() and hardForward() leave the
+    /// hard weights: it is in no parameter group and gets no gradient.
+    [[nodiscard]] virtual bool hasLatentWeights() const { return true; }
+
+    /// What follows belongs to this epoch, counted from 0: for schedules of the method's own.
+    virtual void beginEpoch([[maybe_unused]] std::int64_t epoch) {}
+
+    /// Differentiable training weights, shape and dtype of `weight`. Gradients reach parameters() and, where
+    /// it trains, `weight`.
     [[nodiscard]] virtual torch::Tensor soft(const torch::Tensor& weight) = 0;
 
     /// The values of hard() with the gradients of soft(): training through the deployed weights.

@@ -5,32 +5,60 @@
 #include <set>
 #include <variant>
 
+#include "engine/base/random.h"
 #include "engine/base/text.h"
 #include "engine/quant/dgms/components.h"
 #include "engine/quant/dgms/dgms_quantizer.h"
 #include "engine/quant/method.h"
 #include "engine/quant/method_names.h"
+#include "engine/quant/search/search_quantizer.h"
+#include "engine/quant/search/value_set.h"
 
 namespace bitloom::quant {
 namespace {
 
 struct Method {
     const char* name;
-    MethodFactory make;                        ///< null: full precision
-    Status (*check)(const QuantizerOptions&);  ///< of options that only this method reads; null: none
+    MethodFactory make;  ///< null: full precision
+    /// Of options that only this method reads, for a layer whose keys begin with `where`; null: none.
+    Status (*check)(const QuantizerOptions&, const LayerOptions&, const std::string& where);
 };
 
-Status checkMixtures(const QuantizerOptions& options) {
+Status checkMixtures(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
+    if (!layer.values.empty()) {
+        return usageError("{}: values is for methods \"rdhs\" and \"sgt\"; DGMS learns its own, give bits",
+                          where);
+    }
     if (options.temperature >= dgms::kMinTemperature && options.temperature <= dgms::kMaxTemperature)
         return {};
     return usageError("quantizer: temperature = {}; take {} to {}", options.temperature,
                       dgms::kMinTemperature, dgms::kMaxTemperature);
 }
 
+Status checkSearch(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
+    BITLOOM_RETURN_IF_ERROR(search::checkValues(layer, where));
+    if (options.granularity != Granularity::Layer) {
+        return usageError(
+            "quantizer: granularity = \"filter\"; {} has one set of values a layer, batch norm scales the "
+            "channels",
+            layer.method);
+    }
+    const SearchOptions& search = options.search;
+    if (!(search.spread > 0)) return usageError("quantizer: spread = {}; take one above 0", search.spread);
+    if (!(search.temperatureFloor > 0) || !(search.temperatureRate > 0)) {
+        return usageError("quantizer: temperature_rate = {} and temperature_floor = {}; take both above 0",
+                          search.temperatureRate, search.temperatureFloor);
+    }
+    if (search.gumbelNoise >= 0) return {};
+    return usageError("quantizer: gumbel_noise = {}; take 0 or more", search.gumbelNoise);
+}
+
 /// One line a method.
 constexpr std::array kMethods{
     Method{"none", nullptr, nullptr},
     Method{"dgms", &dgms::DgmsQuantizer::make, &checkMixtures},
+    Method{"rdhs", &search::SearchQuantizer::makeRdhs, &checkSearch},
+    Method{"sgt", &search::SearchQuantizer::makeSgt, &checkSearch},
 };
 
 const Method* findMethod(std::string_view name) {
@@ -101,7 +129,12 @@ Result<std::unique_ptr<Quantizer>> makeQuantizer(const PlannedLayer& planned, co
                     planned.node, key, position);
     }
     const std::vector<float> values = tensor.toFloats();
-    return findMethod(planned.options.method)->make({tensor.shape, values, options, planned.options, seed});
+    auto made =
+        findMethod(planned.options.method)->make({tensor.shape, values, options, planned.options, seed});
+    if (!made)
+        return Error{made.error().kind,
+                     fmt::format("cannot quantize {}: {}", planned.node, made.error().message)};
+    return made;
 }
 
 }  // namespace
@@ -127,7 +160,10 @@ Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph, const Qu
         if (!overridden && candidates.excluded.contains(name)) continue;
         const Method& method = *findMethod(layer.method);
         if (!method.make) continue;
-        if (method.check) BITLOOM_RETURN_IF_ERROR(method.check(options));
+        if (method.check) {
+            const std::string where = overridden ? fmt::format("quantizer.layers.\"{}\"", name) : "quantizer";
+            BITLOOM_RETURN_IF_ERROR(method.check(options, layer, where));
+        }
         planned.push_back({name, layer});
     }
     return planned;
@@ -137,8 +173,9 @@ Result<QuantizerMap> makeQuantizers(const graph::Graph& graph, const graph::Stat
                                     const QuantizerOptions& options, std::uint64_t seed) {
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<PlannedLayer> planned, planLayers(graph, options));
     QuantizerMap quantizers;
-    for (const PlannedLayer& layer : planned) {
-        BITLOOM_ASSIGN_OR_RETURN(quantizers[layer.node], makeQuantizer(layer, state, options, seed));
+    for (std::uint64_t i = 0; i < planned.size(); ++i) {
+        BITLOOM_ASSIGN_OR_RETURN(quantizers[planned[i].node],
+                                 makeQuantizer(planned[i], state, options, Random({seed, i}).next()));
     }
     return quantizers;
 }

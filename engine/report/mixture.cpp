@@ -26,6 +26,12 @@ void softmaxInPlace(std::vector<double>& values) {
 
 }  // namespace
 
+bool isFixedSet(const Mixture& mixture) {
+    return !mixture.components.empty() && std::ranges::all_of(mixture.components, [](const auto& component) {
+        return component.sigma == 0;
+    });
+}
+
 double componentDensity(const MixtureComponent& component, double weight) {
     const double d = (weight - component.mu) / component.sigma;
     return component.pi / (component.sigma * std::sqrt(2 * std::numbers::pi)) * std::exp(-0.5 * d * d);
@@ -49,6 +55,12 @@ std::vector<double> responsibilities(const Mixture& mixture, double weight) {
 
 std::size_t hardIndex(const Mixture& mixture, double weight) {
     assert(!mixture.components.empty());
+    if (isFixedSet(mixture)) {
+        const auto nearest = std::ranges::min_element(
+            mixture.components, {},
+            [weight](const MixtureComponent& component) { return std::abs(component.mu - weight); });
+        return static_cast<std::size_t>(nearest - mixture.components.begin());
+    }
     std::size_t best = 0;
     double bestScore = logScore(mixture.components[0], weight);
     for (std::size_t k = 1; k < mixture.components.size(); ++k) {

@@ -18,7 +18,7 @@ inline constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 
 /// L2 norms of the gradients of the last step; NaN where nothing was trained.
 struct GradientNorms {
-    double weight = kNoValue;
+    double weight = kNoValue;  ///< latent weights; without them (RDHS, SGT) the hard ones
     double mu = kNoValue;
     double sigma = kNoValue;
     double pi = kNoValue;
@@ -30,11 +30,12 @@ struct LayerSnapshot {
     std::int64_t step = 0;
     double bits = 32;  ///< log2(components), averaged over mixtures
     std::vector<Mixture>
-        mixtures;           ///< one, or one per output channel (filter-wise); empty when full precision
-    Histogram weights;      ///< full-precision (latent) weights
-    Histogram softWeights;  ///< training weights Phi, same bins as `weights`
+        mixtures;  ///< one, or one per output channel (filter-wise); empty when full precision
+    /// Full-precision (latent) weights; without them (RDHS, SGT) what the choice relaxes to, sum_k y_k q_k.
+    Histogram weights;
+    Histogram softWeights;  ///< training weights: Phi, or the chosen values; same bins as `weights`
     double sparsity = 0;    ///< share of exact zeros in the hard weights, [0, 1]
-    double mse = 0;         ///< mean (w - Psi)^2, weight units squared
+    double mse = 0;         ///< mean (w - Psi)^2, w as in `weights`, weight units squared
     double softHardGap =
         0;  ///< sqrt(mean (Phi - Psi)^2) / std(w): how far training and deployed weights part
     GradientNorms gradients;

@@ -49,6 +49,11 @@ void updateByOperators(torch::Tensor parameter, const torch::Tensor& gradient, t
     parameter.add_(nesterov ? direction.add(buffer, momentum) : buffer, -rate);
 }
 
+Coefficients coefficientsOf(const ParameterGroup& group, double rateFactor, double momentum) {
+    return {static_cast<float>(group.rate * rateFactor), static_cast<float>(group.decay),
+            static_cast<float>(momentum)};
+}
+
 bool isFusable(const torch::Tensor& parameter, const torch::Tensor& gradient) {
     return parameter.is_cpu() && parameter.scalar_type() == torch::kFloat32 &&
            parameter.is_non_overlapping_and_dense() && gradient.is_non_overlapping_and_dense() &&
@@ -66,14 +71,33 @@ Sgd::Sgd(std::vector<ParameterGroup> groups, bool nesterov)
     }
 }
 
+void Sgd::beginStep(double rateFactor, double momentum) {
+    for (std::size_t g = 0; g < m_groups.size(); ++g) {
+        const ParameterGroup& group = m_groups[g];
+        const Coefficients coefficients = coefficientsOf(group, rateFactor, momentum);
+        for (std::size_t i = 0; i < group.tensors.size(); ++i) {
+            const NamedTensor& named = group.tensors[i];
+            if (!named.stream) continue;
+            auto* parameter = named.tensor.data_ptr<float>();
+            auto* buffer = m_buffers[g][i].data_ptr<float>();
+            named.stream->update = [=, nesterov = m_nesterov](std::int64_t begin,
+                                                              std::span<const float> gradient) {
+                const std::span<float> part(parameter + begin, gradient.size());
+                nesterov ? updateSpan<true>(part, gradient.data(), buffer + begin, coefficients)
+                         : updateSpan<false>(part, gradient.data(), buffer + begin, coefficients);
+            };
+        }
+    }
+}
+
 void Sgd::step(double rateFactor, double momentum) {
     const torch::NoGradGuard guard;
     for (std::size_t g = 0; g < m_groups.size(); ++g) {
         const ParameterGroup& group = m_groups[g];
         const double rate = group.rate * rateFactor;
-        const Coefficients coefficients{static_cast<float>(rate), static_cast<float>(group.decay),
-                                        static_cast<float>(momentum)};
+        const Coefficients coefficients = coefficientsOf(group, rateFactor, momentum);
         for (std::size_t i = 0; i < group.tensors.size(); ++i) {
+            if (group.tensors[i].stream) group.tensors[i].stream->update = nullptr;
             const torch::Tensor& parameter = group.tensors[i].tensor;
             const torch::Tensor& gradient = parameter.grad();
             if (!gradient.defined()) continue;

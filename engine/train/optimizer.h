@@ -2,23 +2,26 @@
 // memory instead of three. Used on the trainer's thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/base/result.h"
 #include "engine/graph/tensor.h"
+#include "engine/quant/quantizer.h"
 #include "engine/quant/torch.h"
 
 namespace bitloom::train {
 
 struct NamedTensor {
-    std::string name;      ///< unique within the group
-    torch::Tensor tensor;  ///< leaf with requires_grad
+    std::string name;                                 ///< unique within the group
+    torch::Tensor tensor;                             ///< leaf with requires_grad
+    std::shared_ptr<quant::GradientStream> stream{};  ///< null: the gradient is in tensor.grad()
 };
 
 /// Tensors that share a peak learning rate and a weight decay.
 struct ParameterGroup {
-    std::string name;  ///< "weight", "full", "batchNorm", "mu", "sigma", "pi", "tau"
+    std::string name;  ///< "weight", "full", "batchNorm", "mu", "sigma", "pi", "tau", "alpha"
     double rate = 0;   ///< peak learning rate, > 0
     double decay = 0;  ///< weight decay, added to the gradient
     std::vector<NamedTensor> tensors;
@@ -29,6 +32,10 @@ class Sgd {
     Sgd(std::vector<ParameterGroup> groups, bool nesterov);
 
     [[nodiscard]] const std::vector<ParameterGroup>& groups() const { return m_groups; }
+
+    /// From here on backward passes update the parameters with a gradient stream as they go. What is not
+    /// streamed waits for step(), which takes the same arguments and ends the streaming.
+    void beginStep(double rateFactor, double momentum);
 
     /// One update from the gradients present; tensors without one stay as they are. `rateFactor` scales every
     /// group's rate.

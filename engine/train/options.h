@@ -18,6 +18,7 @@ struct GroupRates {
     double sigma = 0;  ///< trained as log sigma
     double pi = 0;     ///< trained as log |p|
     double tau = 0;
+    double alpha = 0.1;  ///< logits of RDHS and SGT
 };
 
 struct TrainOptions {
@@ -34,6 +35,7 @@ struct TrainOptions {
     double weightDecay = 5e-4;  ///< on `weight` and `full` groups only
     double decayBatchNorm = 0;
     double decayMixture = 0;  ///< on mu, sigma, pi, tau
+    double decayAlpha = 1e-4;
     GroupRates rates;
     std::uint64_t seed = 1;
     int threads = 0;             ///< 0: all cores; the result's bits depend on it
@@ -41,9 +43,10 @@ struct TrainOptions {
     double labelSmoothing = 0;
     double distillation = 0;             ///< share of the loss that follows the teacher, 0 to 1
     double distillationTemperature = 1;  ///< of both softmaxes in it
-    bool hardForward = false;            ///< train through Psi with Phi's backward (dgms/README.md section 6)
-    int evaluateEvery = 1;               ///< epochs; the last step is always evaluated
-    std::int64_t evaluateImages = 0;     ///< 0: the whole test set
+    /// DGMS: train through Psi with Phi's backward (dgms/README.md section 6). RDHS and SGT always do.
+    bool hardForward = false;
+    int evaluateEvery = 1;            ///< epochs; the last step is always evaluated
+    std::int64_t evaluateImages = 0;  ///< 0: the whole test set
     int batchNormBatches =
         20;  ///< training batches that re-estimate batch norm before scoring hard weights; 0: none
     int checkpointEverySeconds = 60;

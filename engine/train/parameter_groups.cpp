@@ -13,13 +13,16 @@ std::vector<ParameterGroup> emptyGroups(const TrainOptions& options) {
             {"mu", rates.mu, options.decayMixture, {}},
             {"sigma", rates.sigma, options.decayMixture, {}},
             {"pi", rates.pi, options.decayMixture, {}},
-            {"tau", rates.tau, options.decayMixture, {}}};
+            {"tau", rates.tau, options.decayMixture, {}},
+            {"alpha", rates.alpha, options.decayAlpha, {}}};
 }
 
+/// Null: the parameter does not train.
 const char* groupOf(const TrainedParameter& parameter, const quant::QuantizerMap& quantizers) {
     if (parameter.kind == ParameterKind::BatchNorm) return "batchNorm";
-    const bool quantized = parameter.kind == ParameterKind::Weight && quantizers.contains(parameter.node);
-    return quantized ? "weight" : "full";
+    const auto quantizer = quantizers.find(parameter.node);
+    if (parameter.kind != ParameterKind::Weight || quantizer == quantizers.end()) return "full";
+    return quantizer->second->hasLatentWeights() ? "weight" : nullptr;
 }
 
 ParameterGroup* findGroup(std::vector<ParameterGroup>& groups, std::string_view name) {
@@ -34,8 +37,12 @@ Result<std::vector<ParameterGroup>> makeParameterGroups(const Executor& executor
                                                         const TrainOptions& options) {
     std::vector<ParameterGroup> groups = emptyGroups(options);
     for (const TrainedParameter& parameter : executor.parameters()) {
-        findGroup(groups, groupOf(parameter, quantizers))
-            ->tensors.push_back({parameter.name, parameter.tensor});
+        torch::Tensor tensor = parameter.tensor;
+        if (const char* group = groupOf(parameter, quantizers)) {
+            findGroup(groups, group)->tensors.push_back({parameter.name, tensor});
+        } else {
+            tensor.set_requires_grad(false);
+        }
     }
     for (const auto& [node, quantizer] : quantizers) {
         for (const quant::QuantizerParameter& parameter : quantizer->parameters()) {
@@ -44,7 +51,7 @@ Result<std::vector<ParameterGroup>> makeParameterGroups(const Executor& executor
                 return fail("{}: method {} trains '{}', for which there is no learning rate", node,
                             quantizer->method(), parameter.group);
             }
-            group->tensors.push_back({node + "." + parameter.group, parameter.tensor});
+            group->tensors.push_back({node + "." + parameter.group, parameter.tensor, parameter.stream});
         }
     }
     for (ParameterGroup& group : groups) {

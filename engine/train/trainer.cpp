@@ -91,6 +91,8 @@ class LoopTrainer final : public Trainer {
         double pausedSeconds = 0;
     };
 
+    /// Tells the quantizers the epoch that the step after `step` steps belongs to.
+    void beginEpoch(std::int64_t step) const;
     static std::int64_t countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch);
     [[nodiscard]] TrainerState currentState() const;
     [[nodiscard]] quant::QuantizedModel currentModel() const;
@@ -104,6 +106,7 @@ class LoopTrainer final : public Trainer {
     [[nodiscard]] bool waitWhilePaused(Session& session) const;
     [[nodiscard]] bool isEvaluationStep() const;
     [[nodiscard]] std::int64_t evaluationsAfter(std::int64_t step) const;
+    [[nodiscard]] double peakRate() const;
     [[nodiscard]] report::MetricSample metricRow() const;
     void record(Session& session, report::MetricSample row) const;
 
@@ -180,6 +183,7 @@ Status LoopTrainer::restoreParts(const TrainerState& state) {
     BITLOOM_RETURN_IF_ERROR(m_optimizer.restore(partOf(state.tensors, kOptimizerPart)));
     m_recorder.restore(partOf(state.tensors, kRangePart));
     m_step = state.step;
+    beginEpoch(std::max<std::int64_t>(m_step - 1, 0));  // of the last step, as an uninterrupted run has it
     m_stepSeconds = report::kNoValue;
     m_evaluation = readEvaluation(state.tensors);
     const auto loss = state.tensors.find(kLossName);
@@ -218,13 +222,20 @@ bool LoopTrainer::isEvaluationStep() const {
     return evaluationsAfter(m_step) < evaluationsAfter(m_step - 1);
 }
 
+/// Of the weights of the layers that are quantized, where any are.
+double LoopTrainer::peakRate() const {
+    if (m_quantizers.empty()) return m_options.rates.full;
+    const bool latent = m_quantizers.begin()->second->hasLatentWeights();
+    return latent ? m_options.rates.weight : m_options.rates.alpha;
+}
+
 report::MetricSample LoopTrainer::metricRow() const {
     report::MetricSample row;
     row.step = m_step;
     row.epoch = static_cast<double>(m_step) / static_cast<double>(m_stepsPerEpoch);
     row.loss = m_loss;
-    const double peak = m_quantizers.empty() ? m_options.rates.full : m_options.rates.weight;
-    row.learningRate = peak * rateFactor(m_options, std::max<std::int64_t>(m_step - 1, 0), m_totalSteps);
+    row.learningRate =
+        peakRate() * rateFactor(m_options, std::max<std::int64_t>(m_step - 1, 0), m_totalSteps);
     row.stepSeconds = m_stepSeconds;
     return row;
 }
@@ -234,15 +245,23 @@ void LoopTrainer::record(Session& session, report::MetricSample row) const {
     session.sink.metric(row);
 }
 
+void LoopTrainer::beginEpoch(std::int64_t step) const {
+    for (const auto& [node, quantizer] : m_quantizers)
+        quantizer->beginEpoch(step / m_stepsPerEpoch);
+}
+
 Status LoopTrainer::trainOneStep(Session& session) {
     const Clock::time_point start = Clock::now();
     BITLOOM_ASSIGN_OR_RETURN(const data::Batch batch, m_loader.next());
     m_optimizer.clearGradients();
+    const double factor = rateFactor(m_options, m_step, m_totalSteps);
+    const double momentum = momentumAt(m_options, m_step, m_totalSteps);
+    beginEpoch(m_step);
+    m_optimizer.beginStep(factor, momentum);
     auto loss =
         forwardBackward(*m_executor, m_quantizers, batch, m_data.train->shape(), m_options, m_teacher.get());
     if (!loss) return fail("step {}: {}", m_step + 1, loss.error().message);
-    m_optimizer.step(rateFactor(m_options, m_step, m_totalSteps),
-                     momentumAt(m_options, m_step, m_totalSteps));
+    m_optimizer.step(factor, momentum);
     m_scored.reset();
     m_loss = *loss;
     ++m_step;

@@ -37,7 +37,7 @@ class NewJobTest : public ::testing::Test {
 
 TEST_F(NewJobTest, LeavesAJobAloneThatNobodyChanges) {
     jobs::JobSpec& spec = m_proposal.spec;
-    for (const char* method : {"dgms", "none"}) {
+    for (const char* method : {"dgms", "rdhs", "sgt", "none"}) {
         spec.quantizer.layer.method = method;
         spec.quantizer.layer.components = 5;
         spec.train.epochs = 0.125;

@@ -48,6 +48,18 @@ TEST(Mixture, ResponsibilitiesOfTwoEqualComponents) {
     }
 }
 
+TEST(Mixture, AFixedSetHasNoDeviations) {
+    EXPECT_FALSE(isFixedSet({}));
+    EXPECT_FALSE(isFixedSet(pair(0.1, 1)));
+    Mixture mixture{{{0.25, -1, 0, 10}, {0.75, 0.5, 0, 30}, {0, 1, 0, 0}}, 1};
+    EXPECT_TRUE(isFixedSet(mixture));
+    EXPECT_EQ(hardIndex(mixture, -9), 0u);
+    EXPECT_EQ(hardValue(mixture, 0.7), 0.5);
+    EXPECT_EQ(hardValue(mixture, 0.8), 1) << "the nearest value, whatever its share";
+    mixture.components[1].sigma = 0.1;
+    EXPECT_FALSE(isFixedSet(mixture));
+}
+
 // With equal sigma the border lies where w = 1/2 + sigma^2 log(pi_0 / pi_1), between means 0 and 1.
 TEST(Mixture, MixingWeightsMoveTheBorder) {
     Mixture mixture = pair(0.2, 0.01);

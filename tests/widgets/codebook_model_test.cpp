@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/widgets/widget_data.h"
+#include "widgets/format.h"
 #include "widgets/theme.h"
 
 namespace bitloom::widgets {
@@ -28,6 +29,14 @@ TEST(CodebookModel, PrintsComponents) {
               colors().category(2));
     model.setMixture({});
     EXPECT_EQ(print(model), "");
+}
+
+TEST(CodebookModel, ValuesOfAFixedSetHaveNoDeviation) {
+    CodebookModel model;
+    model.setMixture({{{0.25, -0.5, 0, 10}, {0.75, 0.5, 0, 30}}, 1});
+    const std::string none = noValueText().toStdString();
+    EXPECT_EQ(print(model),
+              "0 | -0.5000 | 0.2500 | " + none + " | 10\n1 | 0.5000 | 0.7500 | " + none + " | 30\n");
 }
 
 TEST(CodebookModel, SignalsWhatChanged) {

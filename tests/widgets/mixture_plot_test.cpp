@@ -185,6 +185,30 @@ TEST_F(MixturePlotTest, TheLegendSelectsToo) {
     EXPECT_EQ(selected.takeFirst().at(0).toInt(), 0);
 }
 
+/// Values that weights choose by logits of their own: stems, no curves, no maps, nothing read off them.
+TEST_F(MixturePlotTest, AFixedSetShowsNoGaussians) {
+    report::LayerSnapshot set = *makeSnapshot("layer", 4);
+    for (report::MixtureComponent& component : set.mixtures[0].components)
+        component.sigma = 0;
+    show(std::make_shared<const report::LayerSnapshot>(set));
+    for (QCPAxisRect* rect : {counts(), map()}) {
+        for (const QCPGraph* graph : rect->graphs()) {
+            for (const QCPGraphData& point : *graph->data())
+                EXPECT_TRUE(std::isfinite(point.value));
+        }
+    }
+    for (const QCPGraph* graph : map()->graphs())
+        EXPECT_TRUE(graph->data()->isEmpty() || !graph->visible());
+    QSignalSpy selected(&m_plot, &MixturePlot::componentSelected);
+    QTest::mouseClick(figure(), Qt::LeftButton, {}, pixelOf(set.mixtures[0].components[2].mu));
+    EXPECT_EQ(m_plot.selectedComponent(), 2) << "the nearest value";
+    const auto* readOut = m_plot.findChild<QLabel*>(QStringLiteral("readOut"));
+    QTest::mouseMove(figure(), pixelOf(0));
+    QTest::mouseMove(figure(), pixelOf(0.15));
+    EXPECT_TRUE(readOut->text().contains(QStringLiteral("w = "))) << readOut->text().toStdString();
+    EXPECT_FALSE(readOut->text().contains(QStringLiteral("Ψ"))) << readOut->text().toStdString();
+}
+
 TEST_F(MixturePlotTest, HoveringReadsValues) {
     show(makeSnapshot("layer", 4));
     const auto* readOut = m_plot.findChild<QLabel*>(QStringLiteral("readOut"));

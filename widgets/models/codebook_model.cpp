@@ -18,9 +18,9 @@ struct ColumnText {
 
 constexpr std::array<ColumnText, CodebookModel::ColumnCount> kColumns = {{
     {"k", "Index of the component; the swatch is its colour in the plot"},
-    {"μ", "Centroid, weight units; component 0 is the fixed zero"},
-    {"π", "Mixing weight; the column sums to 1"},
-    {"σ", "Standard deviation, weight units"},
+    {"μ", "Centroid or value, weight units; component 0 of a mixture is the fixed zero"},
+    {"π", "Mixing weight, or share of weights; the column sums to 1"},
+    {"σ", "Standard deviation, weight units; a fixed set has none"},
     {"Count", "Weights that the hard assignment gives to this component"},
 }};
 
@@ -73,7 +73,7 @@ QVariant CodebookModel::data(const QModelIndex& index, int role) const {
         case Pi:
             return formatFixed(component.pi, 4);
         case Sigma:
-            return formatFixed(component.sigma, 4);
+            return component.sigma > 0 ? formatFixed(component.sigma, 4) : noValueText();
         case Count:
             return formatCount(component.count);
         default:

@@ -203,7 +203,7 @@ void ComponentLegend::drawRow(QCPPainter* painter, int component, int top) const
     drawCell(painter, edges[0], top, height, QString::number(component));
     drawCell(painter, edges[1], top, height, formatFixed(c.pi, 4));
     drawCell(painter, edges[2], top, height, formatFixed(c.mu, 4));
-    drawCell(painter, edges[3], top, height, formatFixed(c.sigma, 4));
+    drawCell(painter, edges[3], top, height, c.sigma > 0 ? formatFixed(c.sigma, 4) : noValueText());
 }
 
 void ComponentLegend::draw(QCPPainter* painter) {

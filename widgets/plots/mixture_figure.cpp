@@ -147,6 +147,7 @@ void MixtureFigure::update(const MixtureState& state) {
     const double own = mixture ? total(*mixture) : 0;
     const double scale = snapshot.mixtures.size() > 1 && own > 0 ? weights / own : 1;
     m_quantized = mixture != nullptr;
+    m_fixedSet = mixture != nullptr && report::isFixedSet(*mixture);
     if (mixture) {
         makeMixtureCurves(*mixture, snapshot.weights, weights, m_curves);
     } else {
@@ -208,6 +209,8 @@ void MixtureFigure::updateComponents(const MixtureState& state, double scale) {
 
 void MixtureFigure::updateMap(const MixtureState& state) {
     const auto range = weightRange(state.snapshot->weights);
+    // No function of a weight leads to the values of a fixed set: the maps stay empty.
+    m_identity->setVisible(!m_fixedSet);
     setGraphData(*m_identity, {range[0], range[1]}, {range[0], range[1]});
     setGraphData(*m_softMap, m_curves.soft.x, m_curves.soft.y);
     setGraphData(*m_hardMap, m_curves.hard.x, m_curves.hard.y);
@@ -239,6 +242,12 @@ void MixtureFigure::updateTitle(const MixtureState& state, double scale) {
 void MixtureFigure::updateKeys() {
     using Swatch = KeyStrip::Swatch;
     const ThemeColors& c = colors();
+    if (m_fixedSet) {
+        m_keys->setKeys({{QStringLiteral("relaxed Σ y q"), c.histogram, Swatch::Box},
+                         {QStringLiteral("chosen"), c.soft, Swatch::Outline},
+                         {QStringLiteral("values"), c.hard, Swatch::Stem}});
+        return;
+    }
     std::vector<KeyStrip::Key> keys = {{QStringLiteral("FP32 w"), c.histogram, Swatch::Box}};
     if (m_quantized) {
         keys.push_back({QStringLiteral("mixture"), c.text, Swatch::Line});

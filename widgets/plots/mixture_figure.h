@@ -80,6 +80,7 @@ class MixtureFigure {
     Curve m_scratch;
     int m_selected = -1;
     bool m_quantized = false;
+    bool m_fixedSet = false;  ///< report::isFixedSet
     double m_histogramPeak = 0;
     double m_quantizedPeak = 0;  ///< of soft bins and hard stems, the right axis
 };

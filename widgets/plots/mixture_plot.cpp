@@ -178,7 +178,8 @@ int MixturePlot::Parts::components() const {
 QString MixturePlot::Parts::readOut(double weight) const {
     const report::LayerSnapshot& snapshot = *state.snapshot;
     QString text = QStringLiteral("w = %1").arg(formatFixed(weight, 4));
-    if (const report::Mixture* mixture = state.mixture()) {
+    const report::Mixture* mixture = state.mixture();
+    if (mixture && !report::isFixedSet(*mixture)) {
         const std::size_t k = report::hardIndex(*mixture, weight);
         text += QStringLiteral("   Φ = %1   Ψ = %2   k = %3 (r = %4)")
                     .arg(formatFixed(report::softValue(*mixture, weight), 4),

@@ -114,7 +114,7 @@ void addStatistics(report::LayerSnapshot& snapshot, std::span<const float> weigh
 
 }  // namespace
 
-std::unique_ptr<Quantizer> DgmsQuantizer::make(const MethodRequest& request) {
+Result<std::unique_ptr<Quantizer>> DgmsQuantizer::make(const MethodRequest& request) {
     const bool filterWise = request.options.granularity == Granularity::Filter;
     const auto groups = static_cast<std::size_t>(filterWise ? request.shape.front() : 1);
     const std::size_t perGroup = request.weight.size() / groups;

@@ -14,7 +14,7 @@ namespace bitloom::quant::dgms {
 class DgmsQuantizer final : public Quantizer {
   public:
     /// Starts from k-means of request.weight. Never fails on a checked request.
-    [[nodiscard]] static std::unique_ptr<Quantizer> make(const MethodRequest& request);
+    [[nodiscard]] static Result<std::unique_ptr<Quantizer>> make(const MethodRequest& request);
 
     [[nodiscard]] std::string_view method() const override { return "dgms"; }
     [[nodiscard]] torch::Tensor soft(const torch::Tensor& weight) override;

@@ -1,0 +1,282 @@
+#include "engine/quant/search/search_function.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include <ATen/Parallel.h>
+
+#include "engine/base/random.h"
+#include "engine/quant/memory_order.h"
+#include "engine/quant/search/search_kernel.h"
+
+namespace bitloom::quant::search {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// Calls body(begin, count) for every block of `total` weights, from several threads.
+template <class Body>
+void forEachBlock(std::int64_t total, const Body& body) {
+    constexpr auto kBlock = static_cast<std::int64_t>(kBlockSize);
+    const std::int64_t blocks = (total + kBlock - 1) / kBlock;
+    at::parallel_for(0, blocks, kParallelGrain / kBlock, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t block = first; block < last; ++block) {
+            const std::int64_t begin = block * kBlock;
+            body(begin, static_cast<std::size_t>(std::min(kBlock, total - begin)));
+        }
+    });
+}
+
+/// L2 norm of a plane, summed block by block: the same whatever the number of threads.
+template <class T>
+double normOf(const torch::Tensor& plane) {
+    const T* values = plane.data_ptr<T>();
+    std::vector<double> sums(static_cast<std::size_t>(plane.numel()) / kBlockSize + 1);
+    forEachBlock(plane.numel(), [&](std::int64_t begin, std::size_t size) {
+        double sum = 0;
+        for (const T value : std::span(values + begin, size))
+            sum += static_cast<double>(value) * static_cast<double>(value);
+        sums[static_cast<std::size_t>(begin) / kBlockSize] = sum;
+    });
+    return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
+}
+
+std::int64_t weightsOf(const torch::Tensor& logits) {
+    return logits.numel() / logits.size(0);
+}
+
+/// A plane of the logits' shape and memory order.
+torch::Tensor emptyPlane(const torch::Tensor& logits, torch::Dtype dtype) {
+    return torch::empty_strided(logits.sizes().slice(1), logits.strides().slice(1), dtype);
+}
+
+/// `tensor` on the CPU in the memory order of a plane; a copy only where it is not that already.
+torch::Tensor asPlane(const torch::Tensor& tensor, const torch::Tensor& logits) {
+    const torch::Tensor local = tensor.detach();
+    const bool alike = local.is_cpu() && local.dtype() == logits.dtype() &&
+                       local.is_non_overlapping_and_dense() && sameMemoryOrder(local, logits.select(0, 0));
+    return alike ? local : emptyPlane(logits, logits.scalar_type()).copy_(local);
+}
+
+/// The rows of one block that decide: the logits, or a noisy copy of them.
+template <class T>
+class BlockRows {
+  public:
+    BlockRows(const T* logits, std::int64_t weights, const Choice& choice)
+        : m_logits(logits), m_weights(weights), m_choice(choice) {}
+
+    Rows<const T> at(std::int64_t begin, std::size_t count) {
+        const Rows<const T> rows{m_logits + begin, static_cast<std::size_t>(m_weights)};
+        if (m_choice.noise == 0) return rows;
+        const std::size_t planes = m_choice.values.size() - 1;
+        m_noisy.resize(planes * kBlockSize);
+        Random random({m_choice.noiseSeed, static_cast<std::uint64_t>(begin)});
+        for (std::size_t i = 0; i < count; ++i) {
+            const double first = gumbel(random);
+            for (std::size_t k = 0; k < planes; ++k) {
+                const double noise = m_choice.noise * (gumbel(random) - first);
+                m_noisy[k * kBlockSize + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
+            }
+        }
+        return {m_noisy.data(), kBlockSize};
+    }
+
+  private:
+    static double gumbel(Random& random) { return -std::log(-std::log1p(-random.uniform()) + 1e-300); }
+
+    const T* m_logits;
+    std::int64_t m_weights;
+    const Choice& m_choice;
+    std::vector<T> m_noisy;
+};
+
+template <class T>
+std::vector<T> inType(const std::vector<double>& values) {
+    return {values.begin(), values.end()};
+}
+
+template <class T>
+void runForward(const torch::Tensor& logits, const Choice& choice, T* weights) {
+    const std::vector<T> values = inType<T>(choice.weightValues());
+    const std::int64_t count = weightsOf(logits);
+    const T* first = logits.data_ptr<T>();
+    forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
+        BlockRows<T> rows(first, count, choice);
+        choose(rows.at(begin, size), std::span<const T>(values), size, weights + begin);
+    });
+}
+
+/// The gradient of one block of weights, into rows. `values` include the scale.
+template <class T>
+void blockGradient(const Choice& choice, std::span<const T> values, Rows<const T> logits, const T* upstream,
+                   std::size_t count, Rows<T> result) {
+    if (choice.rule == Rule::Rdhs) {
+        rdhsGradient(logits, values, static_cast<T>(choice.temperature), upstream, count, result);
+    } else {
+        const auto scale = static_cast<T>(choice.scale);
+        sgtGradient(logits, values.size(), scale, choice.gradientSign, upstream, count, result);
+    }
+}
+
+template <class T>
+torch::Tensor runBackward(const torch::Tensor& logits, const Choice& choice, const torch::Tensor& upstream) {
+    const std::vector<T> values = inType<T>(choice.weightValues());
+    const std::int64_t count = weightsOf(logits);
+    const T* first = logits.data_ptr<T>();
+    const T* gradients = upstream.data_ptr<T>();
+    torch::Tensor result = torch::empty_like(logits);
+    T* target = result.data_ptr<T>();
+    forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
+        BlockRows<T> rows(first, count, choice);
+        blockGradient<T>(choice, values, rows.at(begin, size), gradients + begin, size,
+                         {target + begin, static_cast<std::size_t>(count)});
+    });
+    return result;
+}
+
+/// Hands the gradient of each block to `update` while it is in the cache, and writes what the block then
+/// chooses to `weights` unless that is null. The update changes the rows of this block only, after they have
+/// been read.
+void streamBackward(const torch::Tensor& logits, const Choice& choice, const torch::Tensor& upstream,
+                    const PieceUpdate& update, float* weights) {
+    const std::vector<float> values = inType<float>(choice.weightValues());
+    const std::int64_t count = weightsOf(logits);
+    const auto* first = logits.data_ptr<float>();
+    const auto* gradients = upstream.data_ptr<float>();
+    forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
+        static thread_local std::vector<float> scratch;
+        scratch.resize((values.size() - 1) * kBlockSize);
+        BlockRows<float> rows(first, count, choice);
+        blockGradient<float>(choice, values, rows.at(begin, size), gradients + begin, size,
+                             {scratch.data(), kBlockSize});
+        for (std::size_t plane = 0; plane + 1 < values.size(); ++plane) {
+            update(static_cast<std::int64_t>(plane) * count + begin,
+                   {scratch.data() + plane * kBlockSize, size});
+        }
+        if (weights) {
+            choose({first + begin, static_cast<std::size_t>(count)}, std::span<const float>(values), size,
+                   weights + begin);
+        }
+    });
+}
+
+struct SavedChoice : torch::CustomClassHolder {
+    Choice choice;
+    std::shared_ptr<GradientStream> gradientStream;
+    std::shared_ptr<LastPass> last;
+    torch::Tensor weight;  // the caller's
+
+    /// Whether the weight holds the choice of `logits`. Answers true once, so that an update of the logits
+    /// that leaves no trace in their version is not missed.
+    [[nodiscard]] bool isChosen(const torch::Tensor& logits) const {
+        const bool known = last && choice.noise == 0 && last->chosen == weight.data_ptr() &&
+                           last->weightVersion == weight._version() &&
+                           last->logitsVersion == logits._version();
+        if (last) last->chosen = nullptr;
+        return known;
+    }
+
+    void stream(const torch::Tensor& logits, const torch::Tensor& upstream) const {
+        const bool writable = last && choice.noise == 0 && asPlane(weight, logits).is_alias_of(weight);
+        streamBackward(logits, choice, upstream, gradientStream->update,
+                       writable ? weight.data_ptr<float>() : nullptr);
+        if (!writable) return;
+        last->chosen = weight.data_ptr();
+        last->weightVersion = weight._version();
+        last->logitsVersion = logits._version();
+    }
+};
+
+class ChooseFunction : public torch::autograd::Function<ChooseFunction> {
+  public:
+    static torch::Tensor forward(AutogradContext* context, const torch::Tensor& logits,
+                                 const c10::intrusive_ptr<SavedChoice>& saved) {
+        torch::Tensor weight = saved->weight;
+        if (!saved->isChosen(logits)) {
+            const torch::Tensor plane = asPlane(weight, logits);
+            AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_choose", [&] {
+                runForward<scalar_t>(logits, saved->choice, plane.data_ptr<scalar_t>());
+            });
+            if (!plane.is_alias_of(weight)) weight.copy_(plane);
+        }
+        context->save_for_backward({logits});
+        context->saved_data["choice"] = c10::IValue::make_capsule(saved);
+        return weight.variable_data();
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& outputs) {
+        const torch::Tensor logits = context->get_saved_variables()[0];
+        const auto holder = context->saved_data["choice"].toCapsule();
+        const auto& saved = static_cast<const SavedChoice&>(*holder);
+        const torch::Tensor upstream = asPlane(outputs[0], logits);
+        if (saved.last) {
+            AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_norm",
+                                       [&] { saved.last->gradientNorm = normOf<scalar_t>(upstream); });
+        }
+        if (saved.gradientStream && saved.gradientStream->update) {
+            saved.stream(logits, upstream);
+            return {torch::Tensor(), torch::Tensor()};
+        }
+        torch::Tensor gradient;
+        AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_backward",
+                                   [&] { gradient = runBackward<scalar_t>(logits, saved.choice, upstream); });
+        return {gradient, torch::Tensor()};
+    }
+};
+
+}  // namespace
+
+std::vector<double> Choice::weightValues() const {
+    std::vector<double> scaled = values;
+    for (double& value : scaled)
+        value *= scale;
+    return scaled;
+}
+
+torch::Tensor emptyLogits(torch::IntArrayRef shape, std::int64_t planes, torch::Dtype dtype) {
+    std::vector<std::int64_t> sizes{planes};
+    sizes.insert(sizes.end(), shape.begin(), shape.end());
+    if (shape.size() != 4) return torch::empty(sizes, dtype);
+    return torch::empty({planes, shape[0], shape[2], shape[3], shape[1]}, dtype).permute({0, 1, 4, 2, 3});
+}
+
+torch::Tensor chooseWeights(const torch::Tensor& weight, const torch::Tensor& logits, const Choice& choice,
+                            std::shared_ptr<GradientStream> stream, std::shared_ptr<LastPass> last) {
+    auto saved = c10::make_intrusive<SavedChoice>();
+    saved->choice = choice;
+    saved->gradientStream = std::move(stream);
+    saved->last = std::move(last);
+    saved->weight = weight.detach();
+    return ChooseFunction::apply(logits, saved);
+}
+
+torch::Tensor chosenIndices(const torch::Tensor& logits) {
+    Choice numbers;
+    numbers.values.resize(static_cast<std::size_t>(logits.size(0)) + 1);
+    std::iota(numbers.values.begin(), numbers.values.end(), 0.0);
+    torch::Tensor plane = emptyPlane(logits, logits.scalar_type());
+    AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_indices",
+                               [&] { runForward<scalar_t>(logits, numbers, plane.data_ptr<scalar_t>()); });
+    return plane.to(torch::kUInt8);
+}
+
+torch::Tensor expectedWeights(const torch::Tensor& logits, const std::vector<double>& values,
+                              double temperature) {
+    torch::Tensor plane = emptyPlane(logits, logits.scalar_type());
+    const std::int64_t count = weightsOf(logits);
+    AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_expect", [&] {
+        const std::vector<scalar_t> typed = inType<scalar_t>(values);
+        const auto* first = logits.data_ptr<scalar_t>();
+        auto* target = plane.data_ptr<scalar_t>();
+        forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
+            expect({first + begin, static_cast<std::size_t>(count)}, std::span<const scalar_t>(typed),
+                   static_cast<scalar_t>(temperature), size, target + begin);
+        });
+    });
+    return plane;
+}
+
+}  // namespace bitloom::quant::search

@@ -1,0 +1,246 @@
+// One source for every instruction set: foreach_target.h compiles this file once a target, the last part
+// dispatches.
+#include "engine/quant/search/search_kernel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/quant/search/search_kernel.cpp"
+// This order is required.
+// clang-format off
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace bitloom::quant::search {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Calls body(d, i) for the vectors that fill [0, count), then for what is left element by element.
+template <class T, class Body>
+HWY_INLINE void forEachVector(std::size_t count, const Body& body) {
+    const hn::ScalableTag<T> wide;
+    const hn::CappedTag<T, 1> narrow;
+    const std::size_t lanes = hn::Lanes(wide);
+    std::size_t i = 0;
+    for (; i + lanes <= count; i += lanes)
+        body(wide, i);
+    for (; i < count; ++i)
+        body(narrow, i);
+}
+
+/// The largest logit, 0 of value 0 included, and the value that has it.
+template <class D>
+struct Winner {
+    hn::Vec<D> logit;
+    hn::Vec<D> value;
+};
+
+template <class D, class T>
+HWY_INLINE Winner<D> winnerOf(D d, Rows<const T> logits, std::span<const T> values, std::size_t i) {
+    Winner<D> winner{hn::Zero(d), hn::Set(d, values[0])};
+    for (std::size_t k = 1; k < values.size(); ++k) {
+        const auto logit = hn::LoadU(d, logits.first + (k - 1) * logits.stride + i);
+        const auto better = hn::Gt(logit, winner.logit);
+        winner.logit = hn::IfThenElse(better, logit, winner.logit);
+        winner.value = hn::IfThenElse(better, hn::Set(d, values[k]), winner.value);
+    }
+    return winner;
+}
+
+template <class T>
+struct Choose {
+    Rows<const T> logits;
+    std::span<const T> values;
+    T* chosen;
+
+    template <class D>
+    HWY_INLINE void operator()(D d, std::size_t i) const {
+        hn::StoreU(winnerOf(d, logits, values, i).value, d, chosen + i);
+    }
+};
+
+template <class T>
+struct Expect {
+    Rows<const T> logits;
+    std::span<const T> values;
+    T inverseTemperature;
+    T* mean;
+
+    template <class D>
+    HWY_INLINE void operator()(D d, std::size_t i) const {
+        const Winner<D> winner = winnerOf(d, logits, values, i);
+        const auto scale = hn::Set(d, inverseTemperature);
+        auto total = hn::Exp(d, hn::Mul(hn::Neg(winner.logit), scale));
+        auto weighted = hn::Mul(total, hn::Set(d, values[0]));
+        for (std::size_t k = 1; k < values.size(); ++k) {
+            const auto logit = hn::LoadU(d, logits.first + (k - 1) * logits.stride + i);
+            const auto share = hn::Exp(d, hn::Mul(hn::Sub(logit, winner.logit), scale));
+            total = hn::Add(total, share);
+            weighted = hn::MulAdd(share, hn::Set(d, values[k]), weighted);
+        }
+        hn::StoreU(hn::Div(weighted, total), d, mean + i);
+    }
+};
+
+/// Values are taken relative to the winner's: where y has saturated, q_k - sum y q would cancel to nothing.
+template <class T>
+struct RdhsGradient {
+    Rows<const T> logits;
+    std::span<const T> values;
+    T inverseTemperature;
+    const T* gradients;
+    Rows<T> result;
+
+    template <class D>
+    HWY_INLINE void operator()(D d, std::size_t i) const {
+        const Winner<D> winner = winnerOf(d, logits, values, i);
+        const auto scale = hn::Set(d, inverseTemperature);
+        const auto first = hn::Exp(d, hn::Mul(hn::Neg(winner.logit), scale));
+        const auto firstValue = hn::Sub(hn::Set(d, values[0]), winner.value);
+        auto total = first;
+        auto weighted = hn::Mul(first, firstValue);
+        for (std::size_t k = 1; k < values.size(); ++k) {
+            const auto logit = hn::LoadU(d, logits.first + (k - 1) * logits.stride + i);
+            const auto share = hn::Exp(d, hn::Mul(hn::Sub(logit, winner.logit), scale));
+            const auto value = hn::Sub(hn::Set(d, values[k]), winner.value);
+            total = hn::Add(total, share);
+            weighted = hn::MulAdd(share, value, weighted);
+            hn::StoreU(share, d, result.first + (k - 1) * result.stride + i);
+        }
+        const auto mean = hn::Div(weighted, total);
+        const auto factor = hn::Div(hn::Mul(hn::LoadU(d, gradients + i), scale), total);
+        const auto ofFirst = hn::Mul(first, hn::Sub(firstValue, mean));
+        for (std::size_t k = 1; k < values.size(); ++k) {
+            T* target = result.first + (k - 1) * result.stride + i;
+            const auto value = hn::Sub(hn::Set(d, values[k]), winner.value);
+            const auto own = hn::MulSub(hn::LoadU(d, target), hn::Sub(value, mean), ofFirst);
+            hn::StoreU(hn::Mul(factor, own), d, target);
+        }
+    }
+};
+
+/// g_k - g_0 in units of G: with the winner w = 0, 1 for every k >= 1; else 0 below w, 1 at w, 2 above.
+template <class T>
+struct SgtGradient {
+    Rows<const T> logits;
+    std::size_t values;
+    T scale;
+    bool signOnly;
+    const T* gradients;
+    Rows<T> result;
+
+    template <class D>
+    HWY_INLINE void operator()(D d, std::size_t i) const {
+        const auto zero = hn::Zero(d);
+        const auto one = hn::Set(d, T(1));
+        auto best = zero;
+        auto winner = zero;
+        for (std::size_t k = 1; k < values; ++k) {
+            const auto logit = hn::LoadU(d, logits.first + (k - 1) * logits.stride + i);
+            const auto better = hn::Gt(logit, best);
+            best = hn::IfThenElse(better, logit, best);
+            winner = hn::IfThenElse(better, hn::Set(d, static_cast<T>(k)), winner);
+        }
+        auto gradient = hn::LoadU(d, gradients + i);
+        if (signOnly) {
+            const auto sign = hn::CopySign(one, gradient);
+            gradient = hn::IfThenElse(hn::Gt(hn::Abs(gradient), zero), sign, gradient);
+        } else {
+            gradient = hn::Mul(hn::Set(d, scale), gradient);
+        }
+        const auto lowest = hn::Eq(winner, zero);
+        for (std::size_t k = 1; k < values; ++k) {
+            const auto above = hn::Sub(hn::Set(d, static_cast<T>(k + 1)), winner);
+            const auto steps = hn::Min(hn::Max(above, zero), hn::Set(d, T(2)));
+            const auto factor = hn::IfThenElse(lowest, one, steps);
+            hn::StoreU(hn::Mul(factor, gradient), d, result.first + (k - 1) * result.stride + i);
+        }
+    }
+};
+
+void chooseFloat(Rows<const float> logits, std::span<const float> values, std::size_t count, float* chosen) {
+    forEachVector<float>(count, Choose<float>{logits, values, chosen});
+}
+void chooseDouble(Rows<const double> logits, std::span<const double> values, std::size_t count,
+                  double* chosen) {
+    forEachVector<double>(count, Choose<double>{logits, values, chosen});
+}
+void expectFloat(Rows<const float> logits, std::span<const float> values, float temperature,
+                 std::size_t count, float* mean) {
+    forEachVector<float>(count, Expect<float>{logits, values, 1 / temperature, mean});
+}
+void expectDouble(Rows<const double> logits, std::span<const double> values, double temperature,
+                  std::size_t count, double* mean) {
+    forEachVector<double>(count, Expect<double>{logits, values, 1 / temperature, mean});
+}
+void rdhsFloat(Rows<const float> logits, std::span<const float> values, float temperature,
+               const float* gradients, std::size_t count, Rows<float> result) {
+    forEachVector<float>(count, RdhsGradient<float>{logits, values, 1 / temperature, gradients, result});
+}
+void rdhsDouble(Rows<const double> logits, std::span<const double> values, double temperature,
+                const double* gradients, std::size_t count, Rows<double> result) {
+    forEachVector<double>(count, RdhsGradient<double>{logits, values, 1 / temperature, gradients, result});
+}
+void sgtFloat(Rows<const float> logits, std::size_t values, float scale, bool signOnly,
+              const float* gradients, std::size_t count, Rows<float> result) {
+    forEachVector<float>(count, SgtGradient<float>{logits, values, scale, signOnly, gradients, result});
+}
+void sgtDouble(Rows<const double> logits, std::size_t values, double scale, bool signOnly,
+               const double* gradients, std::size_t count, Rows<double> result) {
+    forEachVector<double>(count, SgtGradient<double>{logits, values, scale, signOnly, gradients, result});
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace bitloom::quant::search
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bitloom::quant::search {
+
+HWY_EXPORT(chooseFloat);
+HWY_EXPORT(chooseDouble);
+HWY_EXPORT(expectFloat);
+HWY_EXPORT(expectDouble);
+HWY_EXPORT(rdhsFloat);
+HWY_EXPORT(rdhsDouble);
+HWY_EXPORT(sgtFloat);
+HWY_EXPORT(sgtDouble);
+
+void choose(Rows<const float> logits, std::span<const float> values, std::size_t count, float* chosen) {
+    HWY_DYNAMIC_DISPATCH(chooseFloat)(logits, values, count, chosen);
+}
+void choose(Rows<const double> logits, std::span<const double> values, std::size_t count, double* chosen) {
+    HWY_DYNAMIC_DISPATCH(chooseDouble)(logits, values, count, chosen);
+}
+
+void expect(Rows<const float> logits, std::span<const float> values, float temperature, std::size_t count,
+            float* mean) {
+    HWY_DYNAMIC_DISPATCH(expectFloat)(logits, values, temperature, count, mean);
+}
+void expect(Rows<const double> logits, std::span<const double> values, double temperature, std::size_t count,
+            double* mean) {
+    HWY_DYNAMIC_DISPATCH(expectDouble)(logits, values, temperature, count, mean);
+}
+
+void rdhsGradient(Rows<const float> logits, std::span<const float> values, float temperature,
+                  const float* gradients, std::size_t count, Rows<float> result) {
+    HWY_DYNAMIC_DISPATCH(rdhsFloat)(logits, values, temperature, gradients, count, result);
+}
+void rdhsGradient(Rows<const double> logits, std::span<const double> values, double temperature,
+                  const double* gradients, std::size_t count, Rows<double> result) {
+    HWY_DYNAMIC_DISPATCH(rdhsDouble)(logits, values, temperature, gradients, count, result);
+}
+
+void sgtGradient(Rows<const float> logits, std::size_t values, float scale, bool signOnly,
+                 const float* gradients, std::size_t count, Rows<float> result) {
+    HWY_DYNAMIC_DISPATCH(sgtFloat)(logits, values, scale, signOnly, gradients, count, result);
+}
+void sgtGradient(Rows<const double> logits, std::size_t values, double scale, bool signOnly,
+                 const double* gradients, std::size_t count, Rows<double> result) {
+    HWY_DYNAMIC_DISPATCH(sgtDouble)(logits, values, scale, signOnly, gradients, count, result);
+}
+
+}  // namespace bitloom::quant::search
+#endif

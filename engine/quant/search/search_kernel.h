@@ -1,0 +1,49 @@
+// Vectorised choice and backward rules of RDHS and SGT for one block of weights (README.md sections 1 and 3).
+// No libtorch; any thread; every weight on its own, so results depend on neither blocks nor threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace bitloom::quant::search {
+
+/// Weights a caller hands over at a time: a block's planes stay in the cache between the passes over them.
+inline constexpr std::size_t kBlockSize = 1024;
+
+/// Weights that make a second thread worth waking.
+inline constexpr std::int64_t kParallelGrain = 16384;
+
+/// m - 1 rows of a block, one element a weight: row k - 1 belongs to value k and starts at
+/// first + (k - 1) * stride.
+template <class T>
+struct Rows {
+    T* first = nullptr;
+    std::size_t stride = 0;
+};
+
+/// chosen[i] = values[k], k the argmax of 0 and logits row by row, the lowest index on ties; NaN never wins.
+void choose(Rows<const float> logits, std::span<const float> values, std::size_t count, float* chosen);
+void choose(Rows<const double> logits, std::span<const double> values, std::size_t count, double* chosen);
+
+/// mean[i] = sum_k y_k values[k], y = softmax(logits / temperature).
+void expect(Rows<const float> logits, std::span<const float> values, float temperature, std::size_t count,
+            float* mean);
+void expect(Rows<const double> logits, std::span<const double> values, double temperature, std::size_t count,
+            double* mean);
+
+/// The gradient of RDHS: result row k - 1 = g_k - g_0 with g_k = (G / temperature) y_k (q_k - sum_j y_j q_j),
+/// q = values, G = gradients. `result` may not overlap the inputs.
+void rdhsGradient(Rows<const float> logits, std::span<const float> values, float temperature,
+                  const float* gradients, std::size_t count, Rows<float> result);
+void rdhsGradient(Rows<const double> logits, std::span<const double> values, double temperature,
+                  const double* gradients, std::size_t count, Rows<double> result);
+
+/// The gradient of SGT for `values` values in ascending order: result row k - 1 = g_k - g_0 with
+/// g_k = scale G sign(k - argmax); with `signOnly` sign(G) in place of scale G.
+void sgtGradient(Rows<const float> logits, std::size_t values, float scale, bool signOnly,
+                 const float* gradients, std::size_t count, Rows<float> result);
+void sgtGradient(Rows<const double> logits, std::size_t values, double scale, bool signOnly,
+                 const double* gradients, std::size_t count, Rows<double> result);
+
+}  // namespace bitloom::quant::search

@@ -1,0 +1,208 @@
+#include "engine/quant/search/search_quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "engine/base/random.h"
+#include "engine/quant/search/search_init.h"
+#include "engine/quant/search/value_set.h"
+#include "engine/stats/histogram.h"
+
+namespace bitloom::quant::search {
+namespace {
+
+std::span<const float> valuesOfTensor(const torch::Tensor& tensor) {
+    return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+graph::Tensor toGraphTensor(const torch::Tensor& tensor) {
+    const torch::Tensor rowMajor = tensor.detach().contiguous();
+    const std::span<const float> values = valuesOfTensor(rowMajor);
+    return graph::Tensor::fromFloats(rowMajor.sizes().vec(), {values.begin(), values.end()});
+}
+
+graph::Tensor toGraphTensor(const std::vector<double>& values) {
+    graph::Tensor tensor{graph::DType::F64, {static_cast<std::int64_t>(values.size())}, {}};
+    tensor.bytes.resize(values.size() * sizeof(double));
+    std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
+    return tensor;
+}
+
+/// Type, shape and finiteness of one entry of a saved state.
+Result<const graph::Tensor*> findEntry(const graph::StateDict& state, std::string_view method,
+                                       const char* name, graph::DType dtype, const graph::Shape& shape) {
+    const auto entry = state.find(name);
+    if (entry == state.end()) return fail("{} quantizer: the saved state has no \"{}\"", method, name);
+    const graph::Tensor& tensor = entry->second;
+    if (tensor.dtype != dtype || tensor.shape != shape) {
+        return fail(
+            "{} quantizer: saved \"{}\" is {} {}, expected {} {}; was the run started with other quantizer "
+            "options?",
+            method, name, graph::toText(tensor.dtype), graph::toText(tensor.shape), graph::toText(dtype),
+            graph::toText(shape));
+    }
+    if (dtype != graph::DType::I64 && tensor.firstNonFinite() >= 0) {
+        return fail("{} quantizer: saved \"{}\" is not finite at element {}", method, name,
+                    tensor.firstNonFinite());
+    }
+    return &tensor;
+}
+
+template <class T>
+std::vector<T> elementsOf(const graph::Tensor& tensor) {
+    std::vector<T> elements(tensor.bytes.size() / sizeof(T));
+    std::memcpy(elements.data(), tensor.bytes.data(), tensor.bytes.size());
+    return elements;
+}
+
+/// All relaxed weights lie within the values.
+stats::Range histogramRange(const std::vector<double>& values) {
+    const double margin = (values.back() - values.front()) / 16;
+    return {values.front() - margin, values.back() + margin};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Quantizer>> SearchQuantizer::makeRdhs(const MethodRequest& request) {
+    return make(request, Rule::Rdhs);
+}
+
+Result<std::unique_ptr<Quantizer>> SearchQuantizer::makeSgt(const MethodRequest& request) {
+    return make(request, Rule::Sgt);
+}
+
+Result<std::unique_ptr<Quantizer>> SearchQuantizer::make(const MethodRequest& request, Rule rule) {
+    const std::vector<double> values = valuesOf(request.layer);
+    const SearchOptions& options = request.options.search;
+    const auto planes = static_cast<std::int64_t>(values.size()) - 1;
+    std::vector<float> start(static_cast<std::size_t>(planes) * request.weight.size());
+    double scale = 1;
+    if (options.start == SearchStart::Posterior) {
+        BITLOOM_ASSIGN_OR_RETURN(scale, fitScale(request.weight, values));
+        posteriorLogits(request.weight, values, scale, options.spread, start);
+    } else {
+        randomLogits(request.seed, static_cast<std::int64_t>(request.weight.size()), start);
+    }
+    torch::Tensor logits = emptyLogits(request.shape, planes, torch::kFloat32);
+    logits.copy_(torch::from_blob(start.data(), logits.sizes(), torch::kFloat32));
+    return std::unique_ptr<Quantizer>(
+        new SearchQuantizer(request, rule, values, scale, logits.set_requires_grad(true)));
+}
+
+SearchQuantizer::SearchQuantizer(const MethodRequest& request, Rule rule, std::vector<double> values,
+                                 double scale, torch::Tensor logits)
+    : m_rule(rule),
+      m_options(request.options.search),
+      m_seed(request.seed),
+      m_values(std::move(values)),
+      m_scale(scale),
+      m_logits(std::move(logits)) {}
+
+std::string_view SearchQuantizer::method() const {
+    return m_rule == Rule::Rdhs ? "rdhs" : "sgt";
+}
+
+void SearchQuantizer::beginEpoch(std::int64_t epoch) {
+    const double decayed = std::pow(m_options.temperatureRate, static_cast<double>(epoch));
+    m_temperature = m_rule == Rule::Rdhs ? std::max(decayed, m_options.temperatureFloor) : 1;
+}
+
+std::vector<double> SearchQuantizer::scaledValues() const {
+    std::vector<double> scaled;
+    for (const double value : m_values)
+        scaled.push_back(m_scale * value);
+    return scaled;
+}
+
+torch::Tensor SearchQuantizer::soft(const torch::Tensor& weight) {
+    Choice choice{m_rule, m_values, m_temperature, m_options.gradientSign};
+    choice.scale = m_scale;
+    if (torch::GradMode::is_enabled()) {
+        ++m_passes;
+        choice.noise = m_rule == Rule::Rdhs ? m_options.gumbelNoise : 0;
+        choice.noiseSeed = Random({m_seed, static_cast<std::uint64_t>(m_passes)}).next();
+    }
+    return chooseWeights(weight, m_logits, choice, m_stream, m_last);
+}
+
+QuantizedTensor SearchQuantizer::hard(const torch::Tensor& /*weight*/) const {
+    const torch::NoGradGuard guard;
+    const torch::Tensor indices = chosenIndices(m_logits.detach()).contiguous();
+    QuantizedTensor result;
+    result.shape = indices.sizes().vec();
+    result.components = static_cast<int>(m_values.size());
+    for (const double value : scaledValues())
+        result.codebook.push_back(static_cast<float>(value));
+    const auto* first = indices.data_ptr<std::uint8_t>();
+    result.indices.assign(first, first + indices.numel());
+    return result;
+}
+
+std::vector<QuantizerParameter> SearchQuantizer::parameters() {
+    return {{"alpha", m_logits, m_stream}};
+}
+
+report::LayerSnapshot SearchQuantizer::snapshot(const torch::Tensor& weight) const {
+    const torch::NoGradGuard guard;
+    const QuantizedTensor chosen = hard(weight);
+    const std::vector<double> values = scaledValues();
+    const torch::Tensor relaxed = expectedWeights(m_logits.detach(), values, m_temperature).contiguous();
+    const std::vector<float> hardValues = chosen.dequantize();
+    const auto count = static_cast<double>(hardValues.size());
+
+    report::Mixture mixture;
+    mixture.temperature = m_temperature;
+    for (const double value : values)
+        mixture.components.push_back({.mu = value});
+    for (const std::uint8_t index : chosen.indices)
+        ++mixture.components[index].count;
+    for (report::MixtureComponent& component : mixture.components)
+        component.pi = static_cast<double>(component.count) / count;
+
+    report::LayerSnapshot snapshot;
+    const torch::Tensor distance =
+        relaxed.to(torch::kFloat64) - torch::tensor(hardValues, torch::kFloat64).view_as(relaxed);
+    snapshot.mse = distance.square().mean().item<double>();
+    const stats::Range range = histogramRange(values);
+    snapshot.bits = std::log2(static_cast<double>(values.size()));
+    snapshot.weights = stats::buildHistogram(valuesOfTensor(relaxed), range);
+    snapshot.softWeights = stats::buildHistogram(hardValues, range);
+    snapshot.sparsity = static_cast<double>(chosen.zeros()) / count;
+    snapshot.gradients.weight = m_last->gradientNorm;
+    snapshot.mixtures.push_back(std::move(mixture));
+    return snapshot;
+}
+
+graph::StateDict SearchQuantizer::state() const {
+    return {{"alpha", toGraphTensor(m_logits)},
+            {"values", toGraphTensor(m_values)},
+            {"scale", toGraphTensor(std::vector<double>{m_scale})},
+            {"passes", graph::Tensor::fromInt64({1}, {m_passes})}};
+}
+
+Status SearchQuantizer::restore(const graph::StateDict& state) {
+    // Everything is read and checked before anything changes.
+    const auto entries = static_cast<std::int64_t>(m_values.size());
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* alpha,
+                             findEntry(state, method(), "alpha", graph::DType::F32, m_logits.sizes().vec()));
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* values,
+                             findEntry(state, method(), "values", graph::DType::F64, {entries}));
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* scale,
+                             findEntry(state, method(), "scale", graph::DType::F64, {1}));
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* passes,
+                             findEntry(state, method(), "passes", graph::DType::I64, {1}));
+    if (elementsOf<double>(*values) != m_values) {
+        return fail("{} quantizer: saved \"values\" are not quantizer.values of this job", method());
+    }
+    const double savedScale = elementsOf<double>(*scale).front();
+    if (!(savedScale > 0)) return fail("{} quantizer: saved \"scale\" is {}", method(), savedScale);
+    std::vector<float> logits = alpha->toFloats();
+    const torch::NoGradGuard guard;
+    m_logits.copy_(torch::from_blob(logits.data(), m_logits.sizes(), torch::kFloat32));
+    m_scale = savedScale;
+    m_passes = elementsOf<std::int64_t>(*passes).front();
+    return {};
+}
+
+}  // namespace bitloom::quant::search

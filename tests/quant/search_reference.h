@@ -1,0 +1,31 @@
+// The published formulas of RDHS and SGT in float64 autograd, with all m logits of a weight: what the closed
+// forms in engine/quant/search are compared with.
+#pragma once
+
+#include <vector>
+
+#include "engine/quant/search/search_function.h"
+
+namespace bitloom::testing {
+
+/// Random logits of m values, [m, shape], float64, of deviation `spread`.
+[[nodiscard]] torch::Tensor randomAlpha(std::int64_t values, const std::vector<std::int64_t>& shape,
+                                        double spread, std::uint64_t seed);
+
+/// The logits as the engine keeps them: alpha_k - alpha_0 for k >= 1, a leaf in the engine's memory order.
+[[nodiscard]] torch::Tensor relativeLogits(const torch::Tensor& alpha, torch::Dtype dtype);
+
+/// dL/dalpha [m, shape] as published, G = scale * dL/dw at the hard weights: RDHS by autograd through
+/// softmax(alpha / tau), SGT as G sign(q_k - q_winner).
+[[nodiscard]] torch::Tensor publishedGradient(const torch::Tensor& alpha, const quant::search::Choice& choice,
+                                              const torch::Tensor& upstream);
+
+/// One pass of the engine: hard weights of a fresh weight tensor, and the gradient of `logits`.
+struct Pass {
+    torch::Tensor weights;
+    torch::Tensor gradient;
+};
+[[nodiscard]] Pass runPass(const torch::Tensor& logits, const quant::search::Choice& choice,
+                           const torch::Tensor& upstream);
+
+}  // namespace bitloom::testing

@@ -1,0 +1,171 @@
+// RDHS and SGT in the training loop: what trains and what does not, updates streamed during backward, memory,
+// and continuing to the bit.
+#include <cmath>
+
+#include <gmock/gmock.h>
+
+#include "engine/quant/search/search_function.h"
+#include "engine/train/caching_allocator.h"
+#include "engine/train/parameter_groups.h"
+#include "engine/train/state_layout.h"
+#include "tests/train/small_training.h"
+
+namespace bitloom::train {
+namespace {
+
+using quant::search::Choice;
+using quant::search::Rule;
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::Not;
+
+class SearchTraining : public ::testing::TestWithParam<const char*> {
+  protected:
+    SearchTraining() {
+        m_small.quantizer.layer = {GetParam(), 4};
+        m_small.quantizer.search.gumbelNoise = 0.05;
+        m_small.options.rates.alpha = 0.1;
+    }
+
+    static graph::StateDict finish(Trainer& trainer, KeepingSink& sink) {
+        JobControl control;
+        KeptCheckpoint kept;
+        const Status status = trainer.run(sink, control, kept.callback());
+        EXPECT_TRUE(status) << (status ? "" : status.error().message);
+        return kept.state.tensors;
+    }
+
+    SmallTraining m_small;
+};
+
+INSTANTIATE_TEST_SUITE_P(Methods, SearchTraining, ::testing::Values("rdhs", "sgt"),
+                         [](const auto& method) { return std::string(method.param); });
+
+TEST_P(SearchTraining, LearnsWithoutLatentWeights) {
+    m_small.options.epochs = 6;
+    const auto trainer = m_small.make();
+    KeepingSink sink;
+    const graph::StateDict state = finish(*trainer, sink);
+    EXPECT_GT(trainer->lastEvaluation().top1Hard, 40) << "four classes: 25 % is chance";
+    EXPECT_FALSE(state.contains("optimizer/weight/conv2.weight")) << "no momentum for what does not train";
+    EXPECT_TRUE(state.contains("optimizer/alpha/conv2.alpha"));
+    const auto model = trainer->quantizedModel();
+    ASSERT_TRUE(model.ok());
+    EXPECT_EQ(model->layers.at("conv2").dequantize(), state.at("model/conv2.weight").toFloats())
+        << "the network holds the deployed weights";
+    ASSERT_FALSE(sink.metrics.empty());
+    EXPECT_GT(sink.metrics.back().quantMse, 0);
+    EXPECT_EQ(sink.metrics.back().top1Soft, sink.metrics.back().top1Soft);
+}
+
+TEST_P(SearchTraining, TheQuantizedWeightIsInNoGroup) {
+    auto executor = Executor::create(smallGraph(), "cpu");
+    ASSERT_TRUE(executor.ok());
+    (*executor)->initialize(1);
+    auto quantizers = quant::makeQuantizers((*executor)->graph(), (*executor)->state(), m_small.quantizer, 1);
+    ASSERT_TRUE(quantizers.ok()) << quantizers.error().message;
+    const auto groups = makeParameterGroups(**executor, *quantizers, m_small.options);
+    ASSERT_TRUE(groups.ok());
+    EXPECT_FALSE((*executor)->weight("conv2").requires_grad());
+    EXPECT_TRUE((*executor)->weight("conv1").requires_grad());
+    for (const ParameterGroup& group : *groups) {
+        EXPECT_NE(group.name, "weight");
+        EXPECT_THAT(group.tensors, Not(Contains(Field(&NamedTensor::name, "conv2.weight"))));
+    }
+}
+
+TEST_P(SearchTraining, ARestoredRunEndsWithTheSameBits) {
+    m_small.quantizer.search.temperatureRate = 0.5;
+    const auto whole = m_small.make();
+    KeepingSink sink;
+    static_cast<void>(finish(*whole, sink));
+
+    const auto first = m_small.make();
+    JobControl control;
+    KeepingSink stopper;
+    stopper.onMetric = [&](const report::MetricSample& sample) {
+        if (sample.step == 8) control.stop();
+    };
+    KeptCheckpoint kept;
+    EXPECT_FALSE(first->run(stopper, control, kept.callback()));
+    EXPECT_LT(kept.state.step, whole->totalSteps());
+    const auto second = m_small.make(partOf(kept.state.tensors, kModelPart));
+    const Status restored = second->restore(kept.state);
+    ASSERT_TRUE(restored) << restored.error().message;
+    KeepingSink rest;
+    static_cast<void>(finish(*second, rest));
+    const auto expected = whole->save();
+    const auto actual = second->save();
+    ASSERT_TRUE(expected.ok() && actual.ok());
+    EXPECT_EQ(trainedHash(*actual), trainedHash(*expected));
+    EXPECT_EQ(rest.layers.back()->mse, sink.layers.back()->mse) << "the temperature goes on, too";
+}
+
+/// A layer large enough that its tensors are seen by the allocator, which counts blocks from 64 KB up.
+struct LargeLayer {
+    static constexpr std::int64_t kWeights = 1 << 20;
+    explicit LargeLayer(std::int64_t planes)
+        : logits(quant::search::emptyLogits({64, 1 << 14}, planes, torch::kFloat32)),
+          weight(torch::zeros({64, 1 << 14})),
+          upstream(torch::randn({64, 1 << 14})) {
+        logits.normal_();
+        logits.set_requires_grad(true);
+    }
+    torch::Tensor logits;
+    torch::Tensor weight;
+    torch::Tensor upstream;
+};
+
+std::size_t liveBytes() {
+    return cacheStatistics().liveBytes;
+}
+
+TEST_P(SearchTraining, BackwardNeedsAtMostAByteAWeightFromForward) {
+    installCachingAllocator();
+    const Rule rule = GetParam() == std::string("rdhs") ? Rule::Rdhs : Rule::Sgt;
+    const LargeLayer layer(7);
+    const Choice choice{rule, {-1, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5, 1}};
+    const std::size_t before = liveBytes();
+    const torch::Tensor chosen = chooseWeights(layer.weight, layer.logits, choice, nullptr, nullptr);
+    EXPECT_LE(liveBytes() - before, static_cast<std::size_t>(LargeLayer::kWeights));
+    chosen.backward(layer.upstream);
+    EXPECT_TRUE(layer.logits.grad().defined());
+}
+
+TEST_P(SearchTraining, StreamedUpdatesAreTheOptimizersOwnToTheBit) {
+    const Rule rule = GetParam() == std::string("rdhs") ? Rule::Rdhs : Rule::Sgt;
+    const Choice choice{rule, {-1, -0.5, 0.5, 1}, 0.5};
+    for (const bool nesterov : {false, true}) {
+        torch::manual_seed(2);
+        LargeLayer stored(3);
+        torch::manual_seed(2);
+        LargeLayer streamed(3);
+        const auto stream = std::make_shared<quant::GradientStream>();
+        const auto last = std::make_shared<quant::search::LastPass>();
+        Sgd plain({{"alpha", 0.1, 1e-3, {{"a", stored.logits}}}}, nesterov);
+        Sgd fused({{"alpha", 0.1, 1e-3, {{"a", streamed.logits, stream}}}}, nesterov);
+        for (int step = 0; step < 3; ++step) {
+            plain.clearGradients();
+            chooseWeights(stored.weight, stored.logits, choice, nullptr, nullptr).backward(stored.upstream);
+            plain.step(0.5, 0.9);
+
+            const torch::Tensor chosen =
+                chooseWeights(streamed.weight, streamed.logits, choice, stream, last);
+            EXPECT_TRUE(chosen.equal(stored.weight)) << "chosen while the update had it in the cache";
+            fused.beginStep(0.5, 0.9);
+            chosen.backward(streamed.upstream);
+            fused.step(0.5, 0.9);
+            EXPECT_FALSE(streamed.logits.grad().defined());
+            EXPECT_FALSE(stream->update) << "streaming ends with the step";
+            EXPECT_EQ(last->chosen, streamed.weight.data_ptr());
+        }
+        streamed.weight.zero_();
+        const torch::Tensor again = chooseWeights(streamed.weight, streamed.logits, choice, stream, last);
+        EXPECT_FALSE(again.eq(0).any().item<bool>()) << "weights that somebody else wrote are chosen anew";
+        EXPECT_TRUE(stored.logits.equal(streamed.logits));
+        EXPECT_EQ(graph::hashState(plain.state()), graph::hashState(fused.state()));
+    }
+}
+
+}  // namespace
+}  // namespace bitloom::train
