@@ -158,6 +158,28 @@ void addSearchKeys(std::vector<Key<JobSpec>>& keys) {
                                 BITLOOM_FIELD(quantizer.search.gradientSign)));
 }
 
+void addUniformKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    using quant::BitBudgetKind;
+    keys.push_back(number<Job>("quantizer.bin_regulariser",
+                               "uniform: weight of the entropy-aware bin regulariser; 0.1 in SDQ",
+                               BITLOOM_FIELD(quantizer.binRegulariser), 0, 1e3));
+    keys.push_back(number<Job>("quantizer.target",
+                               "sdq: mean bits a weight, bytes or bit operations that the layers may take",
+                               BITLOOM_FIELD(quantizer.sdq.target), 0, 1e18));
+    keys.push_back(choice<Job, BitBudgetKind>("quantizer.budget", "sdq: what target counts",
+                                              {{"bits", BitBudgetKind::Bits},
+                                               {"bytes", BitBudgetKind::Bytes},
+                                               {"bit_operations", BitBudgetKind::BitOps}},
+                                              BITLOOM_FIELD(quantizer.sdq.budget)));
+    keys.push_back(boolean<Job>("quantizer.per_block", "sdq: the layers of a block share one bitwidth",
+                                BITLOOM_FIELD(quantizer.sdq.perBlock)));
+    keys.push_back(number<Job>("quantizer.error_weight", "sdq: weight of the quantization error",
+                               BITLOOM_FIELD(quantizer.sdq.errorWeight), 0, 1e3));
+    keys.push_back(number<Job>("quantizer.budget_weight", "sdq: weight of what exceeds the target",
+                               BITLOOM_FIELD(quantizer.sdq.budgetWeight), 0, 1e3));
+}
+
 void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
     using Job = JobSpec;
     using namespace quant;
@@ -182,6 +204,7 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
         {{"exact", WeightGradient::Exact}, {"straight-through", WeightGradient::StraightThrough}},
         BITLOOM_FIELD(quantizer.weightGradient)));
     addSearchKeys(keys);
+    addUniformKeys(keys);
     keys.push_back(excludeKey());
 }
 
@@ -297,6 +320,7 @@ void addRateKeys(std::vector<Key<JobSpec>>& keys) {
     add("train.rate_sigma", "standard deviations", BITLOOM_FIELD(train.rates.sigma));
     add("train.rate_pi", "mixing weights", BITLOOM_FIELD(train.rates.pi));
     add("train.rate_tau", "temperature, with quantizer.train_temperature", BITLOOM_FIELD(train.rates.tau));
+    add("train.rate_clip", "clips of uniform levels", BITLOOM_FIELD(train.rates.clip));
     add("train.rate_alpha", "logits of rdhs and sgt", BITLOOM_FIELD(train.rates.alpha));
 }
 
@@ -403,11 +427,12 @@ void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, Jo
         job.quantizer.trainTemperature = true;
         return;
     }
-    // dgms/README.md section 6, measured: wide codebooks start close to the optimum and want small steps.
+    // dgms/README.md section 6, measured: its wide codebooks start close to the optimum and want small steps.
     const bool quantized = layer.method != "none";
+    const bool dgms = layer.method == "dgms";
     double rate = 1e-2;
-    if (quantized && layer.components >= 16) rate = 1e-3;
-    if (quantized && layer.components < 8) rate = 3e-2;
+    if (dgms && layer.components >= 16) rate = 1e-3;
+    if (dgms && layer.components < 8) rate = 3e-2;
     train.hardForward = quantized;
     train.rates.weight = train.rates.full = train.rates.batchNorm = rate;
 }

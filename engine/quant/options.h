@@ -23,7 +23,7 @@ enum class SearchStart {
 };
 
 struct LayerOptions {
-    std::string method = "dgms";  ///< a name of the registry: "none", "dgms", "rdhs", "sgt"
+    std::string method = "dgms";  ///< a name of the registry: "none", "dgms", "rdhs", ...
     int components = 16;          ///< 2 to 256, DGMS: zero included; bits = log2
     /// RDHS and SGT: the set that a weight is chosen from, `components` different finite numbers in any
     /// order. Empty: +-1, +-1/2, ... +-2^(1 - components / 2).
@@ -40,6 +40,18 @@ struct SearchOptions {
     bool gradientSign = false;       ///< SGT: the sign of dL/dw in place of its value
 };
 
+/// What SDQ's target counts (sdq/README.md section 3).
+enum class BitBudgetKind { Bits, Bytes, BitOps };
+
+/// What only SDQ reads: its first phase.
+struct SdqOptions {
+    BitBudgetKind budget = BitBudgetKind::Bits;
+    double target = 2;          ///< mean bits a weight, bytes of all weights, or bit operations an image; > 0
+    bool perBlock = false;      ///< the layers of a block share one bitwidth
+    double errorWeight = 0.3;   ///< lambda_Q, >= 0
+    double budgetWeight = 0.3;  ///< lambda_B, >= 0
+};
+
 struct QuantizerOptions {
     LayerOptions layer;  ///< for every layer not overridden
     SigmaInit initSigma = SigmaInit::Standard;
@@ -49,6 +61,8 @@ struct QuantizerOptions {
     bool parity = false;  ///< the published code's forward (epsilon 1e-11) and settings
     WeightGradient weightGradient = WeightGradient::StraightThrough;
     SearchOptions search;
+    double binRegulariser = 0;  ///< uniform: lambda_E of the entropy-aware bin regulariser, >= 0
+    SdqOptions sdq;
     /// Node names left in full precision. Unset: the first convolution and every linear layer.
     std::optional<std::vector<std::string>> exclude;
     std::map<std::string, LayerOptions> layers;  ///< overrides by node name; wins over exclude

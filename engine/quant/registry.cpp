@@ -11,8 +11,11 @@
 #include "engine/quant/dgms/dgms_quantizer.h"
 #include "engine/quant/method.h"
 #include "engine/quant/method_names.h"
+#include "engine/quant/sdq/bit_budget.h"
+#include "engine/quant/sdq/sdq_quantizer.h"
 #include "engine/quant/search/search_quantizer.h"
 #include "engine/quant/search/value_set.h"
+#include "engine/quant/uniform/uniform_quantizer.h"
 
 namespace bitloom::quant {
 namespace {
@@ -53,12 +56,32 @@ Status checkSearch(const QuantizerOptions& options, const LayerOptions& layer, c
     return usageError("quantizer: gumbel_noise = {}; take 0 or more", search.gumbelNoise);
 }
 
+Status checkUniform(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
+    BITLOOM_RETURN_IF_ERROR(uniform::checkLevels(layer, where));
+    if (options.granularity != Granularity::Layer) {
+        return usageError("quantizer: granularity = \"filter\"; {} has one clip a layer", layer.method);
+    }
+    if (options.binRegulariser >= 0) return {};
+    return usageError("quantizer: bin_regulariser = {}; take 0 or more", options.binRegulariser);
+}
+
+Status checkSdq(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
+    BITLOOM_RETURN_IF_ERROR(checkUniform(options, layer, where));
+    const SdqOptions& sdq = options.sdq;
+    if (!(sdq.target > 0)) return usageError("quantizer: target = {}; take one above 0", sdq.target);
+    if (sdq.errorWeight >= 0 && sdq.budgetWeight >= 0) return {};
+    return usageError("quantizer: error_weight = {} and budget_weight = {}; take 0 or more", sdq.errorWeight,
+                      sdq.budgetWeight);
+}
+
 /// One line a method.
 constexpr std::array kMethods{
     Method{"none", nullptr, nullptr},
     Method{"dgms", &dgms::DgmsQuantizer::make, &checkMixtures},
     Method{"rdhs", &search::SearchQuantizer::makeRdhs, &checkSearch},
     Method{"sgt", &search::SearchQuantizer::makeSgt, &checkSearch},
+    Method{"uniform", &uniform::UniformQuantizer::make, &checkUniform},
+    Method{"sdq", &sdq::SdqQuantizer::make, &checkSdq},
 };
 
 const Method* findMethod(std::string_view name) {
@@ -178,6 +201,16 @@ Result<QuantizerMap> makeQuantizers(const graph::Graph& graph, const graph::Stat
                                  makeQuantizer(planned[i], state, options, Random({seed, i}).next()));
     }
     return quantizers;
+}
+
+Result<std::vector<std::unique_ptr<StepHook>>> makeStepHooks(const graph::Graph& graph,
+                                                             const QuantizerOptions& options,
+                                                             const QuantizerMap& quantizers) {
+    std::vector<std::unique_ptr<StepHook>> hooks;
+    BITLOOM_ASSIGN_OR_RETURN(std::unique_ptr<StepHook> budget,
+                             sdq::BitBudget::make(graph, options, quantizers));
+    if (budget) hooks.push_back(std::move(budget));
+    return hooks;
 }
 
 std::vector<std::string> methodNames() {

@@ -9,6 +9,7 @@
 #include "engine/graph/graph.h"
 #include "engine/quant/options.h"
 #include "engine/quant/quantizer.h"
+#include "engine/quant/step_hook.h"
 
 namespace bitloom::quant {
 
@@ -27,5 +28,11 @@ struct PlannedLayer {
 /// Deterministic by seed.
 [[nodiscard]] Result<QuantizerMap> makeQuantizers(const graph::Graph& graph, const graph::StateDict& state,
                                                   const QuantizerOptions& options, std::uint64_t seed);
+
+/// What the methods of `quantizers` do once a step for the network as a whole; the quantizers outlive it.
+/// Usage errors of a budget that cannot be met.
+[[nodiscard]] Result<std::vector<std::unique_ptr<StepHook>>> makeStepHooks(const graph::Graph& graph,
+                                                                           const QuantizerOptions& options,
+                                                                           const QuantizerMap& quantizers);
 
 }  // namespace bitloom::quant

@@ -141,6 +141,7 @@ void LayerTable::readMixtures(std::size_t row, report::LayerSnapshot& snapshot) 
     for (std::size_t m = 0, i = 0; m < mixtures; ++m) {
         snapshot.mixtures[m].temperature = tau[m];
         for (std::size_t k = 0; k < components; ++k, ++i) {
+            if (count[i] == kNoComponent) continue;
             snapshot.mixtures[m].components.push_back({pi[i], mu[i], sigma[i], count[i]});
         }
     }

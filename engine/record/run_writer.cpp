@@ -44,7 +44,7 @@ Result<std::vector<std::uint32_t>> countsOf(const report::Histogram& histogram, 
                 bins);
 }
 
-/// A snapshot's mixtures as columns [mixtures x components].
+/// A snapshot's mixtures as columns [mixtures x components]; fewer components are filled up.
 struct MixtureColumns {
     std::vector<double> pi, mu, sigma, tau;
     std::vector<std::int64_t> count;
@@ -59,7 +59,7 @@ Result<MixtureColumns> flatten(const report::LayerSnapshot& snapshot, const Laye
                     expected);
     }
     for (const report::Mixture& mixture : snapshot.mixtures) {
-        if (mixture.components.size() != components) {
+        if (mixture.components.size() > components) {
             return fail("layer {}: {} components in a run made for {}", layout.name,
                         mixture.components.size(), components);
         }
@@ -69,6 +69,12 @@ Result<MixtureColumns> flatten(const report::LayerSnapshot& snapshot, const Laye
             columns.mu.push_back(component.mu);
             columns.sigma.push_back(component.sigma);
             columns.count.push_back(component.count);
+        }
+        for (std::size_t k = mixture.components.size(); k < components; ++k) {
+            columns.pi.push_back(0);
+            columns.mu.push_back(0);
+            columns.sigma.push_back(0);
+            columns.count.push_back(kNoComponent);
         }
     }
     return columns;

@@ -18,7 +18,7 @@ namespace bitloom::record {
 struct LayerLayout {
     std::string name;
     int mixtures = 1;    ///< 1, or output channels
-    int components = 0;  ///< of each mixture; 0: full precision, only a histogram is recorded
+    int components = 0;  ///< of each mixture at most; 0: full precision, only a histogram is recorded
     int bins = 256;
 };
 

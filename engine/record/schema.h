@@ -11,7 +11,8 @@
 //   /layers/<node>/  step bits sparsity mse soft_hard_gap grad_weight grad_mu grad_sigma grad_pi grad_tau;
 //                    edges [2] (low, high), outside [4] (below and above of histogram, then of
 //                    histogram_soft), histogram [bins]; when quantized also histogram_soft [bins],
-//                    pi mu sigma count [mixtures, components], tau [mixtures]
+//                    pi mu sigma count [mixtures, components], tau [mixtures]; a layer whose bits went down
+//                    has fewer components, and a count of -1 where one is missing at a mixture's end
 //
 // Every dataset of a table has the row as first dimension. A row exists once its `step` does: steps are
 // written after everything else of the row has reached the file, so whatever `step` counts is whole. Unknown
@@ -32,6 +33,9 @@
 namespace bitloom::record {
 
 inline constexpr std::int64_t kSchemaVersion = 1;
+
+/// The count of a component that a snapshot does not have.
+inline constexpr std::int64_t kNoComponent = -1;
 
 /// Whether this program can read a file of that version: an error with the remedy otherwise.
 [[nodiscard]] Status checkSchemaVersion(std::int64_t version);

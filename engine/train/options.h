@@ -19,6 +19,7 @@ struct GroupRates {
     double pi = 0;     ///< trained as log |p|
     double tau = 0;
     double alpha = 0.1;  ///< logits of RDHS and SGT
+    double clip = 0.01;  ///< of uniform levels
 };
 
 struct TrainOptions {

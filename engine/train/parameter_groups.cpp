@@ -14,7 +14,8 @@ std::vector<ParameterGroup> emptyGroups(const TrainOptions& options) {
             {"sigma", rates.sigma, options.decayMixture, {}},
             {"pi", rates.pi, options.decayMixture, {}},
             {"tau", rates.tau, options.decayMixture, {}},
-            {"alpha", rates.alpha, options.decayAlpha, {}}};
+            {"alpha", rates.alpha, options.decayAlpha, {}},
+            {"clip", rates.clip, 0, {}}};
 }
 
 /// Null: the parameter does not train.

@@ -53,14 +53,16 @@ Status checkFinite(const TrainerState& state) {
 class LoopTrainer final : public Trainer {
   public:
     LoopTrainer(std::unique_ptr<Executor> executor, std::unique_ptr<Executor> teacher,
-                quant::QuantizerMap quantizers, Sgd optimizer, Scorer scorer, const TrainOptions& options,
-                const TrainerData& data, int recordEvery, int bins)
+                quant::QuantizerMap quantizers, std::vector<std::unique_ptr<quant::StepHook>> hooks,
+                Sgd optimizer, Scorer scorer, const TrainOptions& options, const TrainerData& data,
+                int recordEvery, int bins)
         : m_options(options),
           m_data(data),
           m_recordEvery(recordEvery),
           m_executor(std::move(executor)),
           m_teacher(std::move(teacher)),
           m_quantizers(std::move(quantizers)),
+          m_hooks(std::move(hooks)),
           m_optimizer(std::move(optimizer)),
           m_scorer(std::move(scorer)),
           m_recorder(*m_executor, m_quantizers, bins),
@@ -116,6 +118,7 @@ class LoopTrainer final : public Trainer {
     std::unique_ptr<Executor> m_executor;
     std::unique_ptr<Executor> m_teacher;  ///< null: no distillation
     quant::QuantizerMap m_quantizers;
+    std::vector<std::unique_ptr<quant::StepHook>> m_hooks;
     Sgd m_optimizer;
     Scorer m_scorer;
     LayerRecorder m_recorder;
@@ -261,6 +264,8 @@ Status LoopTrainer::trainOneStep(Session& session) {
     auto loss =
         forwardBackward(*m_executor, m_quantizers, batch, m_data.train->shape(), m_options, m_teacher.get());
     if (!loss) return fail("step {}: {}", m_step + 1, loss.error().message);
+    for (const auto& hook : m_hooks)
+        hook->afterBackward(m_step + 1, m_totalSteps);
     m_optimizer.step(factor, momentum);
     m_scored.reset();
     m_loss = *loss;
@@ -428,9 +433,10 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
         BITLOOM_ASSIGN_OR_RETURN(
             quant::QuantizerMap quantizers,
             quant::makeQuantizers(executor->graph(), executor->state(), quantizer, options.seed));
+        BITLOOM_ASSIGN_OR_RETURN(auto hooks, quant::makeStepHooks(executor->graph(), quantizer, quantizers));
         BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*executor, quantizers, options));
         return std::unique_ptr<Trainer>(std::make_unique<LoopTrainer>(
-            std::move(executor), std::move(taught), std::move(quantizers),
+            std::move(executor), std::move(taught), std::move(quantizers), std::move(hooks),
             Sgd(std::move(groups), options.nesterov), std::move(scorer), options, data, recordEvery, bins));
     });
 }

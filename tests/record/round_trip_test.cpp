@@ -90,6 +90,22 @@ TEST_F(RoundTrip, EveryKindOfLayerComesBackExactly) {
     }
 }
 
+TEST_F(RoundTrip, AMixtureMayHaveFewerComponentsThanAtFirst) {
+    report::LayerSnapshot fewer = testing::sampleSnapshot(m_layouts[1], 1);
+    ASSERT_EQ(fewer.mixtures.size(), 1u);
+    fewer.mixtures[0].components.resize(4);
+    fewer.bits = 2;
+    {
+        const auto writer = create();
+        ASSERT_TRUE(writer->appendSnapshot(fewer).ok());
+        ASSERT_TRUE(writer->flush().ok());
+    }
+    const auto reader = open();
+    const auto read = reader->layer(fewer.layer, 1);
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(testing::difference(**read, fewer), "");
+}
+
 TEST_F(RoundTrip, LayerGivesTheNewestRowNotAfterTheStep) {
     const auto writer = create();
     for (const std::int64_t step : {10, 20, 20, 30})
@@ -230,8 +246,8 @@ TEST_F(RoundTrip, SnapshotsOfAnotherShapeAreRefusedAndHarmless) {
     bad.mixtures.emplace_back();
     EXPECT_THAT(refusal(bad), HasSubstr("2 mixtures in a run made for 1"));
     bad = good;
-    bad.mixtures[0].components.pop_back();
-    EXPECT_THAT(refusal(bad), HasSubstr("15 components in a run made for 16"));
+    bad.mixtures[0].components.emplace_back();
+    EXPECT_THAT(refusal(bad), HasSubstr("17 components in a run made for 16"));
     bad = good;
     bad.layer = "stem";
     EXPECT_THAT(refusal(bad), HasSubstr("layer stem is not among those"));

@@ -1,9 +1,7 @@
 #include "engine/quant/dgms/dgms_quantizer.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstring>
 
 #include <ATen/Parallel.h>
 
@@ -11,6 +9,7 @@
 #include "engine/quant/dgms/dgms_kernel.h"
 #include "engine/quant/dgms/hard_assignment.h"
 #include "engine/quant/dgms/mixture_reader.h"
+#include "engine/quant/saved_state.h"
 
 namespace bitloom::quant::dgms {
 namespace {
@@ -50,29 +49,11 @@ MixtureTensors toTensors(const std::vector<InitialMixture>& mixtures, bool filte
             leaf({static_cast<float>(options.temperature)}, {1}, trainTemperature)};
 }
 
-graph::Tensor toGraphTensor(const torch::Tensor& tensor) {
-    const torch::Tensor local = rowMajor(tensor);
-    const std::span<const float> values = valuesOf(local);
-    return graph::Tensor::fromFloats(local.sizes().vec(), {values.begin(), values.end()});
-}
-
-/// Shape, dtype and finiteness of one entry of a saved state.
+/// One float32 entry of a saved state.
 Result<torch::Tensor> readEntry(const graph::StateDict& state, const char* name, const graph::Shape& shape) {
-    const auto entry = state.find(name);
-    if (entry == state.end()) return fail("dgms quantizer: the saved state has no \"{}\"", name);
-    const graph::Tensor& tensor = entry->second;
-    if (tensor.dtype != graph::DType::F32 || tensor.shape != shape) {
-        return fail(
-            "dgms quantizer: saved \"{}\" is {} {}, expected float32 {}; was the run started with other "
-            "quantizer options?",
-            name, graph::toText(tensor.dtype), graph::toText(tensor.shape), graph::toText(shape));
-    }
-    if (tensor.firstNonFinite() >= 0) {
-        return fail("dgms quantizer: saved \"{}\" is not finite at element {}", name,
-                    tensor.firstNonFinite());
-    }
-    const std::vector<float> values = tensor.toFloats();
-    return torch::tensor(values, torch::kFloat32).reshape(shape);
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* tensor,
+                             findEntry(state, "dgms", name, graph::DType::F32, shape));
+    return torch::tensor(tensor->toFloats(), torch::kFloat32).reshape(shape);
 }
 
 double gradientNorm(const torch::Tensor& parameter) {
@@ -212,14 +193,11 @@ report::LayerSnapshot DgmsQuantizer::snapshot(const torch::Tensor& weight) const
 }
 
 graph::StateDict DgmsQuantizer::state() const {
-    graph::Tensor range{graph::DType::F64, {2}, std::vector<std::byte>(2 * sizeof(double))};
-    const std::array<double, 2> ends{m_histogramRange.low, m_histogramRange.high};
-    std::memcpy(range.bytes.data(), ends.data(), sizeof ends);
     return {{"mu", toGraphTensor(m_mixture.mu)},
             {"log_sigma", toGraphTensor(m_mixture.logSigma)},
             {"log_pi", toGraphTensor(m_mixture.logPi)},
             {"tau", toGraphTensor(m_mixture.tau)},
-            {"histogram_range", std::move(range)}};
+            {"histogram_range", toGraphTensor({m_histogramRange.low, m_histogramRange.high})}};
 }
 
 Status DgmsQuantizer::restore(const graph::StateDict& state) {
@@ -230,13 +208,9 @@ Status DgmsQuantizer::restore(const graph::StateDict& state) {
     BITLOOM_ASSIGN_OR_RETURN(const torch::Tensor logPi,
                              readEntry(state, "log_pi", m_mixture.logPi.sizes().vec()));
     BITLOOM_ASSIGN_OR_RETURN(const torch::Tensor tau, readEntry(state, "tau", {1}));
-    const auto range = state.find("histogram_range");
-    if (range == state.end() || range->second.dtype != graph::DType::F64 ||
-        range->second.shape != graph::Shape{2} || range->second.firstNonFinite() >= 0) {
-        return fail("dgms quantizer: saved \"histogram_range\" is missing or not two finite float64 values");
-    }
-    std::array<double, 2> ends{};
-    std::memcpy(ends.data(), range->second.bytes.data(), sizeof ends);
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* range,
+                             findEntry(state, method(), "histogram_range", graph::DType::F64, {2}));
+    const std::vector<double> ends = elementsOf<double>(*range);
     if (!(ends[0] < ends[1])) return fail("dgms quantizer: saved \"histogram_range\" is empty");
     const torch::NoGradGuard guard;
     m_mixture.mu.copy_(mu);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "engine/base/random.h"
+#include "engine/quant/saved_state.h"
 #include "engine/quant/search/search_init.h"
 #include "engine/quant/search/value_set.h"
 #include "engine/stats/histogram.h"
@@ -14,46 +14,6 @@ namespace {
 
 std::span<const float> valuesOfTensor(const torch::Tensor& tensor) {
     return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
-}
-
-graph::Tensor toGraphTensor(const torch::Tensor& tensor) {
-    const torch::Tensor rowMajor = tensor.detach().contiguous();
-    const std::span<const float> values = valuesOfTensor(rowMajor);
-    return graph::Tensor::fromFloats(rowMajor.sizes().vec(), {values.begin(), values.end()});
-}
-
-graph::Tensor toGraphTensor(const std::vector<double>& values) {
-    graph::Tensor tensor{graph::DType::F64, {static_cast<std::int64_t>(values.size())}, {}};
-    tensor.bytes.resize(values.size() * sizeof(double));
-    std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
-    return tensor;
-}
-
-/// Type, shape and finiteness of one entry of a saved state.
-Result<const graph::Tensor*> findEntry(const graph::StateDict& state, std::string_view method,
-                                       const char* name, graph::DType dtype, const graph::Shape& shape) {
-    const auto entry = state.find(name);
-    if (entry == state.end()) return fail("{} quantizer: the saved state has no \"{}\"", method, name);
-    const graph::Tensor& tensor = entry->second;
-    if (tensor.dtype != dtype || tensor.shape != shape) {
-        return fail(
-            "{} quantizer: saved \"{}\" is {} {}, expected {} {}; was the run started with other quantizer "
-            "options?",
-            method, name, graph::toText(tensor.dtype), graph::toText(tensor.shape), graph::toText(dtype),
-            graph::toText(shape));
-    }
-    if (dtype != graph::DType::I64 && tensor.firstNonFinite() >= 0) {
-        return fail("{} quantizer: saved \"{}\" is not finite at element {}", method, name,
-                    tensor.firstNonFinite());
-    }
-    return &tensor;
-}
-
-template <class T>
-std::vector<T> elementsOf(const graph::Tensor& tensor) {
-    std::vector<T> elements(tensor.bytes.size() / sizeof(T));
-    std::memcpy(elements.data(), tensor.bytes.data(), tensor.bytes.size());
-    return elements;
 }
 
 /// All relaxed weights lie within the values.

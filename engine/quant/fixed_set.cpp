@@ -1,0 +1,34 @@
+#include "engine/quant/fixed_set.h"
+
+#include <cmath>
+
+namespace bitloom::quant {
+
+report::LayerSnapshot snapshotOfSet(const torch::Tensor& weight, const QuantizedTensor& hard,
+                                    const stats::Range& range) {
+    const torch::Tensor local = weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+    const std::span<const float> latent(local.data_ptr<float>(), static_cast<std::size_t>(local.numel()));
+    const std::vector<float> values = hard.dequantize();
+    const auto count = static_cast<double>(latent.size());
+    report::Mixture mixture;
+    for (const float value : hard.codebook)
+        mixture.components.push_back({.mu = value});
+    report::LayerSnapshot snapshot;
+    for (std::size_t i = 0; i < latent.size(); ++i) {
+        ++mixture.components[hard.indices[i]].count;
+        const double off = static_cast<double>(latent[i]) - values[i];
+        snapshot.mse += off * off / count;
+    }
+    for (report::MixtureComponent& component : mixture.components)
+        component.pi = static_cast<double>(component.count) / count;
+    snapshot.mixtures.push_back(std::move(mixture));
+    snapshot.bits = std::log2(static_cast<double>(hard.components));
+    snapshot.weights = stats::buildHistogram(latent, range);
+    snapshot.softWeights = stats::buildHistogram(values, range);
+    snapshot.sparsity = static_cast<double>(hard.zeros()) / count;
+    if (weight.is_leaf() && weight.grad().defined())
+        snapshot.gradients.weight = weight.grad().detach().to(torch::kFloat64).norm().item<double>();
+    return snapshot;
+}
+
+}  // namespace bitloom::quant

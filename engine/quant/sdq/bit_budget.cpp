@@ -1,0 +1,130 @@
+#include "engine/quant/sdq/bit_budget.h"
+
+#include <algorithm>
+#include <map>
+
+#include "engine/graph/counts.h"
+
+namespace bitloom::quant::sdq {
+namespace {
+
+constexpr double kThreshold = 0.3;
+/// Share of the steps over which the threshold rises to 1.
+constexpr double kClosing = 0.2;
+constexpr std::int64_t kClosingEvery = 3;
+
+/// "layer2.0" of "layer2.0.conv1" and "layer2.0.downsample.0": the path up to its first number; else the
+/// layer.
+std::string blockOf(const std::string& node) {
+    std::size_t begin = 0;
+    while (begin < node.size()) {
+        const std::size_t end = std::min(node.find('.', begin), node.size());
+        const std::string part = node.substr(begin, end - begin);
+        const bool number =
+            !part.empty() && std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
+        if (number) return node.substr(0, end);
+        begin = end + 1;
+    }
+    return node;
+}
+
+struct Layer {
+    std::string node;
+    BitChooser* chooser;
+    double weights;
+    double macs;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, const QuantizerOptions& options,
+                                                  const QuantizerMap& quantizers) {
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Counts counts, graph::count(graph));
+    std::vector<Layer> layers;
+    double weights = 0;
+    double macs = 0;
+    for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+        const std::string& node = graph.nodes()[i].name;
+        const auto quantizer = quantizers.find(node);
+        if (quantizer == quantizers.end()) continue;
+        auto* chooser = dynamic_cast<BitChooser*>(quantizer->second.get());
+        if (chooser == nullptr) continue;
+        layers.push_back({node, chooser, static_cast<double>(counts.nodes[i].weights),
+                          static_cast<double>(counts.nodes[i].macs)});
+        weights += layers.back().weights;
+        macs += layers.back().macs;
+    }
+    if (layers.empty()) return std::unique_ptr<StepHook>();
+    const SdqOptions& sdq = options.sdq;
+    constexpr double kActivationBits = 32;
+    const bool byMacs = sdq.budget == BitBudgetKind::BitOps;
+    const double target = byMacs                               ? sdq.target / (macs * kActivationBits)
+                          : sdq.budget == BitBudgetKind::Bytes ? 8 * sdq.target / weights
+                                                               : sdq.target;
+    if (target < 1) {
+        return usageError(
+            "quantizer.target: one bit a weight is the least, and the layers that choose their bits then "
+            "take {:.4g} "
+            "{}",
+            byMacs                               ? macs * kActivationBits
+            : sdq.budget == BitBudgetKind::Bytes ? weights / 8
+                                                 : 1.0,
+            byMacs                               ? "bit operations"
+            : sdq.budget == BitBudgetKind::Bytes ? "bytes"
+                                                 : "bits");
+    }
+    std::map<std::string, std::shared_ptr<Bitwidth>> shared;
+    std::vector<Member> members;
+    for (const Layer& layer : layers) {
+        if (sdq.perBlock) {
+            std::shared_ptr<Bitwidth>& width = shared[blockOf(layer.node)];
+            if (!width) width = std::make_shared<Bitwidth>(layer.chooser->width());
+            layer.chooser->share(width);
+        }
+        Bitwidth* width = &layer.chooser->width();
+        const double cost = byMacs ? layer.macs / macs : layer.weights / weights;
+        const auto known = std::ranges::find(members, width, &Member::width);
+        if (known == members.end()) {
+            members.push_back({width, cost});
+        } else {
+            known->cost += cost;
+        }
+    }
+    return std::unique_ptr<StepHook>(new BitBudget(std::move(members), target, sdq.budgetWeight));
+}
+
+double BitBudget::meanBits() const {
+    double sum = 0;
+    for (const Member& member : m_members)
+        sum += member.cost * member.width->bits();
+    return sum;
+}
+
+double BitBudget::expectedBits() const {
+    double sum = 0;
+    for (const Member& member : m_members)
+        sum += member.cost * (member.width->bits() - 1 + member.width->probability());
+    return sum;
+}
+
+void BitBudget::afterBackward(std::int64_t step, std::int64_t steps) {
+    const bool over = expectedBits() > m_target;
+    for (const Member& member : m_members) {
+        const double beta = member.width->probability();
+        if (over) member.width->addGradient(m_weight * member.cost * beta * (1 - beta));
+        member.width->update();
+    }
+    if (meanBits() <= m_target) return;
+    const double left = static_cast<double>(steps - step) / static_cast<double>(steps);
+    const bool closing = left < kClosing;
+    if (closing && step % kClosingEvery != 0 && left > 0) return;
+    const double threshold = closing ? 1 - (1 - kThreshold) * left / kClosing : kThreshold;
+    Member* lowest = nullptr;
+    for (Member& member : m_members) {
+        if (!member.width->isOpen() || member.width->probability() >= threshold) continue;
+        if (lowest == nullptr || member.width->probability() < lowest->width->probability()) lowest = &member;
+    }
+    if (lowest != nullptr) lowest->width->lower();
+}
+
+}  // namespace bitloom::quant::sdq

@@ -1,0 +1,45 @@
+// What binds the bitwidths of a network together (README.md sections 3 and 4). Used on the thread that
+// trains.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/quant/options.h"
+#include "engine/quant/registry.h"
+#include "engine/quant/sdq/bit_chooser.h"
+#include "engine/quant/step_hook.h"
+
+namespace bitloom::quant::sdq {
+
+class BitBudget final : public StepHook {
+  public:
+    /// For the quantizers that choose bits, which outlive it; null when none does. Joins the widths of blocks
+    /// where `options` says so. An error for a budget that one bit a weight exceeds.
+    [[nodiscard]] static Result<std::unique_ptr<StepHook>> make(const graph::Graph& graph,
+                                                                const QuantizerOptions& options,
+                                                                const QuantizerMap& quantizers);
+
+    void afterBackward(std::int64_t step, std::int64_t steps) override;
+
+    /// Mean bits with every layer at bits(), weighted by cost.
+    [[nodiscard]] double meanBits() const;
+    /// The same with every layer at bits() with its probability, else one below.
+    [[nodiscard]] double expectedBits() const;
+
+  private:
+    struct Member {
+        Bitwidth* width;
+        double cost;  ///< of all layers that follow it; all members together 1
+    };
+    BitBudget(std::vector<Member> members, double target, double weight)
+        : m_members(std::move(members)), m_target(target), m_weight(weight) {}
+
+    std::vector<Member> m_members;
+    double m_target;
+    double m_weight;
+};
+
+}  // namespace bitloom::quant::sdq

@@ -1,0 +1,49 @@
+// The levels of one layer (README.md sections 1 and 2). Pure functions, any thread.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace bitloom::quant::uniform {
+
+inline constexpr int kMostBits = 8;
+
+/// 2^bits equally spaced levels from -clip to clip, in the type of the weights.
+template <class T>
+class Levels {
+  public:
+    /// `bits` 1 to kMostBits, `clip` > 0.
+    Levels(int bits, T clip) : m_clip(clip), m_half(static_cast<T>((1 << bits) - 1) / 2) {
+        const int last = (1 << bits) - 1;
+        for (int k = 0; k <= last; ++k)
+            m_values.push_back(static_cast<T>(static_cast<double>(clip) * (2.0 * k / last - 1)));
+    }
+
+    /// Ascending.
+    [[nodiscard]] const std::vector<T>& values() const { return m_values; }
+    /// Of the level nearest to `weight`, which is finite; half-way the upper one.
+    [[nodiscard]] std::size_t indexOf(T weight) const {
+        const T place = std::clamp(weight / m_clip, T(-1), T(1)) * m_half + m_half;
+        return static_cast<std::size_t>(place + T(0.5));
+    }
+    [[nodiscard]] T nearest(T weight) const { return m_values[indexOf(weight)]; }
+    [[nodiscard]] T clip() const { return m_clip; }
+    /// The distance of two levels.
+    [[nodiscard]] double step() const { return static_cast<double>(m_clip) / static_cast<double>(m_half); }
+
+  private:
+    T m_clip;
+    T m_half;
+    std::vector<T> m_values;
+};
+
+/// The clip with the least sum of squared errors among max|w| i / 60, i = 1 to 60; 1 where all weights are 0.
+/// Weights are looked at in 4096 bins of magnitude.
+[[nodiscard]] float fitClip(std::span<const float> weights, int bits);
+
+/// |Q(w) - w|^2 / |w|^2; 0 where all weights are 0.
+[[nodiscard]] double relativeError(std::span<const float> weights, const Levels<float>& levels);
+
+}  // namespace bitloom::quant::uniform

@@ -1,0 +1,44 @@
+// Passes over all weights of a layer, for autograd functions that run on the CPU.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <ATen/Parallel.h>
+
+#include "engine/quant/torch.h"
+
+namespace bitloom::quant {
+
+/// Weights whose sums are taken on their own and added in order, so that results do not depend on the
+/// threads.
+inline constexpr std::int64_t kWeightBlock = 8192;
+
+[[nodiscard]] inline std::int64_t weightBlocks(std::int64_t total) {
+    return (total + kWeightBlock - 1) / kWeightBlock;
+}
+
+/// Calls body(block, begin, end) for every block of `total` weights, from several threads.
+template <class Body>
+void forEachWeightBlock(std::int64_t total, const Body& body) {
+    constexpr std::int64_t kGrain = 2;  // blocks that make a second thread worth waking
+    at::parallel_for(0, weightBlocks(total), kGrain, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t block = first; block < last; ++block)
+            body(block, block * kWeightBlock, std::min((block + 1) * kWeightBlock, total));
+    });
+}
+
+/// `tensor` detached, on the CPU and without gaps; itself where it is that already.
+[[nodiscard]] inline torch::Tensor denseOnCpu(const torch::Tensor& tensor) {
+    const torch::Tensor local = tensor.detach().cpu();
+    return local.is_non_overlapping_and_dense() ? local : local.contiguous();
+}
+
+/// The same in the memory order of `like`, which is dense.
+[[nodiscard]] inline torch::Tensor arrangedLike(const torch::Tensor& tensor, const torch::Tensor& like) {
+    const torch::Tensor local = tensor.detach().cpu();
+    if (local.is_non_overlapping_and_dense() && local.strides() == like.strides()) return local;
+    return torch::empty_strided(like.sizes(), like.strides(), like.options()).copy_(local);
+}
+
+}  // namespace bitloom::quant

@@ -1,0 +1,235 @@
+// SDQ's first phase: samples follow their probability, the bitwidth's gradient is the sampled one, the budget
+// is met, a saved state goes on to the bit.
+#include "engine/quant/sdq/sdq_quantizer.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+
+#include "engine/graph/graph.h"
+#include "engine/quant/sdq/bit_budget.h"
+#include "engine/quant/uniform/levels.h"
+
+namespace bitloom::quant::sdq {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Bitwidth, SamplesFollowTheProbability) {
+    const Bitwidth width(5, 42);
+    int stays = 0;
+    constexpr int kPasses = 20000;
+    double slope = 0;
+    for (int pass = 0; pass < kPasses; ++pass) {
+        const Bitwidth::Sample sample = width.sample(pass);
+        stays += sample.stays ? 1 : 0;
+        slope += sample.slope / kPasses;
+    }
+    EXPECT_NEAR(static_cast<double>(stays) / kPasses, width.probability(), 0.015);
+    EXPECT_GT(slope, 0.05);
+    EXPECT_LE(slope, 0.25);
+    EXPECT_EQ(width.sample(3).slope, width.sample(3).slope) << "the same for every layer";
+}
+
+TEST(Bitwidth, OneBitIsTheLeast) {
+    Bitwidth width(2, 1);
+    width.lower();
+    EXPECT_EQ(width.bits(), 1);
+    EXPECT_FALSE(width.isOpen());
+    EXPECT_EQ(width.probability(), 1);
+    EXPECT_TRUE(width.sample(7).stays);
+    EXPECT_EQ(width.sample(7).slope, 0);
+}
+
+TEST(Bitwidth, AdamTakesItsRateAtFirst) {
+    Bitwidth width(4, 1);
+    width.addGradient(0.125);
+    width.addGradient(0.125);
+    width.update();
+    EXPECT_NEAR(std::log(width.probability() / (1 - width.probability())),
+                Bitwidth::kFirstTheta - Bitwidth::kRate, 1e-6);
+    EXPECT_EQ(width.lastGradient(), 0.25);
+    Bitwidth other(8, 1);
+    ASSERT_TRUE(other.restore(width.state()).ok());
+    EXPECT_EQ(other.bits(), 4);
+    EXPECT_EQ(other.state(), width.state());
+    EXPECT_FALSE(other.restore({9, 0, 0, 0, 0, 0}).ok());
+}
+
+class SdqQuantizerTest : public ::testing::Test {
+  protected:
+    SdqQuantizerTest() {
+        torch::manual_seed(3);
+        m_weight = (0.1 * torch::randn({32, 32})).set_requires_grad(true);
+        m_values.assign(m_weight.data_ptr<float>(), m_weight.data_ptr<float>() + m_weight.numel());
+    }
+    std::unique_ptr<Quantizer> make(int bits) {
+        const LayerOptions layer{"sdq", 1 << bits, {}};
+        auto made = SdqQuantizer::make({m_weight.sizes().vec(), m_values, m_options, layer, 9});
+        EXPECT_TRUE(made.ok());
+        return std::move(*made);
+    }
+    torch::Tensor m_weight;
+    std::vector<float> m_values;
+    QuantizerOptions m_options;
+};
+
+TEST_F(SdqQuantizerTest, TheWidthsGradientIsThatOfTheSample) {
+    m_options.sdq.errorWeight = 0;
+    const auto quantizer = make(3);
+    Bitwidth& width = dynamic_cast<BitChooser&>(*quantizer).width();
+    const torch::Tensor upstream = torch::randn_like(m_weight);
+    const Bitwidth::Sample sample = width.sample(1);
+    const torch::Tensor sampled = quantizer->soft(m_weight);
+    const torch::Tensor gradient = torch::autograd::grad({sampled}, {m_weight}, {upstream}).front();
+    const uniform::Levels<float> upper(3, uniform::fitClip(m_values, 3));
+    const uniform::Levels<float> lower(2, uniform::fitClip(m_values, 2));
+    const uniform::Levels<float>& used = sample.stays ? upper : lower;
+    double product = 0;
+    for (std::size_t i = 0; i < m_values.size(); ++i) {
+        const float up = upstream.data_ptr<float>()[i];
+        EXPECT_EQ(sampled.data_ptr<float>()[i], used.nearest(m_values[i]));
+        EXPECT_EQ(gradient.data_ptr<float>()[i], std::abs(m_values[i]) <= used.clip() ? up : 0.0F);
+        product += static_cast<double>(up) *
+                   (static_cast<double>(upper.nearest(m_values[i])) - lower.nearest(m_values[i]));
+    }
+    width.update();
+    EXPECT_NEAR(width.lastGradient(), product * sample.slope, 1e-9 + 1e-9 * std::abs(product));
+}
+
+TEST_F(SdqQuantizerTest, ScoringSamplesNothing) {
+    const auto quantizer = make(4);
+    const torch::NoGradGuard guard;
+    const std::vector<float> hard = quantizer->hard(m_weight).dequantize();
+    for (int i = 0; i < 20; ++i)
+        EXPECT_TRUE(torch::equal(quantizer->soft(m_weight).reshape(-1), torch::tensor(hard)));
+}
+
+TEST_F(SdqQuantizerTest, ASavedStateGoesOnToTheBit) {
+    const auto quantizer = make(3);
+    for (int i = 0; i < 30; ++i)
+        quantizer->soft(m_weight).sum().backward();
+    const auto other = make(8);
+    ASSERT_TRUE(other->restore(quantizer->state()).ok());
+    for (int i = 0; i < 30; ++i)
+        ASSERT_TRUE(torch::equal(quantizer->soft(m_weight), other->soft(m_weight))) << i;
+    graph::StateDict bad = quantizer->state();
+    bad.erase("width");
+    EXPECT_THAT(other->restore(bad).error().message, HasSubstr("no \"width\""));
+}
+
+class BitBudgetTest : public ::testing::Test {
+  protected:
+    BitBudgetTest() {
+        const auto conv = [](int in, int out) {
+            return graph::Conv2d{.inChannels = in, .outChannels = out, .kernel = {3, 3}, .padding = {1, 1}};
+        };
+        auto last = m_graph.add("input", graph::Input{{4, 8, 8}});
+        last = m_graph.add("stem", conv(4, 8), {last});
+        last = m_graph.add("layer1.0.conv1", conv(8, 8), {last});
+        last = m_graph.add("layer1.0.conv2", conv(8, 16), {last});
+        m_graph.add("layer1.1.conv1", conv(16, 16), {last});
+        m_options.layer = {"sdq", 256, {}};
+        for (const graph::ParameterSpec& parameter : m_graph.parameters()) {
+            std::vector<float> values(static_cast<std::size_t>(graph::elementCount(parameter.shape)));
+            for (std::size_t i = 0; i < values.size(); ++i)
+                values[i] = std::sin(static_cast<float>(3 * i + 1));
+            m_state[parameter.name] = graph::Tensor::fromFloats(parameter.shape, values);
+        }
+    }
+    /// Makes quantizers and their budget.
+    Status make() {
+        BITLOOM_ASSIGN_OR_RETURN(m_quantizers, makeQuantizers(m_graph, m_state, m_options, 1));
+        BITLOOM_ASSIGN_OR_RETURN(m_hooks, makeStepHooks(m_graph, m_options, m_quantizers));
+        return {};
+    }
+    [[nodiscard]] BitBudget& budget() { return dynamic_cast<BitBudget&>(*m_hooks.front()); }
+    [[nodiscard]] Bitwidth& widthOf(const char* node) {
+        return dynamic_cast<BitChooser&>(*m_quantizers.find(node)->second).width();
+    }
+    /// Trains nothing but the widths, with the task's gradient 0.
+    void run(std::int64_t steps) {
+        for (std::int64_t step = 1; step <= steps; ++step) {
+            for (auto& [node, quantizer] : m_quantizers) {
+                const torch::Tensor weight = torch::tensor(m_state[node + ".weight"].toFloats())
+                                                 .reshape(m_state[node + ".weight"].shape)
+                                                 .set_requires_grad(true);
+                (quantizer->soft(weight) * 0).sum().backward();
+            }
+            budget().afterBackward(step, steps);
+        }
+    }
+
+    graph::Graph m_graph{"net"};
+    graph::StateDict m_state;
+    QuantizerOptions m_options;
+    QuantizerMap m_quantizers;
+    std::vector<std::unique_ptr<StepHook>> m_hooks;
+};
+
+TEST_F(BitBudgetTest, IsMetByTheEndAndNotUndercutByMoreThanAStep) {
+    for (const double target : {1.0, 2.0, 3.5, 8.0}) {
+        m_options.sdq.target = target;
+        ASSERT_TRUE(make().ok());
+        EXPECT_EQ(budget().meanBits(), 8);
+        run(300);
+        EXPECT_LE(budget().meanBits(), target + 1e-9);
+        EXPECT_GT(budget().meanBits(), target - 1) << "no step but the last went below";
+        EXPECT_LE(budget().expectedBits(), budget().meanBits());
+    }
+}
+
+TEST_F(BitBudgetTest, CountsBytesAndBitOperations) {
+    const double weights = 8 * 8 * 9 + 8 * 16 * 9 + 16 * 16 * 9;
+    m_options.sdq.budget = BitBudgetKind::Bytes;
+    m_options.sdq.target = weights * 3 / 8;
+    ASSERT_TRUE(make().ok());
+    run(300);
+    double bytes = 0;
+    for (const auto& [node, quantizer] : m_quantizers)
+        bytes += static_cast<double>(m_state[node + ".weight"].count()) * widthOf(node.c_str()).bits() / 8;
+    EXPECT_LE(bytes, m_options.sdq.target);
+    EXPECT_GT(bytes, m_options.sdq.target / 2);
+    m_options.sdq.budget = BitBudgetKind::BitOps;
+    m_options.sdq.target = 1e12;
+    ASSERT_TRUE(make().ok());
+    run(100);
+    EXPECT_EQ(budget().meanBits(), 8) << "nothing has to go";
+}
+
+TEST_F(BitBudgetTest, LayersOfABlockMayShareAWidth) {
+    m_options.sdq.perBlock = true;
+    ASSERT_TRUE(make().ok());
+    EXPECT_EQ(&widthOf("layer1.0.conv1"), &widthOf("layer1.0.conv2"));
+    EXPECT_NE(&widthOf("layer1.0.conv1"), &widthOf("layer1.1.conv1"));
+    run(300);
+    EXPECT_LE(budget().meanBits(), 2);
+    EXPECT_EQ(m_quantizers.find("layer1.0.conv1")->second->hard(torch::ones({8, 8, 3, 3})).components,
+              1 << widthOf("layer1.0.conv2").bits());
+}
+
+TEST_F(BitBudgetTest, ABudgetBelowOneBitIsRefused) {
+    m_options.sdq.target = 0.9;
+    const Status below = make();
+    ASSERT_FALSE(below.ok());
+    EXPECT_EQ(below.error().kind, ErrorKind::Usage);
+    EXPECT_THAT(below.error().message, HasSubstr("one bit a weight is the least"));
+    m_options.sdq.budget = BitBudgetKind::Bytes;
+    m_options.sdq.target = 100;
+    const Status bytes = make();
+    ASSERT_FALSE(bytes.ok()) << budget().meanBits() << " " << budget().expectedBits();
+    EXPECT_THAT(bytes.error().message, HasSubstr("bytes"));
+}
+
+TEST_F(BitBudgetTest, OtherMethodsHaveNone) {
+    m_options.layer = {"uniform", 4, {}};
+    ASSERT_TRUE(make().ok());
+    EXPECT_TRUE(m_hooks.empty());
+    m_options.layer = {"uniform", 5, {}};
+    EXPECT_THAT(make().error().message, HasSubstr("2^bits levels"));
+    m_options.layer = {"sdq", 4, {1.0, 2.0, 3.0, 4.0}};
+    EXPECT_THAT(make().error().message, HasSubstr("equally spaced"));
+}
+
+}  // namespace
+}  // namespace bitloom::quant::sdq
