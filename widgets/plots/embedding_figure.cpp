@@ -34,7 +34,6 @@ EmbeddingFigure::EmbeddingFigure(QWidget* parent, const EmbeddingState& state)
 void EmbeddingFigure::assemblePanel(Panel& panel, int column) {
     panel.header = new KeyStrip(m_plot);
     panel.rect = makeAxisRect(*m_plot);
-    panel.rect->setupFullAxesBox(false);
     for (QCPAxis* axis : panel.rect->axes()) {
         axis->setTickLabels(false);
         axis->setTicks(false);
