@@ -9,6 +9,8 @@
 
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/device_plot.h"
+#include "widgets/plots/embedding_plot.h"
+#include "widgets/plots/landscape_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/plots/render.h"
 
@@ -28,9 +30,12 @@ Status captureViews(MainWindow& window, const fs::path& folder) {
         window.views().setCurrentView(view);
         QCoreApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
     };
-    const std::map<const QWidget*, ViewArea::View> views = {{&window.views().mixture(), ViewArea::Mixture},
-                                                            {&window.views().curves(), ViewArea::Curves},
-                                                            {&window.views().device(), ViewArea::Device}};
+    const std::map<const QWidget*, ViewArea::View> views = {
+        {&window.views().mixture(), ViewArea::Mixture},
+        {&window.views().curves(), ViewArea::Curves},
+        {&window.views().device(), ViewArea::Device},
+        {&window.views().embedding(), ViewArea::Embedding},
+        {&window.views().landscape(), ViewArea::Landscape}};
     const auto targets = window.captureTargets();
     // A view behind a tab has no size and nothing computed until it was in front.
     for (const auto& [name, target] : targets) {
@@ -65,6 +70,15 @@ Capture::Capture(MainWindow& window, fs::path folder, std::int64_t untilStep, Mo
     if (moment == Moment::Benchmark) {
         m_exitCode = static_cast<int>(ErrorKind::Cancelled);  // unless there are times in the end
         connect(&window.jobs(), &JobController::benchmarked, this, [this, shootSoon] {
+            m_exitCode = 0;
+            shootSoon();
+        });
+        return;
+    }
+    if (moment == Moment::Computed) {
+        m_exitCode = static_cast<int>(ErrorKind::Cancelled);  // unless it comes to its end
+        connect(&window.jobs(), &JobController::analysisEnded, this, [this, shootSoon](bool whole) {
+            if (!whole) return;
             m_exitCode = 0;
             shootSoon();
         });

@@ -23,14 +23,14 @@ class Capture : public QObject {
     static constexpr int kWidth = 1600;
     static constexpr int kHeight = 1000;
 
-    /// What is waited for: what is opened is shown; a job has come to a step or its end; a benchmark has
-    /// ended.
-    enum class Moment { Shown, Job, Benchmark };
+    /// What is waited for: what is opened is shown; a job has come to a step or its end; a benchmark, or
+    /// an embedding or landscape, has ended.
+    enum class Moment { Shown, Job, Benchmark, Computed };
 
     /// `untilStep`, of a job; < 0: its end.
     Capture(MainWindow& window, std::filesystem::path folder, std::int64_t untilStep, Moment moment);
 
-    /// Of the process: 0, 1 when something failed, 3 when the job or benchmark was stopped from outside.
+    /// Of the process: 0, 1 when something failed, 3 when what was waited for was stopped from outside.
     [[nodiscard]] int exitCode() const { return m_exitCode; }
 
   private:

@@ -11,7 +11,7 @@ namespace bitloom::app {
 /// The window's side of the program; empty functions in a build without it.
 struct FrontEnd {
     std::function<int(const WindowOptions&)> window;
-    std::function<Result<PlotResult>(const PlotOptions&)> plot;
+    std::function<Result<PlotResult>(const PlotOptions&, report::ProgressSink&, JobControl&)> plot;
 };
 
 /// Runs one command and returns its exit code: 0 done, 1 failed, 2 usage, 3 cancelled, 4 no device. Main

@@ -1,6 +1,8 @@
 // `bitloom plot` and `bitloom window`: what needs the window's library.
 #include "app/cli_output.h"
+#include "app/cli_progress.h"
 #include "app/cli_verbs.h"
+#include "app/stop_signals.h"
 
 namespace bitloom::app {
 namespace {
@@ -16,14 +18,59 @@ struct PlotVerbOptions {
 
 int runPlot(const PlotVerbOptions& options, const FrontEnd& frontEnd) {
     const PlotOptions& plot = options.plot;
-    const auto drawn = frontEnd.plot ? frontEnd.plot(plot) : Result<PlotResult>(noWindow("plot"));
+    if (!frontEnd.plot) return reportError(noWindow("plot"));
+    JobControl control;
+    const StopOnSignal signals([&control] { control.stop(); });
+    TerminalSink sink;
+    const auto drawn = frontEnd.plot(plot, sink, control);
     if (!drawn) return reportError(drawn.error());
     if (!options.json) return 0;
-    printJson({{"out", plot.out},
-               {"view", plot.view},
-               {"layer", drawn->layer.empty() ? Json() : Json(drawn->layer)},
-               {"step", drawn->step < 0 ? Json() : Json(drawn->step)}});
+    Json json = {{"out", plot.out},
+                 {"view", plot.view},
+                 {"layer", drawn->layer.empty() ? Json() : Json(drawn->layer)},
+                 {"step", drawn->step < 0 ? Json() : Json(drawn->step)}};
+    for (const auto& [name, value] : drawn->figures)
+        json[name] = value;
+    printJson(json);
     return 0;
+}
+
+/// Of views that are computed first. Options of both go to both requests.
+void addComputedOptions(CLI::App& verb, PlotOptions& options) {
+    jobs::EmbeddingRequest& embedding = options.embedding;
+    jobs::LandscapeRequest& landscape = options.landscape;
+    const std::string group = "Embedding and landscape";
+    verb.add_option_function<std::int64_t>(
+            "--images", [&](std::int64_t images) { embedding.images = landscape.images = images; },
+            fmt::format(
+                "So many test images, the first ones; 0: all. Else {} for an embedding, {} for a landscape",
+                embedding.images, landscape.images))
+        ->check(CLI::NonNegativeNumber)
+        ->group(group);
+    verb.add_option_function<std::uint64_t>(
+            "--seed", [&](std::uint64_t seed) { embedding.seed = landscape.seed = seed; },
+            "Of the layout's start, or of the directions; else 0")
+        ->group(group);
+    verb.add_option_function<int>(
+            "--threads", [&](int threads) { embedding.threads = landscape.threads = threads; },
+            "Threads; else all cores")
+        ->check(CLI::NonNegativeNumber)
+        ->group(group);
+    verb.add_option("--perplexity", embedding.perplexity,
+                    "How many neighbours of an image count in the embedding")
+        ->group(group)
+        ->capture_default_str();
+    verb.add_option("--iterations", embedding.iterations, "Of each layout of the embedding")
+        ->check(CLI::PositiveNumber)
+        ->group(group)
+        ->capture_default_str();
+    verb.add_option("--grid", landscape.size, "Points of the landscape along each direction, an odd number")
+        ->group(group)
+        ->capture_default_str();
+    verb.add_option("--range", landscape.range,
+                    "How far the landscape reaches to each side; 1 is a filter's own norm")
+        ->group(group)
+        ->capture_default_str();
 }
 
 int runWindowVerb(const WindowOptions& options, const FrontEnd& frontEnd) {
@@ -43,11 +90,13 @@ void addPlotVerb(const VerbContext& context) {
     CLI::App* verb = addVerb<PlotVerbOptions>(
         context, "plot", "Draw a view of a run into a file",
         "  bitloom plot run.h5 --view mixture --layer layer1.0.conv1 --step last --out figure.svg\n"
-        "  bitloom plot run.h5 --view curves --theme dark --out curves.png\n",
+        "  bitloom plot run.h5 --view curves --theme dark --out curves.png\n"
+        "  bitloom plot run.h5 --view embedding --images 5000 --perplexity 50 --out embedding.svg\n"
+        "  bitloom plot run.h5 --view landscape --grid 51 --range 0.5 --out landscape.csv\n",
         verbOptions,
         [&frontEnd = context.frontEnd](const PlotVerbOptions& given) { return runPlot(given, frontEnd); });
     verb->add_option("RUN", options->run, "Run file")->required();
-    verb->add_option("--view", options->view, "mixture or curves")->required();
+    verb->add_option("--view", options->view, "mixture, curves, embedding or landscape")->required();
     verb->add_option("--layer", options->layer,
                      "Layer, for example layer1.0.conv1; the first quantized one when not given");
     verb->add_option("--step", options->step, "Step, or last")->capture_default_str();
@@ -61,6 +110,7 @@ void addPlotVerb(const VerbContext& context) {
         ->check(CLI::Range(100, 10000))
         ->capture_default_str();
     verb->add_flag("--json", verbOptions->json, "Print what was drawn as JSON");
+    addComputedOptions(*verb, *options);
 }
 
 void addWindowVerb(const VerbContext& context) {
@@ -81,6 +131,13 @@ void addWindowVerb(const VerbContext& context) {
             "Time the run on the device chosen last; with --capture on this computer, before the pictures")
         ->needs(verb->get_option("FILE"))
         ->excludes(verb->get_option("--start"));
+    verb->add_option(
+            "--compute", options->compute,
+            "Compute this view of the run: embedding or landscape; with --capture before the pictures")
+        ->check(CLI::IsMember({"embedding", "landscape"}))
+        ->needs(verb->get_option("FILE"))
+        ->excludes(verb->get_option("--start"))
+        ->excludes(verb->get_option("--benchmark"));
     verb->add_option("--out", options->out, "Run file of the job; a new one in ./runs when not given");
     verb->add_option("--capture", options->captureFolder,
                      "Save every view as a picture in this folder, then exit");

@@ -23,6 +23,8 @@ JobController::JobController(QObject* parent) : QObject(parent) {
     connect(&m_host, &EngineHost::finished, this, &JobController::trainingEnded);
     connect(&m_exports, &EngineHost::stateChanged, this, &JobController::exportingChanged);
     connect(&m_benchmarks, &EngineHost::stateChanged, this, &JobController::benchmarkingChanged);
+    connect(&m_analyses, &EngineHost::stateChanged, this, &JobController::analysingChanged);
+    connect(&m_analyses, &EngineHost::finished, this, &JobController::analysisFinished);
     const auto passOn = [this](EngineHost& host, void (JobController::*progress)(const report::Progress&)) {
         connect(&host, &EngineHost::delivered, this, [this, progress](const Delivery& delivery) {
             for (const std::string& line : delivery.log)
@@ -32,6 +34,7 @@ JobController::JobController(QObject* parent) : QObject(parent) {
     };
     passOn(m_exports, &JobController::exportProgress);
     passOn(m_benchmarks, &JobController::benchmarkProgress);
+    passOn(m_analyses, &JobController::analysisProgress);
 }
 
 void JobController::setDraft(std::optional<JobDraft> draft) {
@@ -68,7 +71,7 @@ std::optional<quant::LayerOptions> JobController::overrideOf(const std::string& 
 }
 
 void JobController::start() {
-    if (m_host.busy() || benchmarking() || !m_draft) return;
+    if (m_host.busy() || occupied() || !m_draft) return;
     JobDraft job = *m_draft;
     if (job.out.empty()) job.out = freshRunPath(job, defaultRunFolder());
     auto command = prepare(job);
@@ -89,7 +92,7 @@ void JobController::start() {
 }
 
 void JobController::continueRun(const std::filesystem::path& path) {
-    if (m_host.busy() || benchmarking()) return;
+    if (m_host.busy() || occupied()) return;
     run(
         [path](report::ProgressSink& sink, JobControl& control) -> Status {
             const auto summary = jobs::resumeTrainJob(path, sink, control);
@@ -119,7 +122,7 @@ void JobController::trainingEnded(const Status& outcome) {
 }
 
 void JobController::exportRun(jobs::ExportRequest request) {
-    if (m_exports.busy() || benchmarking()) return;
+    if (m_exports.busy() || occupied()) return;
     auto result = std::make_shared<std::optional<jobs::ExportResult>>();
     connect(
         &m_exports, &EngineHost::finished, this,
@@ -185,7 +188,7 @@ jobs::BenchSoFar JobController::showSoFar(const std::filesystem::path& run) {
 void JobController::startBenchmark(
     const std::filesystem::path& run, const std::string& command,
     std::function<Result<report::BenchResult>(report::ProgressSink&, JobControl&)> work) {
-    if (m_benchmarks.busy()) return;
+    if (occupied()) return;
     auto result = std::make_shared<std::optional<report::BenchResult>>();
     connect(
         &m_benchmarks, &EngineHost::finished, this,
@@ -215,6 +218,59 @@ void JobController::benchmarkEnded(const Result<report::BenchResult>& outcome,
     } else {
         Q_EMIT failed(QString::fromStdString(outcome.error().message));
     }
+}
+
+void JobController::embed(const jobs::EmbeddingRequest& request) {
+    const auto show = [this, run = request.run](const report::Embedding& embedding) {
+        // Called on the job's thread, of which m_analyses waits for the end before this object goes.
+        QMetaObject::invokeMethod(
+            this, [this, run, embedding] { Q_EMIT embedded(run, embedding); }, Qt::QueuedConnection);
+    };
+    startAnalysis(
+        Analysis::Embedding,
+        fmt::format(
+            "bitloom plot {} --view embedding --images {} --perplexity {} --seed {} --out embedding.svg",
+            shellWord(request.run.string()), request.images, request.perplexity, request.seed),
+        [request, show](report::ProgressSink& sink, JobControl& control) -> Status {
+            BITLOOM_ASSIGN_OR_RETURN(const report::Embedding embedding,
+                                     jobs::runEmbeddingJob(request, sink, control, show));
+            show(embedding);
+            return {};
+        });
+}
+
+void JobController::survey(const jobs::LandscapeRequest& request) {
+    const auto show = [this, run = request.run](const report::Landscape& landscape) {
+        QMetaObject::invokeMethod(
+            this, [this, run, landscape] { Q_EMIT surveyed(run, landscape); }, Qt::QueuedConnection);
+    };
+    startAnalysis(
+        Analysis::Landscape,
+        fmt::format("bitloom plot {} --view landscape --images {} --grid {} --seed {} --out landscape.svg",
+                    shellWord(request.run.string()), request.images, request.size, request.seed),
+        [request, show](report::ProgressSink& sink, JobControl& control) -> Status {
+            const auto landscape = jobs::runLandscapeJob(request, sink, control, show);
+            return landscape ? Status() : Status(landscape.error());
+        });
+}
+
+void JobController::startAnalysis(Analysis analysis, const std::string& command, EngineHost::Work work) {
+    if (m_host.busy() || m_exports.busy() || occupied()) return;
+    m_analysis = analysis;
+    Q_EMIT submitted(QString::fromStdString(command));
+    m_analyses.start(std::move(work));
+}
+
+void JobController::analysisFinished(const Status& outcome) {
+    const bool embedding = m_analysis == Analysis::Embedding;
+    if (outcome) {
+        Q_EMIT logLine(embedding ? tr("Embedding computed.") : tr("Landscape computed."));
+    } else if (outcome.error().kind == ErrorKind::Cancelled) {
+        Q_EMIT logLine(embedding ? tr("Embedding cancelled.") : tr("Landscape cancelled."));
+    } else {
+        Q_EMIT failed(QString::fromStdString(outcome.error().message));
+    }
+    Q_EMIT analysisEnded(outcome.ok());
 }
 
 QString describe(const report::BenchResult& result) {

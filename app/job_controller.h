@@ -1,5 +1,6 @@
-// Holds the job that Start would run and runs it: train, continue, pause, stop; exports and benchmarks.
-// Failures leave by failed(), never as a dialog. GUI thread; the jobs themselves run on the threads of three
+// Holds the job that Start would run and runs it: train, continue, pause, stop; exports, benchmarks, and what
+// views compute of a run.
+// Failures leave by failed(), never as a dialog. GUI thread; the jobs themselves run on the threads of four
 // EngineHosts.
 #pragma once
 
@@ -13,7 +14,9 @@
 #include "app/engine_host.h"
 #include "app/job_draft.h"
 #include "engine/jobs/bench_job.h"
+#include "engine/jobs/embedding_job.h"
 #include "engine/jobs/export_job.h"
+#include "engine/jobs/landscape_job.h"
 
 namespace bitloom::app {
 
@@ -50,13 +53,26 @@ class JobController : public QObject {
     void cancelExport() { m_exports.stop(); }
     [[nodiscard]] bool exporting() const { return m_exports.busy(); }
 
-    /// No-op while another benchmark runs.
+    /// No-op while another benchmark or an analysis runs.
     void benchmark(const jobs::BenchRequest& request);
     /// Finds the fastest kernel of every layer, then as benchmark().
     void tuneAndBenchmark(const jobs::BenchRequest& request);
     /// Cleans up on the device, then ends.
     void cancelBenchmark() { m_benchmarks.stop(); }
     [[nodiscard]] bool benchmarking() const { return m_benchmarks.busy(); }
+
+    enum class Analysis { None, Embedding, Landscape };
+    /// No-op while anything else computes.
+    void embed(const jobs::EmbeddingRequest& request);
+    void survey(const jobs::LandscapeRequest& request);
+    /// What was shown of it stays.
+    void cancelAnalysis() { m_analyses.stop(); }
+    [[nodiscard]] bool analysing() const { return m_analyses.busy(); }
+    /// What is computed now.
+    [[nodiscard]] Analysis analysis() const { return analysing() ? m_analysis : Analysis::None; }
+
+    /// A benchmark or analysis, beside which nothing else may compute.
+    [[nodiscard]] bool occupied() const { return benchmarking() || analysing(); }
 
   Q_SIGNALS:
     void draftChanged();
@@ -77,6 +93,13 @@ class JobController : public QObject {
     void benchmarkSoFar(const std::filesystem::path& run, const bitloom::report::BenchResult& result);
     void benchmarkingChanged();
     void benchmarkProgress(const bitloom::report::Progress& progress);
+    /// As they form, and once they are done.
+    void embedded(const std::filesystem::path& run, const bitloom::report::Embedding& embedding);
+    void surveyed(const std::filesystem::path& run, const bitloom::report::Landscape& landscape);
+    void analysingChanged();
+    /// `whole`: neither cancelled nor failed.
+    void analysisEnded(bool whole);
+    void analysisProgress(const bitloom::report::Progress& progress);
 
   private:
     void run(EngineHost::Work work, const std::filesystem::path& out, const std::string& command);
@@ -86,6 +109,8 @@ class JobController : public QObject {
                         std::function<Result<report::BenchResult>(report::ProgressSink&, JobControl&)> work);
     [[nodiscard]] jobs::BenchSoFar showSoFar(const std::filesystem::path& run);
     void benchmarkEnded(const Result<report::BenchResult>& outcome, const std::filesystem::path& run);
+    void startAnalysis(Analysis analysis, const std::string& command, EngineHost::Work work);
+    void analysisFinished(const Status& outcome);
 
     std::optional<JobDraft> m_draft;
     std::filesystem::path m_runFile;
@@ -93,6 +118,8 @@ class JobController : public QObject {
     EngineHost m_host;
     EngineHost m_exports;
     EngineHost m_benchmarks;
+    EngineHost m_analyses;
+    Analysis m_analysis = Analysis::None;
 };
 
 /// One line with verdict and real bytes, as the log shows it; an error when the file differs from the run.

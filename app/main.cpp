@@ -8,7 +8,9 @@ int main(int argc, char** argv) {
     bitloom::app::FrontEnd frontEnd;
 #ifdef BITLOOM_GUI
     frontEnd.window = bitloom::app::runWindow;
-    frontEnd.plot = bitloom::app::plotRun;
+    frontEnd.plot = [](const auto& options, auto& sink, auto& control) {
+        return bitloom::app::plotRun(options, sink, control);
+    };
 #endif
     return bitloom::app::runCli(argc, argv, frontEnd);
 }

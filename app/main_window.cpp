@@ -30,6 +30,8 @@
 #include "widgets/format.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/device_plot.h"
+#include "widgets/plots/embedding_plot.h"
+#include "widgets/plots/landscape_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/theme.h"
 
@@ -67,6 +69,7 @@ MainWindow::MainWindow(Settings& settings, Dialogs dialogs)
     connectWidgets();
     connectJobs();
     connectDevice();
+    connectAnalyses();
     restoreLayout();
     updateActions();
     updateTitle();
@@ -231,11 +234,13 @@ void MainWindow::closeEvent(QCloseEvent* event) {
         return;
     m_jobs.host().stop();
     m_jobs.cancelBenchmark();
+    m_jobs.cancelAnalysis();
     // The job may have ended while the question stood.
-    m_closing = m_jobs.host().busy() || m_jobs.exporting() || m_jobs.benchmarking();
+    m_closing = m_jobs.host().busy() || m_jobs.exporting() || m_jobs.occupied();
     if (m_closing) {
         tell(m_jobs.exporting()     ? tr("The window closes when the export is written")
              : m_jobs.host().busy() ? tr("Saving ...")
+             : m_jobs.analysing()   ? tr("Giving up what is computed ...")
                                     : tr("Cleaning up on the device ..."));
         return;
     }
@@ -248,7 +253,7 @@ void MainWindow::closeWhenIdle() {
     QMetaObject::invokeMethod(
         this,
         [this] {
-            if (m_closing && !m_jobs.host().busy() && !m_jobs.exporting() && !m_jobs.benchmarking()) close();
+            if (m_closing && !m_jobs.host().busy() && !m_jobs.exporting() && !m_jobs.occupied()) close();
         },
         Qt::QueuedConnection);
 }
@@ -286,8 +291,8 @@ void MainWindow::updateActions() {
     const bool busy = m_jobs.host().busy();
     const bool stopping = m_jobs.host().state() == JobState::Stopping;
     const bool isRun = m_session.kind() == Session::Kind::Run && !m_session.path().empty();
-    // Nothing that computes may start beside a benchmark.
-    const bool free = !busy && !m_jobs.benchmarking();
+    // Nothing that computes may start beside a benchmark or an analysis.
+    const bool free = !busy && !m_jobs.occupied();
     m_actions.start->setEnabled(free);
     m_actions.newJob->setEnabled(free);
     m_actions.pause->setEnabled(busy && !stopping);
@@ -295,8 +300,7 @@ void MainWindow::updateActions() {
     m_actions.continueRun->setEnabled(free && isRun && m_session.resumable());
     const bool isElsewhere = !busy && !m_jobs.runFile().empty() && m_session.path() != m_jobs.runFile();
     m_actions.showRunning->setEnabled(m_session.liveInBackground() || isElsewhere);
-    m_actions.exportRun->setEnabled(isRun && !m_session.live() && !m_jobs.exporting() &&
-                                    !m_jobs.benchmarking());
+    m_actions.exportRun->setEnabled(isRun && !m_session.live() && !m_jobs.exporting() && !m_jobs.occupied());
     m_actions.exportBundle->setEnabled(m_actions.exportRun->isEnabled());
     m_actions.cancelExport->setEnabled(m_jobs.exporting());
     m_exportBox->setVisible(m_jobs.exporting());
@@ -305,13 +309,30 @@ void MainWindow::updateActions() {
     m_actions.tune->setEnabled(obstacle.isEmpty());
     m_actions.explainBenchmark(obstacle);
     m_actions.cancelBenchmark->setEnabled(m_jobs.benchmarking());
-    m_actions.saveView->setEnabled(m_views->currentView() != ViewArea::Device ||
-                                   !m_views->device().isEmpty());
+    const QString computing = analysisObstacle();
+    m_actions.embed->setEnabled(computing.isEmpty());
+    m_actions.survey->setEnabled(computing.isEmpty());
+    m_actions.explainAnalyses(computing);
+    m_actions.cancelAnalysis->setEnabled(m_jobs.analysing());
+    m_actions.saveView->setEnabled(!isEmpty(m_views->currentView()));
     for (QAction* action : {m_actions.play, m_actions.firstStep, m_actions.previousStep, m_actions.nextStep,
                             m_actions.lastStep}) {
         action->setEnabled(!m_session.steps().empty());
     }
     m_inspector->setEditable(!busy && m_jobs.draft().has_value());
+}
+
+bool MainWindow::isEmpty(ViewArea::View view) const {
+    switch (view) {
+        case ViewArea::Device:
+            return m_views->device().isEmpty();
+        case ViewArea::Embedding:
+            return m_views->embedding().isEmpty();
+        case ViewArea::Landscape:
+            return m_views->landscape().isEmpty();
+        default:
+            return false;
+    }
 }
 
 void MainWindow::tell(const QString& line) {
@@ -333,7 +354,13 @@ std::vector<std::pair<QString, QWidget*>> MainWindow::captureTargets() {
                                                          {QStringLiteral("inspector"), m_inspector},
                                                          {QStringLiteral("timeline"), m_timeline},
                                                          {QStringLiteral("log"), m_log}};
-    if (!m_views->device().isEmpty()) targets.emplace_back(QStringLiteral("device"), &m_views->device());
+    const std::pair<ViewArea::View, std::pair<const char*, QWidget*>> filledLater[] = {
+        {ViewArea::Device, {"device", &m_views->device()}},
+        {ViewArea::Embedding, {"embedding", &m_views->embedding()}},
+        {ViewArea::Landscape, {"landscape", &m_views->landscape()}}};
+    for (const auto& [view, target] : filledLater) {
+        if (!isEmpty(view)) targets.emplace_back(QLatin1String(target.first), target.second);
+    }
     return targets;
 }
 

@@ -63,8 +63,14 @@ class MainWindow : public QMainWindow {
     /// Why the open run cannot be timed now; empty when it can.
     [[nodiscard]] QString benchmarkObstacle() const;
 
-    /// What a capture saves, by name: window, mixture, curves, device (once something was timed), layers,
-    /// inspector, timeline, log.
+    /// Computes and shows the view of the open run. No-op while analysisObstacle().
+    void embed();
+    void survey();
+    /// Why nothing can be computed of the open run now; empty when it can.
+    [[nodiscard]] QString analysisObstacle() const;
+
+    /// What a capture saves, by name: window, mixture, curves, layers, inspector, timeline, log, and device,
+    /// embedding and landscape once there is something in them.
     [[nodiscard]] std::vector<std::pair<QString, QWidget*>> captureTargets();
 
   protected:
@@ -89,6 +95,7 @@ class MainWindow : public QMainWindow {
     void connectWidgets();
     void connectJobs();
     void connectDevice();
+    void connectAnalyses();
 
     void setSideBySide(bool on);
     void pickAndOpen(const QString& caption, const QString& filter);
@@ -102,6 +109,8 @@ class MainWindow : public QMainWindow {
     void saveView();
     void showBenchmark(const std::filesystem::path& run, const report::BenchResult& result);
     void watchDevices();
+    void showEmbedding(const std::filesystem::path& run, const report::Embedding& embedding);
+    void showLandscape(const std::filesystem::path& run, const report::Landscape& landscape);
 
     void adoptDraft();
     void showOpened();
@@ -110,6 +119,8 @@ class MainWindow : public QMainWindow {
     void showSteps();
     void showGaps();
     void updateActions();
+    /// Of views that are filled on request.
+    [[nodiscard]] bool isEmpty(ViewArea::View view) const;
     void updateTitle();
     void tell(const QString& line);
     void showError(const QString& message);

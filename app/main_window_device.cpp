@@ -47,6 +47,7 @@ void MainWindow::watchDevices() {
 
 QString MainWindow::benchmarkObstacle() const {
     if (m_jobs.benchmarking()) return tr("A benchmark is running");
+    if (m_jobs.analysing()) return tr("A view is being computed and would disturb the times");
     if (m_session.kind() != Session::Kind::Run || m_session.path().empty())
         return tr("Open a run first: its quantized network is what is timed");
     if (m_jobs.host().busy())

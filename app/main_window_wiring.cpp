@@ -19,6 +19,8 @@
 #include "widgets/format.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/device_plot.h"
+#include "widgets/plots/embedding_plot.h"
+#include "widgets/plots/landscape_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/plots/render.h"
 
@@ -337,6 +339,10 @@ void MainWindow::saveView() {
                 return {QStringLiteral("-mixture-") + m_session.layer(), m_views->mixture().csv()};
             case ViewArea::Device:
                 return {QStringLiteral("-device"), m_views->device().csv()};
+            case ViewArea::Embedding:
+                return {QStringLiteral("-embedding"), m_views->embedding().csv()};
+            case ViewArea::Landscape:
+                return {QStringLiteral("-landscape"), m_views->landscape().csv()};
             default:
                 return {QStringLiteral("-curves"), m_views->curves().csv()};
         }
@@ -387,6 +393,8 @@ void MainWindow::showOpened() {
     m_layers->selectLayer(m_session.layer());
     m_views->curves().clear();
     m_views->device().clear();
+    m_views->embedding().clear();
+    m_views->landscape().clear();
     m_timeline->setPlaying(false);
     m_timeline->setEvents({});
     m_timeline->setStepsPerEpoch(m_session.info().stepsPerEpoch);

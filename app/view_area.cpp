@@ -7,13 +7,58 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "engine/jobs/embedding_job.h"
+#include "engine/jobs/landscape_job.h"
+#include "widgets/controls/compute_bar.h"
 #include "widgets/controls/device_bar.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/device_plot.h"
+#include "widgets/plots/embedding_plot.h"
+#include "widgets/plots/landscape_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/theme.h"
 
 namespace bitloom::app {
+namespace {
+
+constexpr int kMostImages = 1'000'000;
+constexpr int kMostSeed = 1'000'000;
+
+widgets::ComputeBar::Number imagesNumber(const char* name, std::int64_t value) {
+    return {QLatin1String(name),
+            ViewArea::tr("&Images"),
+            ViewArea::tr("So many of the run's test images, the first ones"),
+            1,
+            kMostImages,
+            500,
+            static_cast<int>(value)};
+}
+
+widgets::ComputeBar* makeEmbeddingBar() {
+    const jobs::EmbeddingRequest standard;
+    return new widgets::ComputeBar(
+        QStringLiteral("embeddingBar"),
+        {imagesNumber(ViewArea::kEmbeddingImages, standard.images),
+         {QLatin1String(ViewArea::kPerplexity), ViewArea::tr("&Perplexity"),
+          ViewArea::tr("How many neighbours of an image count; at most a third of the images"), 2, 500, 5,
+          static_cast<int>(standard.perplexity)},
+         {QLatin1String(ViewArea::kEmbeddingSeed), ViewArea::tr("&Seed"),
+          ViewArea::tr("Another seed, another layout of the same neighbours"), 0, kMostSeed, 1, 0}});
+}
+
+widgets::ComputeBar* makeLandscapeBar() {
+    const jobs::LandscapeRequest standard;
+    return new widgets::ComputeBar(
+        QStringLiteral("landscapeBar"),
+        {imagesNumber(ViewArea::kLandscapeImages, standard.images),
+         {QLatin1String(ViewArea::kGrid), ViewArea::tr("&Points a side"),
+          ViewArea::tr("Points of the grid along each direction, an odd number; each is scored twice"), 3,
+          jobs::LandscapeRequest::kMostSize, 2, standard.size},
+         {QLatin1String(ViewArea::kLandscapeSeed), ViewArea::tr("&Seed"),
+          ViewArea::tr("Another seed, other random directions"), 0, kMostSeed, 1, 0}});
+}
+
+}  // namespace
 
 ViewArea::ViewArea(QWidget* parent)
     : QWidget(parent),
@@ -21,6 +66,10 @@ ViewArea::ViewArea(QWidget* parent)
       m_curves(new widgets::CurvesPlot),
       m_device(new widgets::DevicePlot),
       m_deviceBar(new widgets::DeviceBar),
+      m_embedding(new widgets::EmbeddingPlot),
+      m_embeddingBar(makeEmbeddingBar()),
+      m_landscape(new widgets::LandscapePlot),
+      m_landscapeBar(makeLandscapeBar()),
       m_tabs(new QTabBar),
       m_splitter(new QSplitter(Qt::Horizontal)) {
     setObjectName(QStringLiteral("viewArea"));
@@ -32,11 +81,17 @@ ViewArea::ViewArea(QWidget* parent)
     addView(Mixture, tr("Mixture"), m_mixture);
     addView(Curves, tr("Curves"), m_curves);
     addView(Device, tr("Device"), m_device, m_deviceBar);
+    addView(Embedding, tr("Embedding"), m_embedding, m_embeddingBar);
+    addView(Landscape, tr("Landscape"), m_landscape, m_landscapeBar);
     explain(Mixture, QStringLiteral("mixture"),
             tr("Weights, Gaussian components and quantized values of the selected layer (Ctrl+1)"));
     showAlarm({});
     explain(Device, QStringLiteral("device"),
             tr("Times of this run on this computer or a phone, beside float kernels (Ctrl+3)"));
+    explain(Embedding, QStringLiteral("embedding"),
+            tr("Test images by what the network knows of them, full precision beside quantized (Ctrl+6)"));
+    explain(Landscape, QStringLiteral("landscape"),
+            tr("The loss around the weights, full precision beside quantized (Ctrl+7)"));
 
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
@@ -129,7 +184,7 @@ bool ViewArea::isShown(int view) const {
 }
 
 void ViewArea::arrange() {
-    // Two views that share the room need no tab to be told apart, but the third is reached by its tab alone.
+    // Two views that share the room need no tab to be told apart, but the others are reached by theirs alone.
     for (int view = 0; view < ViewCount; ++view) {
         const Pane& pane = m_panes[static_cast<std::size_t>(view)];
         pane.whole->setVisible(isShown(view));

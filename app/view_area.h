@@ -1,6 +1,6 @@
-// The centre of the window: Mixture, Curves and Device, one at a time as tabs, or two side by side: the
-// current one and the one before, in the order of their tabs. The views never move between parents, so their
-// state and size survive the switch. GUI thread.
+// The centre of the window: Mixture, Curves, Device, Embedding and Landscape, one at a time as tabs, or two
+// side by side: the current one and the one before, in the order of their tabs. The views never move between
+// parents, so their state and size survive the switch. GUI thread.
 #pragma once
 
 #include <QWidget>
@@ -11,9 +11,12 @@ class QSplitter;
 class QTabBar;
 
 namespace bitloom::widgets {
+class ComputeBar;
 class CurvesPlot;
 class DeviceBar;
 class DevicePlot;
+class EmbeddingPlot;
+class LandscapePlot;
 class MixturePlot;
 }  // namespace bitloom::widgets
 
@@ -23,7 +26,15 @@ class ViewArea : public QWidget {
     Q_OBJECT
 
   public:
-    enum View { Mixture, Curves, Device, ViewCount };
+    enum View { Mixture, Curves, Device, Embedding, Landscape, ViewCount };
+
+    /// Numbers of the compute bars, by objectName.
+    static constexpr const char* kEmbeddingImages = "embeddingImages";
+    static constexpr const char* kPerplexity = "embeddingPerplexity";
+    static constexpr const char* kEmbeddingSeed = "embeddingSeed";
+    static constexpr const char* kLandscapeImages = "landscapeImages";
+    static constexpr const char* kGrid = "landscapeGrid";
+    static constexpr const char* kLandscapeSeed = "landscapeSeed";
 
     explicit ViewArea(QWidget* parent = nullptr);
 
@@ -33,6 +44,12 @@ class ViewArea : public QWidget {
     [[nodiscard]] const widgets::DevicePlot& device() const { return *m_device; }
     /// Above the device plot.
     [[nodiscard]] widgets::DeviceBar& deviceBar() { return *m_deviceBar; }
+    [[nodiscard]] widgets::EmbeddingPlot& embedding() { return *m_embedding; }
+    [[nodiscard]] const widgets::EmbeddingPlot& embedding() const { return *m_embedding; }
+    [[nodiscard]] widgets::LandscapePlot& landscape() { return *m_landscape; }
+    /// Above their plots.
+    [[nodiscard]] widgets::ComputeBar& embeddingBar() { return *m_embeddingBar; }
+    [[nodiscard]] widgets::ComputeBar& landscapeBar() { return *m_landscapeBar; }
 
     /// The view that is shown, or that the person used last when two are.
     [[nodiscard]] View currentView() const;
@@ -78,6 +95,10 @@ class ViewArea : public QWidget {
     widgets::CurvesPlot* m_curves;
     widgets::DevicePlot* m_device;
     widgets::DeviceBar* m_deviceBar;
+    widgets::EmbeddingPlot* m_embedding;
+    widgets::ComputeBar* m_embeddingBar;
+    widgets::LandscapePlot* m_landscape;
+    widgets::ComputeBar* m_landscapeBar;
     QTabBar* m_tabs;
     QSplitter* m_splitter;
     std::array<Pane, ViewCount> m_panes;

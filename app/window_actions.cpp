@@ -25,6 +25,14 @@ QString tuneTip() {
     return tr("Find the fastest kernel of every layer on the chosen device by timing, then time this run");
 }
 
+QString embedTip() {
+    return tr("Lay out test images of this run by t-SNE, in full precision and quantized");
+}
+
+QString surveyTip() {
+    return tr("Measure the loss around the weights of this run, in full precision and quantized");
+}
+
 }  // namespace
 
 WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
@@ -65,12 +73,27 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
                 "out is kept"),
              "stop"});
 
+    embed = add({"embed", tr("Compute &embedding"), "Ctrl+Alt+6", embedTip(), "play"});
+    survey = add({"survey", tr("Compute &landscape"), "Ctrl+Alt+7", surveyTip(), "play"});
+    cancelAnalysis = add({"cancelAnalysis", tr("Cancel &computing"), "Ctrl+Alt+C",
+                          tr("Give up the embedding or landscape; what is there of it stays"), "stop"});
+    // On the views' buttons there is no doubt what is computed.
+    for (QAction* action : {embed, survey})
+        action->setIconText(tr("Compute"));
+    cancelAnalysis->setIconText(tr("Cancel"));
+
     showMixture = add({"showMixture", tr("&Mixture"), "Ctrl+1",
                        tr("Show weights and mixture of the selected layer"), "mixture"});
     showCurves = add({"showCurves", tr("&Curves"), "Ctrl+2",
                       tr("Show loss, learning rate, accuracy and error over the run"), "curves"});
     showDevice = add({"showDevice", tr("&Device"), "Ctrl+3",
                       tr("Show the times of this run on a device, beside float kernels"), "device"});
+    showEmbedding =
+        add({"showEmbedding", tr("&Embedding"), "Ctrl+6",
+             tr("Show test images as the network sees them, full precision beside quantized"), "embedding"});
+    showLandscape =
+        add({"showLandscape", tr("&Landscape"), "Ctrl+7",
+             tr("Show the loss around the weights, full precision beside quantized"), "landscape"});
     sideBySide = addToggle({"sideBySide", tr("Side &by side"), "Ctrl+\\",
                             tr("Show this view and the one before beside each other")});
     logCounts = addToggle({"logCounts", tr("&Logarithmic counts"), "Ctrl+L",
@@ -127,6 +150,11 @@ void WindowActions::explainBenchmark(const QString& obstacle) {
     explain(tune, obstacle.isEmpty() ? tuneTip() : obstacle);
 }
 
+void WindowActions::explainAnalyses(const QString& obstacle) {
+    explain(embed, obstacle.isEmpty() ? embedTip() : obstacle);
+    explain(survey, obstacle.isEmpty() ? surveyTip() : obstacle);
+}
+
 QAction* WindowActions::addToggle(const Face& face) {
     QAction* action = add(face);
     action->setCheckable(true);
@@ -151,11 +179,13 @@ void WindowActions::makeMenus(const std::vector<QAction*>& docks) {
     recentMenu->setToolTipsVisible(true);
     fill(file, {nullptr, exportRun, exportBundle, cancelExport, saveView, nullptr, quit});
 
-    fill(bar->addMenu(tr("&Job")), {newJob, nullptr, start, pause, stop, nullptr, continueRun, showRunning,
-                                    nullptr, benchmark, tune, cancelBenchmark});
+    fill(bar->addMenu(tr("&Job")),
+         {newJob, nullptr, start, pause, stop, nullptr, continueRun, showRunning, nullptr, benchmark, tune,
+          cancelBenchmark, nullptr, embed, survey, cancelAnalysis});
 
     QMenu* view = bar->addMenu(tr("&View"));
-    fill(view, {showMixture, showCurves, showDevice, nullptr, sideBySide, nullptr, logCounts, nullptr});
+    fill(view, {showMixture, showCurves, showDevice, showEmbedding, showLandscape, nullptr, sideBySide,
+                nullptr, logCounts, nullptr});
     for (QAction* dock : docks) {
         view->addAction(dock);
         m_all.push_back(dock);

@@ -28,6 +28,9 @@ class WindowActions {
     /// Why there is nothing to benchmark or tune, as the actions' tooltips; empty: what they do.
     void explainBenchmark(const QString& obstacle);
 
+    /// The same of computing embedding and landscape.
+    void explainAnalyses(const QString& obstacle);
+
     /// Action, shortcut and purpose as an HTML table.
     [[nodiscard]] QString shortcutTable() const;
 
@@ -50,10 +53,15 @@ class WindowActions {
     QAction* benchmark;
     QAction* tune;
     QAction* cancelBenchmark;
+    QAction* embed;
+    QAction* survey;
+    QAction* cancelAnalysis;
 
     QAction* showMixture;
     QAction* showCurves;
     QAction* showDevice;
+    QAction* showEmbedding;
+    QAction* showLandscape;
     QAction* sideBySide;
     QAction* logCounts;
     QAction* themeLight;

@@ -23,9 +23,13 @@
 #include "app/stop_signals.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
+#include "engine/jobs/embedding_job.h"
+#include "engine/jobs/landscape_job.h"
 #include "engine/jobs/run_playback.h"
 #include "engine/jobs/version.h"
 #include "widgets/plots/curves_plot.h"
+#include "widgets/plots/embedding_plot.h"
+#include "widgets/plots/landscape_plot.h"
 #include "widgets/plots/mixture_plot.h"
 #include "widgets/plots/render.h"
 #include "widgets/theme.h"
@@ -142,6 +146,76 @@ Status save(QWidget& view, const QByteArray& csv, const PlotOptions& options) {
     return fail("{}", error.toStdString());
 }
 
+/// What takes minutes to compute must have a place to go.
+Status checkOut(const PlotOptions& options) {
+    const fs::path out = options.out;
+    const std::vector<std::string> suffixes = {".svg", ".pdf", ".png", ".csv"};
+    if (std::ranges::find(suffixes, out.extension().string()) == suffixes.end())
+        return usageError("--out {}: names end in {}", options.out, joinNames(suffixes));
+    std::error_code ignored;
+    if (out.has_parent_path() && !fs::is_directory(out.parent_path(), ignored))
+        return fail("{}: there is no folder {}", options.out, out.parent_path().string());
+    return {};
+}
+
+Result<PlotResult> plotEmbedding(const PlotOptions& options, report::ProgressSink& sink,
+                                 JobControl& control) {
+    BITLOOM_RETURN_IF_ERROR(checkOut(options));
+    jobs::EmbeddingRequest request = options.embedding;
+    request.run = options.run;
+    BITLOOM_ASSIGN_OR_RETURN(const report::Embedding embedding,
+                             jobs::runEmbeddingJob(request, sink, control));
+    widgets::EmbeddingPlot view;
+    view.setEmbedding(embedding);
+    BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
+    return PlotResult{{},
+                      -1,
+                      {{"images", static_cast<double>(embedding.labels.size())},
+                       {"dimension", static_cast<double>(embedding.dimension)},
+                       {"perplexity", embedding.perplexity},
+                       {"seed", static_cast<double>(embedding.seed)},
+                       {"top1_fp32", embedding.fullPrecision.top1},
+                       {"top1_hard", embedding.quantized.top1},
+                       {"divergence_fp32", embedding.fullPrecision.divergence},
+                       {"divergence_hard", embedding.quantized.divergence}}};
+}
+
+Result<PlotResult> plotLandscape(const PlotOptions& options, report::ProgressSink& sink,
+                                 JobControl& control) {
+    BITLOOM_RETURN_IF_ERROR(checkOut(options));
+    jobs::LandscapeRequest request = options.landscape;
+    request.run = options.run;
+    BITLOOM_ASSIGN_OR_RETURN(const report::Landscape landscape,
+                             jobs::runLandscapeJob(request, sink, control));
+    widgets::LandscapePlot view;
+    view.setLandscape(landscape);
+    BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
+    const std::size_t centre = landscape.centre();
+    return PlotResult{{},
+                      -1,
+                      {{"images", static_cast<double>(landscape.images)},
+                       {"grid", static_cast<double>(landscape.size)},
+                       {"range", landscape.range},
+                       {"seed", static_cast<double>(landscape.seed)},
+                       {"loss_fp32", landscape.fullPrecision.loss[centre]},
+                       {"loss_hard", landscape.quantized.loss[centre]},
+                       {"top1_fp32", landscape.fullPrecision.top1[centre]},
+                       {"top1_hard", landscape.quantized.top1[centre]},
+                       {"least_loss_fp32", std::ranges::min(landscape.fullPrecision.loss)},
+                       {"least_loss_hard", std::ranges::min(landscape.quantized.loss)}}};
+}
+
+/// Once the run is open, what its button does; a run that nothing can be computed of is an error.
+void computeWhenOpened(MainWindow& window, const std::string& view) {
+    const auto compute = [&window, view] {
+        const QString obstacle = window.analysisObstacle();
+        if (!obstacle.isEmpty()) Q_EMIT window.jobs().failed(obstacle);
+        view == "embedding" ? window.embed() : window.survey();
+    };
+    QObject::connect(&window.session(), &Session::opened, &window, compute,
+                     static_cast<Qt::ConnectionType>(Qt::QueuedConnection | Qt::SingleShotConnection));
+}
+
 }  // namespace
 
 int runWindow(const WindowOptions& options) {
@@ -165,9 +239,10 @@ int runWindow(const WindowOptions& options) {
     std::optional<Capture> shooting;
     if (capture) {
         window.resize(Capture::kWidth, Capture::kHeight);
-        const auto moment = options.start       ? Capture::Moment::Job
-                            : options.benchmark ? Capture::Moment::Benchmark
-                                                : Capture::Moment::Shown;
+        const auto moment = options.start              ? Capture::Moment::Job
+                            : options.benchmark        ? Capture::Moment::Benchmark
+                            : !options.compute.empty() ? Capture::Moment::Computed
+                                                       : Capture::Moment::Shown;
         shooting.emplace(window, options.captureFolder, options.untilStep, moment);
     }
     window.show();
@@ -193,6 +268,7 @@ int runWindow(const WindowOptions& options) {
         QObject::connect(&window.session(), &Session::opened, &window, benchmark,
                          static_cast<Qt::ConnectionType>(Qt::QueuedConnection | Qt::SingleShotConnection));
     }
+    if (!options.compute.empty()) computeWhenOpened(window, options.compute);
     if (options.printGeometry) QTimer::singleShot(0, &window, [&window] { printGeometry(window); });
     const int code = QApplication::exec();
     // The window that closes also ends the event loop, with 0.
@@ -200,19 +276,29 @@ int runWindow(const WindowOptions& options) {
 }
 
 Result<PlotResult> plotRun(const PlotOptions& options) {
+    report::ProgressSink silent;
+    JobControl control;
+    return plotRun(options, silent, control);
+}
+
+Result<PlotResult> plotRun(const PlotOptions& options, report::ProgressSink& sink, JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(const std::int64_t step, stepFromText(options.step));
     const bool mixture = options.view == "mixture";
-    if (!mixture && options.view != "curves") {
-        return usageError("--view {}: no such view. Views: mixture, curves.", options.view);
+    const bool embedding = options.view == "embedding";
+    if (!mixture && !embedding && options.view != "curves" && options.view != "landscape") {
+        return usageError("--view {}: no such view. Views: mixture, curves, embedding, landscape.",
+                          options.view);
     }
     BITLOOM_ASSIGN_OR_RETURN(const std::unique_ptr<jobs::RunPlayback> run,
                              jobs::RunPlayback::open(options.run));
     drawOffscreen();
     const Application application;
     widgets::applyTheme(*qApp, options.theme == "dark" ? widgets::Theme::Dark : widgets::Theme::Light);
+    if (embedding) return plotEmbedding(options, sink, control);
+    if (options.view == "landscape") return plotLandscape(options, sink, control);
     if (mixture) {
         BITLOOM_ASSIGN_OR_RETURN(report::LayerSnapshotPtr layer, layerToPlot(*run, options, step));
-        const PlotResult drawn{layer->layer, layer->step};
+        const PlotResult drawn{layer->layer, layer->step, {}};
         widgets::MixturePlot view;
         view.setSnapshot(std::move(layer));
         BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
@@ -226,7 +312,7 @@ Result<PlotResult> plotRun(const PlotOptions& options) {
     view.setFp32Accuracy(run->info().top1Fp32);
     if (options.step != "last") view.setCurrentStep(step);
     BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
-    return PlotResult{{}, options.step == "last" ? -1 : step};
+    return PlotResult{{}, options.step == "last" ? -1 : step, {}};
 }
 
 }  // namespace bitloom::app

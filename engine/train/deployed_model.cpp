@@ -7,26 +7,30 @@
 namespace bitloom::train {
 namespace {
 
-Result<DeployedModel> deploy(const graph::Graph& graph, const quant::QuantizerOptions& options,
-                             std::uint64_t seed, const TrainerState& state) {
-    graph::StateDict parameters = partOf(state.tensors, kModelPart);
+Result<LatentModel> readLatent(const graph::Graph& graph, const quant::QuantizerOptions& options,
+                               std::uint64_t seed, const TrainerState& state) {
+    LatentModel latent;
+    latent.parameters = partOf(state.tensors, kModelPart);
     for (const graph::ParameterSpec& spec : graph.parameters()) {
-        if (!parameters.contains(spec.name))
+        if (!latent.parameters.contains(spec.name))
             return fail("the checkpoint lacks {}; it belongs to another job", spec.name);
     }
     BITLOOM_ASSIGN_OR_RETURN(
-        quant::QuantizerMap quantizers,
-        quant::makeQuantizers(graph, parameters, optionsOf(options, state.tensors), seed));
-    for (const auto& [node, quantizer] : quantizers) {
+        latent.quantizers,
+        quant::makeQuantizers(graph, latent.parameters, optionsOf(options, state.tensors), seed));
+    for (const auto& [node, quantizer] : latent.quantizers) {
         BITLOOM_RETURN_IF_ERROR(quantizer->restore(partOf(state.tensors, quantizerPart(node))));
     }
-    DeployedModel deployed{hardModel(graph, std::move(parameters), quantizers), quantizers.empty()};
-    const report::MetricSample evaluation = readEvaluation(state.tensors);
-    if (!deployed.calibrated && evaluation.step == state.step) {
-        addPart(deployed.model.rest, "", partOf(state.tensors, kScoredPart));
-        deployed.calibrated = true;
+    latent.calibrated = latent.quantizers.empty();
+    if (!latent.calibrated && readEvaluation(state.tensors).step == state.step) {
+        addPart(latent.parameters, "", partOf(state.tensors, kScoredPart));
+        latent.calibrated = true;
     }
-    return deployed;
+    return latent;
+}
+
+std::string readingOf(const TrainerState& state) {
+    return fmt::format("reading the checkpoint of step {}", state.step);
 }
 
 }  // namespace
@@ -55,10 +59,18 @@ quant::QuantizerOptions optionsOf(quant::QuantizerOptions options, const graph::
     return options;
 }
 
+Result<LatentModel> latentModel(const graph::Graph& graph, const quant::QuantizerOptions& options,
+                                std::uint64_t seed, const TrainerState& state) {
+    return guarded(readingOf(state), [&] { return readLatent(graph, options, seed, state); });
+}
+
 Result<DeployedModel> deployedModel(const graph::Graph& graph, const quant::QuantizerOptions& options,
                                     std::uint64_t seed, const TrainerState& state) {
-    return guarded(fmt::format("reading the checkpoint of step {}", state.step),
-                   [&] { return deploy(graph, options, seed, state); });
+    return guarded(readingOf(state), [&]() -> Result<DeployedModel> {
+        BITLOOM_ASSIGN_OR_RETURN(LatentModel latent, readLatent(graph, options, seed, state));
+        return DeployedModel{hardModel(graph, std::move(latent.parameters), latent.quantizers),
+                             latent.calibrated};
+    });
 }
 
 }  // namespace bitloom::train

@@ -17,15 +17,27 @@ namespace bitloom::train {
 [[nodiscard]] quant::QuantizerOptions optionsOf(quant::QuantizerOptions options,
                                                 const graph::StateDict& state);
 
-struct DeployedModel {
-    quant::QuantizedModel model;
+/// A trainer's network before quantization.
+struct LatentModel {
+    graph::StateDict parameters;  ///< all of the graph's: latent weights, batch norm as `calibrated` says
+    quant::QuantizerMap quantizers;
     /// The batch-norm statistics fit the hard weights: they were re-estimated at this very step, or nothing
     /// is quantized.
     bool calibrated = false;
 };
 
-/// The network that a checkpoint of a trainer holds, without its data. `options` and `seed` as the trainer
-/// had them.
+/// What a checkpoint of a trainer holds. `options` and `seed` as the trainer had them.
+[[nodiscard]] Result<LatentModel> latentModel(const graph::Graph& graph,
+                                              const quant::QuantizerOptions& options, std::uint64_t seed,
+                                              const TrainerState& state);
+
+struct DeployedModel {
+    quant::QuantizedModel model;
+    bool calibrated = false;  ///< as LatentModel's
+};
+
+/// The hard network that a checkpoint of a trainer holds, without its data. `options` and `seed` as the
+/// trainer had them.
 [[nodiscard]] Result<DeployedModel> deployedModel(const graph::Graph& graph,
                                                   const quant::QuantizerOptions& options, std::uint64_t seed,
                                                   const TrainerState& state);

@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::int64_t kTop = 5;
 
-/// A batch's images as a tensor over the batch's own memory: `batch` must outlive it.
-torch::Tensor imagesOf(data::Batch& batch, const graph::Shape& image) {
-    return torch::from_blob(batch.images.data(), {batch.count, image[0], image[1], image[2]},
-                            torch::kFloat32);
-}
-
 /// Sums over images; the counts are of correct ones.
 struct Tally {
     std::int64_t images = 0;
@@ -46,17 +40,6 @@ struct Tally {
     }
 };
 
-Status checkDataset(const graph::Graph& graph, const data::Dataset& dataset) {
-    const data::ImageShape shape = dataset.shape();
-    if (dataset.size() == 0) return fail("the dataset has no images; check its folder");
-    if (graph::Shape{shape.channels, shape.height, shape.width} != graph.inputShape()) {
-        return fail("the images have shape [{}, {}, {}], {} takes {}; choose the image size of the network",
-                    shape.channels, shape.height, shape.width, graph.arch(),
-                    graph::toText(graph.inputShape()));
-    }
-    return {};
-}
-
 Status addBatch(Executor& executor, data::Batch& batch, std::int64_t limit, const WeightOverrides& weights,
                 Tally& tally) {
     const torch::Tensor images = imagesOf(batch, executor.graph().inputShape());
@@ -79,17 +62,37 @@ Status addBatch(Executor& executor, data::Batch& batch, std::int64_t limit, cons
 
 }  // namespace
 
+data::LoaderOptions plainBatches(const EvaluationOptions& options) {
+    return {.batchSize = options.batchSize,
+            .normalization = options.normalization,
+            .shuffle = false,
+            .dropLast = false,
+            .augment = false,
+            .threads = options.threads};
+}
+
+torch::Tensor imagesOf(data::Batch& batch, const graph::Shape& image) {
+    return torch::from_blob(batch.images.data(), {batch.count, image[0], image[1], image[2]},
+                            torch::kFloat32);
+}
+
+Status checkDataset(const graph::Graph& graph, const data::Dataset& dataset) {
+    const data::ImageShape shape = dataset.shape();
+    if (dataset.size() == 0) return fail("the dataset has no images; check its folder");
+    if (graph::Shape{shape.channels, shape.height, shape.width} != graph.inputShape()) {
+        return fail("the images have shape [{}, {}, {}], {} takes {}; choose the image size of the network",
+                    shape.channels, shape.height, shape.width, graph.arch(),
+                    graph::toText(graph.inputShape()));
+    }
+    return {};
+}
+
 Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset, const EvaluationOptions& options,
                           const WeightOverrides& weights, const EvaluationProgress& progress) {
     BITLOOM_RETURN_IF_ERROR(checkDataset(executor.graph(), dataset));
     const std::int64_t total = options.images > 0 ? std::min(options.images, dataset.size()) : dataset.size();
     const auto start = std::chrono::steady_clock::now();
-    data::Loader loader(dataset, {.batchSize = options.batchSize,
-                                  .normalization = options.normalization,
-                                  .shuffle = false,
-                                  .dropLast = false,
-                                  .augment = false,
-                                  .threads = options.threads});
+    data::Loader loader(dataset, plainBatches(options));
     const torch::NoGradGuard guard;
     Tally tally;
     const auto scoreAll = [&]() -> Status {

@@ -25,6 +25,15 @@ struct EvaluationOptions {
     std::int64_t images = 0;  ///< 0: all; otherwise the first so many
 };
 
+/// Batches of a dataset in its order, every image once, not augmented.
+[[nodiscard]] data::LoaderOptions plainBatches(const EvaluationOptions& options);
+
+/// A batch's images as a tensor [count, C, H, W] over the batch's own memory: `batch` must outlive it.
+[[nodiscard]] torch::Tensor imagesOf(data::Batch& batch, const graph::Shape& image);
+
+/// An error where `dataset` is empty or its images are none that `graph` takes.
+[[nodiscard]] Status checkDataset(const graph::Graph& graph, const data::Dataset& dataset);
+
 /// Called after each batch with the images (or batches) done and the total; returning false cancels.
 using EvaluationProgress = std::function<bool(std::int64_t done, std::int64_t total)>;
 

@@ -32,9 +32,10 @@ ProcessResult runHere(std::vector<std::string> arguments) {
                               options.theme));
         return 0;
     };
-    frontEnd.plot = [](const PlotOptions& options) -> Result<PlotResult> {
+    frontEnd.plot = [](const PlotOptions& options, report::ProgressSink&, JobControl&) -> Result<PlotResult> {
+        if (options.view == "landscape") return PlotResult{{}, -1, {{"images", 1000}, {"loss", 0.5}}};
         if (options.layer == "none") return fail("no layer none");
-        if (options.theme == "dark") return PlotResult{"conv1", 7};
+        if (options.theme == "dark") return PlotResult{"conv1", 7, {}};
         printText(fmt::format("plot {} {} {} {} {}x{}\n", options.run, options.view, options.step,
                               options.out, options.width, options.height));
         return PlotResult{};
@@ -156,6 +157,15 @@ TEST(Cli, PlotTellsWhatItDrewAsJson) {
     const Json json = Json::parse(drawn.out);
     const Json expected = {{"out", "a.svg"}, {"view", "mixture"}, {"layer", "conv1"}, {"step", 7}};
     EXPECT_EQ(json, expected);
+}
+
+TEST(Cli, PlotTellsTheFiguresOfWhatItComputed) {
+    const ProcessResult drawn = runHere({"plot", "run.h5", "--view", "landscape", "--grid", "11", "--range",
+                                         "0.5", "--seed", "3", "--out", "a.svg", "--json"});
+    EXPECT_EQ(drawn.exitCode, 0) << drawn.err;
+    const Json expected = {{"out", "a.svg"},  {"view", "landscape"}, {"layer", nullptr},
+                           {"step", nullptr}, {"images", 1000},      {"loss", 0.5}};
+    EXPECT_EQ(Json::parse(drawn.out), expected);
 }
 
 TEST(Cli, ABuildWithoutAWindowSaysSo) {

@@ -83,8 +83,8 @@ TEST_F(EntryTest, NamesWhatIsWrongWithAPlot) {
         return status.error().message;
     };
     using ::testing::HasSubstr;
-    PlotOptions options = plotOf("landscape", "a.svg");
-    EXPECT_THAT(messageOf(options, ErrorKind::Usage), HasSubstr("landscape"));
+    PlotOptions options = plotOf("scenery", "a.svg");
+    EXPECT_THAT(messageOf(options, ErrorKind::Usage), HasSubstr("scenery"));
     options = plotOf("mixture", "a.svg");
     options.step = "latest";
     EXPECT_THAT(messageOf(options, ErrorKind::Usage), HasSubstr("latest"));

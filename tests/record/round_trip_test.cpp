@@ -97,7 +97,7 @@ TEST_F(RoundTrip, AMixtureMayHaveFewerComponentsThanAtFirst) {
     fewer.bits = 2;
     {
         const auto writer = create();
-        ASSERT_TRUE(writer->appendSnapshot(fewer).ok());
+        ASSERT_TRUE(writer->appendLayer(fewer).ok());
         ASSERT_TRUE(writer->flush().ok());
     }
     const auto reader = open();

@@ -1,0 +1,38 @@
+// The plane through a network's weights that two random directions span, as in Li et al., "Visualizing the
+// loss landscape of neural nets", NeurIPS 2018, section 4.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/quant/registry.h"
+#include "engine/train/executor.h"
+
+namespace bitloom::train {
+
+class WeightPlane {
+  public:
+    /// Through the weights that `executor` holds now; copies them. Directions are Gaussian, deterministic by
+    /// seed, normalised filter by filter: d_f <- d_f / |d_f| |w_f|, where a filter is all that feeds one
+    /// output of a convolution or linear layer. Batch norm and biases do not move. The same seed gives the
+    /// same directions, but for the norms, around any weights of that graph.
+    WeightPlane(const Executor& executor, std::uint64_t seed);
+
+    /// theta + alpha d1 + beta d2, for every convolution and linear layer.
+    [[nodiscard]] WeightOverrides at(double alpha, double beta) const;
+
+  private:
+    struct Layer {
+        std::string node;
+        torch::Tensor centre;
+        torch::Tensor first, second;  ///< directions, shape of `centre`
+    };
+    std::vector<Layer> m_layers;
+};
+
+/// `weights` with the hard weights in place of those that `quantizers` quantize: components stay where they
+/// are, each weight takes the one that it now belongs to.
+[[nodiscard]] WeightOverrides hardened(WeightOverrides weights, const quant::QuantizerMap& quantizers);
+
+}  // namespace bitloom::train
