@@ -68,6 +68,17 @@ Result<LatentNetwork> latentNetwork(const ComparedNetworks& networks) {
     // Equal but for batch-norm statistics, which may have been estimated anew for the hard weights.
     for (const auto& [name, tensor] : networks.quantized.rest)
         latent.parameters.insert_or_assign(name, tensor);
+    // Without latent weights there is nothing to move but the deployed ones.
+    for (auto quantizer = latent.quantizers.begin(); quantizer != latent.quantizers.end();) {
+        if (quantizer->second->hasLatentWeights()) {
+            ++quantizer;
+            continue;
+        }
+        const quant::QuantizedTensor& deployed = networks.quantized.layers.find(quantizer->first)->second;
+        latent.parameters.insert_or_assign(quantizer->first + ".weight",
+                                           graph::Tensor::fromFloats(deployed.shape, deployed.dequantize()));
+        quantizer = latent.quantizers.erase(quantizer);
+    }
     return LatentNetwork{std::move(latent.parameters), std::move(latent.quantizers)};
 }
 

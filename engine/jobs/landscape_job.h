@@ -7,7 +7,8 @@
 // what moves are the latent weights, and at each point every quantized layer takes its hard weights anew,
 // each weight the component that it then belongs to, while the components stay. So the picture shows the loss
 // of networks that could be deployed, as training saw it; moving the deployed weights themselves would leave
-// the codebook with the first step and show a full-precision landscape around another centre.
+// the codebook with the first step and show a full-precision landscape around another centre. Methods without
+// latent weights (RDHS, SGT) leave nothing else to move: there it is the deployed weights.
 #pragma once
 
 #include <cstdint>

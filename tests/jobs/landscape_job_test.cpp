@@ -33,11 +33,17 @@ LandscapeRequest requestFor(const fs::path& run) {
     return request;
 }
 
-TEST(LandscapeJob, TheMiddleIsTheNetworkItself) {
+class LandscapeOf : public ::testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Methods, LandscapeOf, ::testing::Values("dgms", "rdhs", "uniform"),
+                         [](const auto& instance) { return std::string(instance.param); });
+
+TEST_P(LandscapeOf, TheMiddleIsTheNetworkItself) {
     const testing::TemporaryFolder folder;
     writeSmallWeights(folder / "net.safetensors");
     JobSpec spec = smallJob();
     spec.model.weights = (folder / "net.safetensors").string();
+    spec.quantizer.layer.method = GetParam();
     trainToEnd(spec, folder / "run.h5");
     const auto result = surveyedBy(requestFor(folder / "run.h5"));
     ASSERT_TRUE(result.ok()) << result.error().message;
@@ -65,8 +71,10 @@ TEST(LandscapeJob, TheMiddleIsTheNetworkItself) {
     EXPECT_NEAR(result->fullPrecision.loss[result->centre()], full->loss, 1e-6);
     for (const double loss : result->quantized.loss)
         EXPECT_FALSE(std::isnan(loss));
-    const auto [least, most] = std::ranges::minmax(result->fullPrecision.loss);
-    EXPECT_GT(most, least) << "the weights move";
+    for (const report::LossSurface* surface : {&result->fullPrecision, &result->quantized}) {
+        const auto [least, most] = std::ranges::minmax(surface->loss);
+        EXPECT_GT(most, least) << "the weights move";
+    }
 }
 
 TEST(LandscapeJob, IsDeterministicBySeed) {
