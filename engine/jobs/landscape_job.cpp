@@ -25,7 +25,7 @@ struct Surveyed {
 Result<Surveyed> surveyed(const ComparedNetworks& networks, const graph::StateDict& parameters,
                           quant::QuantizerMap quantizers, std::uint64_t seed) {
     BITLOOM_ASSIGN_OR_RETURN(auto executor, networks.executor(parameters));
-    train::WeightPlane plane(*executor, seed);
+    BITLOOM_ASSIGN_OR_RETURN(train::WeightPlane plane, train::WeightPlane::create(*executor, seed));
     return Surveyed{std::move(executor), std::move(plane), std::move(quantizers)};
 }
 
@@ -68,8 +68,8 @@ class Survey {
 
     Status score(Surveyed& network, double alpha, double beta, std::size_t place,
                  report::LossSurface& surface) {
-        const train::WeightOverrides weights =
-            train::hardened(network.plane.at(alpha, beta), network.quantizers);
+        BITLOOM_ASSIGN_OR_RETURN(const train::WeightOverrides weights,
+                                 network.plane.at(alpha, beta, network.quantizers));
         const auto goOn = [this](std::int64_t, std::int64_t) { return m_control.waitWhilePaused(); };
         BITLOOM_ASSIGN_OR_RETURN(
             const train::Accuracy accuracy,

@@ -17,12 +17,15 @@ class WeightPlane {
     /// seed, normalised filter by filter: d_f <- d_f / |d_f| |w_f|, where a filter is all that feeds one
     /// output of a convolution or linear layer. Batch norm and biases do not move. The same seed gives the
     /// same directions, but for the norms, around any weights of that graph.
-    WeightPlane(const Executor& executor, std::uint64_t seed);
+    [[nodiscard]] static Result<WeightPlane> create(const Executor& executor, std::uint64_t seed);
 
-    /// theta + alpha d1 + beta d2, for every convolution and linear layer.
-    [[nodiscard]] WeightOverrides at(double alpha, double beta) const;
+    /// theta + alpha d1 + beta d2, for every convolution and linear layer. With `quantizers`, these take
+    /// their hard weights: components stay where they are, each weight takes the one that it then belongs to.
+    [[nodiscard]] Result<WeightOverrides> at(double alpha, double beta,
+                                             const quant::QuantizerMap& quantizers = {}) const;
 
   private:
+    WeightPlane() = default;
     struct Layer {
         std::string node;
         torch::Tensor centre;
@@ -30,9 +33,5 @@ class WeightPlane {
     };
     std::vector<Layer> m_layers;
 };
-
-/// `weights` with the hard weights in place of those that `quantizers` quantize: components stay where they
-/// are, each weight takes the one that it now belongs to.
-[[nodiscard]] WeightOverrides hardened(WeightOverrides weights, const quant::QuantizerMap& quantizers);
 
 }  // namespace bitloom::train

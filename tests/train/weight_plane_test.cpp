@@ -17,10 +17,10 @@ std::unique_ptr<Executor> smallNetwork(std::uint64_t seed = 3) {
 
 TEST(WeightPlane, DirectionsHaveTheNormOfTheirFilters) {
     const auto executor = smallNetwork();
-    const WeightPlane plane(*executor, 7);
-    const WeightOverrides centre = plane.at(0, 0);
-    const WeightOverrides moved = plane.at(1, 0);
-    const WeightOverrides both = plane.at(-0.5, 2);
+    const WeightPlane plane = *WeightPlane::create(*executor, 7);
+    const WeightOverrides centre = *plane.at(0, 0);
+    const WeightOverrides moved = *plane.at(1, 0);
+    const WeightOverrides both = *plane.at(-0.5, 2);
     EXPECT_EQ(centre.size(), 20u) << "convolutions and the linear layer, no batch norm";
     for (const auto& [node, weight] : centre) {
         EXPECT_TRUE(torch::equal(weight, executor->weight(node))) << node;
@@ -39,13 +39,15 @@ TEST(WeightPlane, DirectionsHaveTheNormOfTheirFilters) {
 TEST(WeightPlane, ASeedGivesTheSameDirectionsAroundOtherWeights) {
     const auto one = smallNetwork(3);
     const auto other = smallNetwork(4);
-    const WeightPlane a(*one, 7);
-    const WeightPlane b(*other, 7);
-    const WeightOverrides movedA = a.at(1, 0);
-    const WeightOverrides movedB = b.at(1, 0);
-    for (const auto& [node, weight] : a.at(0, 0)) {
+    const WeightPlane a = *WeightPlane::create(*one, 7);
+    const WeightPlane b = *WeightPlane::create(*other, 7);
+    const WeightOverrides movedA = *a.at(1, 0);
+    const WeightOverrides centreA = *a.at(0, 0);
+    const WeightOverrides centreB = *b.at(0, 0);
+    const WeightOverrides movedB = *b.at(1, 0);
+    for (const auto& [node, weight] : centreA) {
         const torch::Tensor da = (movedA.at(node) - weight)[0].flatten();
-        const torch::Tensor db = (movedB.at(node) - b.at(0, 0).at(node))[0].flatten();
+        const torch::Tensor db = (movedB.at(node) - centreB.at(node))[0].flatten();
         EXPECT_NEAR(((da * db).sum() / (da.norm() * db.norm())).item<float>(), 1, 1e-4) << node;
     }
 }
@@ -56,9 +58,9 @@ TEST(WeightPlane, HardenedWeightsAreThoseOfTheQuantizers) {
     options.layer.components = 4;
     auto quantizers = quant::makeQuantizers(executor->graph(), executor->state(), options, 1);
     ASSERT_TRUE(quantizers.ok());
-    const WeightPlane plane(*executor, 7);
-    const WeightOverrides latent = plane.at(0.3, -0.2);
-    const WeightOverrides hard = hardened(latent, *quantizers);
+    const WeightPlane plane = *WeightPlane::create(*executor, 7);
+    const WeightOverrides latent = *plane.at(0.3, -0.2);
+    const WeightOverrides hard = *plane.at(0.3, -0.2, *quantizers);
     for (const auto& [node, weight] : latent) {
         const auto quantizer = quantizers->find(node);
         if (quantizer == quantizers->end()) {

@@ -29,7 +29,10 @@ EmbeddedPoints::EmbeddedPoints(QCPAxisRect* rect, const EmbeddingState& state,
     : QCPLayerable(rect->parentPlot(), QStringLiteral("main")),
       m_rect(rect),
       m_state(state),
-      m_network(network) {}
+      m_network(network) {
+    QObject::connect(rect->axis(QCPAxis::atBottom), qOverload<const QCPRange&>(&QCPAxis::rangeChanged), rect,
+                     [this] { m_all = m_all && m_fitting; });
+}
 
 const report::EmbeddedNetwork* EmbeddedPoints::network() const {
     if (!m_state.result) return nullptr;
@@ -57,18 +60,30 @@ std::optional<std::size_t> EmbeddedPoints::imageAt(const QPointF& position) cons
     return nearest;
 }
 
-void EmbeddedPoints::showAll() const {
-    QCPAxis* across = m_rect->axis(QCPAxis::atBottom);
-    QCPAxis* up = m_rect->axis(QCPAxis::atLeft);
+void EmbeddedPoints::fit() {
     const report::EmbeddedNetwork* points = network();
-    if (!points || m_rect->width() < 2 || m_rect->height() < 2) return;
-    const auto [left, right] = std::ranges::minmax(points->x);
-    const auto [bottom, top] = std::ranges::minmax(points->y);
-    const double unit = std::max({(double{right} - double{left}) / m_rect->width(),
-                                  (double{top} - double{bottom}) / m_rect->height(), 1e-9}) *
-                        (1 + 2 * kMargin);
-    across->setRange((double{left} + double{right}) / 2, unit * m_rect->width(), Qt::AlignCenter);
-    up->setRange((double{bottom} + double{top}) / 2, unit * m_rect->height(), Qt::AlignCenter);
+    const QSize size = m_rect->size();
+    if (!points || size.width() < 2 || size.height() < 2) return;
+    if (m_all) {
+        const auto [left, right] = std::ranges::minmax(points->x);
+        const auto [bottom, top] = std::ranges::minmax(points->y);
+        const double unit = std::max({(double{right} - double{left}) / size.width(),
+                                      (double{top} - double{bottom}) / size.height(), 1e-9});
+        setRanges({(double{left} + double{right}) / 2, (double{bottom} + double{top}) / 2},
+                  unit * (1 + 2 * kMargin));
+    } else if (size != m_fitted) {
+        const QCPRange across = m_rect->axis(QCPAxis::atBottom)->range();
+        setRanges({across.center(), m_rect->axis(QCPAxis::atLeft)->range().center()},
+                  across.size() / m_fitted.width());
+    }
+    m_fitted = size;
+}
+
+void EmbeddedPoints::setRanges(const QPointF& centre, double unit) {
+    m_fitting = true;
+    m_rect->axis(QCPAxis::atBottom)->setRange(centre.x(), unit * m_rect->width(), Qt::AlignCenter);
+    m_rect->axis(QCPAxis::atLeft)->setRange(centre.y(), unit * m_rect->height(), Qt::AlignCenter);
+    m_fitting = false;
 }
 
 void EmbeddedPoints::drawImages(QCPPainter* painter, const report::EmbeddedNetwork& network,

@@ -30,8 +30,11 @@ class EmbeddedPoints : public QCPLayerable {
     /// The image nearest to a position, within some pixels.
     [[nodiscard]] std::optional<std::size_t> imageAt(const QPointF& position) const;
 
-    /// Ranges that show all points, one unit as long on both axes.
-    void showAll() const;
+    /// All points are shown, in whatever size, until a person zooms or drags.
+    void showAll() { m_all = true; }
+
+    /// Ranges for the present size of the panel, one unit as long on both axes. Called after each layout.
+    void fit();
 
   protected:
     [[nodiscard]] QRect clipRect() const override { return m_rect->rect(); }
@@ -39,6 +42,7 @@ class EmbeddedPoints : public QCPLayerable {
     void applyDefaultAntialiasingHint(QCPPainter* painter) const override { painter->setAntialiasing(true); }
 
   private:
+    void setRanges(const QPointF& centre, double unit);
     [[nodiscard]] const report::EmbeddedNetwork* network() const;
     [[nodiscard]] QPointF pixelOf(const report::EmbeddedNetwork& network, std::size_t image) const;
     void drawImages(QCPPainter* painter, const report::EmbeddedNetwork& network, bool wrong) const;
@@ -46,6 +50,9 @@ class EmbeddedPoints : public QCPLayerable {
     QCPAxisRect* m_rect;
     const EmbeddingState& m_state;
     report::EmbeddedNetwork report::Embedding::*m_network;
+    QSize m_fitted;  ///< size of the panel that the ranges are made for
+    bool m_all = true;
+    bool m_fitting = false;  ///< ranges change from here, not by a person
 };
 
 /// The reticle around the chosen image of a panel, on a layer of its own so that it follows the mouse

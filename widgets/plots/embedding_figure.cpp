@@ -2,7 +2,6 @@
 #include "widgets/plots/embedding_figure.h"
 
 #include <cmath>
-#include <utility>
 
 #include "widgets/theme.h"
 
@@ -24,10 +23,11 @@ EmbeddingFigure::EmbeddingFigure(QWidget* parent, const EmbeddingState& state)
     for (int column = 0; column < 2; ++column)
         assemblePanel(m_panels[static_cast<std::size_t>(column)], column);
     m_plot->setInteractions(QCP::iRangeZoom | QCP::iRangeDrag);
-    QObject::connect(m_plot, &QCustomPlot::afterReplot, m_plot, [this] {
-        m_drawn = true;
-        fit();
+    QObject::connect(m_plot, &QCustomPlot::afterLayout, m_plot, [this] {
+        for (const Panel& panel : m_panels)
+            panel.points->fit();
     });
+    QObject::connect(m_plot, &QCustomPlot::afterReplot, m_plot, [this] { m_drawn = true; });
     restyle();
 }
 
@@ -84,16 +84,9 @@ void EmbeddingFigure::update() {
         panel.header->setKeys(headerOf(panel));
 }
 
-/// Ranges with equal units need the panels' sizes, which are known once the layout is done.
-void EmbeddingFigure::fit() {
-    std::array<QSize, 2> sizes;
-    for (std::size_t i = 0; i < 2; ++i)
-        sizes[i] = m_panels[i].rect->size();
-    if (!std::exchange(m_fit, false) && sizes == m_fitted) return;
-    m_fitted = sizes;
+void EmbeddingFigure::showAll() {
     for (const Panel& panel : m_panels)
         panel.points->showAll();
-    m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
 void EmbeddingFigure::showImage() {

@@ -21,7 +21,7 @@ class EmbeddingFigure {
     void update();
 
     /// Both panels show all their points, from the next replot on.
-    void showAll() { m_fit = true; }
+    void showAll();
 
     /// Redraws the reticles alone.
     void showImage();
@@ -42,7 +42,6 @@ class EmbeddingFigure {
 
     void assemblePanel(Panel& panel, int column);
     [[nodiscard]] std::vector<KeyStrip::Key> headerOf(const Panel& panel) const;
-    void fit();
 
     const EmbeddingState& m_state;
     QCustomPlot* m_plot;
@@ -50,8 +49,6 @@ class EmbeddingFigure {
     ClassLegend* m_legend;
     QCPLayoutGrid* m_grid;
     std::array<Panel, 2> m_panels;
-    std::array<QSize, 2> m_fitted;  ///< sizes of the panels when all points were shown
-    bool m_fit = true;
     bool m_drawn = false;
 };
 
