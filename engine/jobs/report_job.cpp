@@ -22,6 +22,7 @@ std::vector<LayerReport> reportLayers(const report::NetworkInfo& network,
         if (!info.quantized) layer.packedBytes = report::packedWeightBytes(info.weights, {});
         if (const auto found = byName.find(info.name); found != byName.end()) {
             const report::LayerSnapshot& snapshot = *found->second;
+            layer.info.bits = snapshot.bits;  // they may have changed since the run began
             layer.sparsity = snapshot.sparsity;
             layer.mse = snapshot.mse;
             layer.softHardGap = snapshot.softHardGap;

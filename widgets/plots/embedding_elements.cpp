@@ -158,7 +158,7 @@ std::vector<ClassLegend::Key> ClassLegend::keys() const {
     };
     for (const std::string& name : m_state.result->classNames)
         add(QString::fromStdString(name));
-    add(QStringLiteral("told wrong"));
+    add(QStringLiteral("wrong prediction"));
     return keys;
 }
 

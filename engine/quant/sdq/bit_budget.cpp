@@ -11,7 +11,6 @@ namespace {
 constexpr double kThreshold = 0.3;
 /// Share of the steps over which the threshold rises to 1.
 constexpr double kClosing = 0.2;
-constexpr std::int64_t kClosingEvery = 3;
 
 /// "layer2.0" of "layer2.0.conv1" and "layer2.0.downsample.0": the path up to its first number; else the
 /// layer.
@@ -114,17 +113,26 @@ void BitBudget::afterBackward(std::int64_t step, std::int64_t steps) {
         if (over) member.width->addGradient(m_weight * member.cost * beta * (1 - beta));
         member.width->update();
     }
-    if (meanBits() <= m_target) return;
     const double left = static_cast<double>(steps - step) / static_cast<double>(steps);
-    const bool closing = left < kClosing;
-    if (closing && step % kClosingEvery != 0 && left > 0) return;
-    const double threshold = closing ? 1 - (1 - kThreshold) * left / kClosing : kThreshold;
-    Member* lowest = nullptr;
-    for (Member& member : m_members) {
-        if (!member.width->isOpen() || member.width->probability() >= threshold) continue;
-        if (lowest == nullptr || member.width->probability() < lowest->width->probability()) lowest = &member;
+    const double threshold = left < kClosing ? 1 - (1 - kThreshold) * left / kClosing : kThreshold;
+    // The last step takes what is still missing.
+    constexpr double kAny = 2;
+    while (meanBits() > m_target) {
+        Bitwidth* lowest = lowestBelow(step < steps ? threshold : kAny);
+        if (lowest != nullptr) lowest->lower();
+        if (lowest == nullptr || step < steps) return;
     }
-    if (lowest != nullptr) lowest->width->lower();
+}
+
+/// The open width that is least likely to stay; null where all are at least that likely.
+Bitwidth* BitBudget::lowestBelow(double threshold) const {
+    Bitwidth* lowest = nullptr;
+    for (const Member& member : m_members) {
+        const double beta = member.width->probability();
+        if (!member.width->isOpen() || beta >= threshold) continue;
+        if (lowest == nullptr || beta < lowest->probability()) lowest = member.width;
+    }
+    return lowest;
 }
 
 }  // namespace bitloom::quant::sdq

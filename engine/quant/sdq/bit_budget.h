@@ -37,6 +37,8 @@ class BitBudget final : public StepHook {
     BitBudget(std::vector<Member> members, double target, double weight)
         : m_members(std::move(members)), m_target(target), m_weight(weight) {}
 
+    [[nodiscard]] Bitwidth* lowestBelow(double threshold) const;
+
     std::vector<Member> m_members;
     double m_target;
     double m_weight;

@@ -1,0 +1,87 @@
+// Whole runs of uniform levels and of learned bitwidths: recorded, resumed to the bit, reported, exported.
+#include <cmath>
+
+#include <gmock/gmock.h>
+
+#include "engine/jobs/export_job.h"
+#include "engine/jobs/report_job.h"
+#include "engine/jobs/run_playback.h"
+#include "engine/report/mixture.h"
+#include "tests/jobs/small_job.h"
+#include "tests/support/test_paths.h"
+
+namespace bitloom::jobs {
+namespace {
+
+class BitwidthJob : public ::testing::TestWithParam<const char*> {
+  protected:
+    BitwidthJob() { writeSmallWeights(m_folder / "net.safetensors"); }
+    [[nodiscard]] JobSpec job(std::int64_t steps) const {
+        JobSpec spec = smallJob();
+        spec.model.weights = (m_folder / "net.safetensors").string();
+        spec.quantizer.layer = {GetParam(), 16, {}};
+        spec.quantizer.binRegulariser = 0.1;
+        spec.quantizer.sdq.target = 3;
+        spec.train.steps = steps;
+        return spec;
+    }
+    testing::TemporaryFolder m_folder;
+};
+
+INSTANTIATE_TEST_SUITE_P(Methods, BitwidthJob, ::testing::Values("uniform", "sdq"),
+                         [](const auto& method) { return std::string(method.param); });
+
+TEST_P(BitwidthJob, AStoppedRunEndsWithTheSameHash) {
+    const JobSpec spec = job(30);
+    const report::RunSummary whole = trainToEnd(spec, m_folder / "whole.h5");
+    for (const std::int64_t step : {2, 26}) {
+        trainAndStop(spec, m_folder / "run.h5", step);
+        report::ProgressSink silent;
+        JobControl control;
+        const auto summary = resumeTrainJob(m_folder / "run.h5", silent, control);
+        ASSERT_TRUE(summary.ok()) << summary.error().message;
+        EXPECT_EQ(summary->hash, whole.hash) << step;
+        EXPECT_EQ(summary->top1Hard, whole.top1Hard);
+    }
+}
+
+TEST_P(BitwidthJob, RecordsReportsAndExportsItsBits) {
+    const bool learned = std::string(GetParam()) == "sdq";
+    const report::RunSummary summary = trainToEnd(job(60), m_folder / "run.h5");
+    EXPECT_LE(summary.bits, learned ? 3 : 4);
+    const auto playback = RunPlayback::open(m_folder / "run.h5");
+    ASSERT_TRUE(playback.ok());
+    const auto layers = (*playback)->layers(60);
+    ASSERT_TRUE(layers.ok());
+    const auto report = reportRun(m_folder / "run.h5");
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    double bits = 0;
+    double weights = 0;
+    for (const auto& layer : *layers) {
+        if (layer->mixtures.empty()) continue;
+        const report::Mixture& set = layer->mixtures.front();
+        EXPECT_TRUE(report::isFixedSet(set));
+        EXPECT_EQ(std::exp2(layer->bits), static_cast<double>(set.components.size())) << layer->layer;
+        for (const LayerReport& reported : report->layers) {
+            if (reported.info.name != layer->layer) continue;
+            EXPECT_EQ(reported.info.bits, layer->bits);
+            bits += layer->bits * static_cast<double>(reported.info.weights);
+            weights += static_cast<double>(reported.info.weights);
+        }
+    }
+    EXPECT_NEAR(bits / weights, summary.bits, 1e-9);
+    ExportRequest request;
+    request.run = m_folder / "run.h5";
+    request.to = "safetensors";
+    request.out = m_folder / "net.safetensors.out";
+    request.validate = true;
+    report::ProgressSink silent;
+    JobControl control;
+    const auto result = runExportJob(request, silent, control);
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_TRUE(result->identical);
+    EXPECT_EQ(result->top1File, summary.top1Hard);
+}
+
+}  // namespace
+}  // namespace bitloom::jobs
