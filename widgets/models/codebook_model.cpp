@@ -11,12 +11,12 @@
 namespace bitloom::widgets {
 namespace {
 
-struct ColumnText {
+struct CodebookColumn {
     const char* title;
     const char* toolTip;
 };
 
-constexpr std::array<ColumnText, CodebookModel::ColumnCount> kColumns = {{
+constexpr std::array<CodebookColumn, CodebookModel::ColumnCount> kCodebookColumns = {{
     {"k", "Index of the component; the swatch is its colour in the plot"},
     {"μ", "Centroid or value, weight units; component 0 of a mixture is the fixed zero"},
     {"π", "Mixing weight, or share of weights; the column sums to 1"},
@@ -83,7 +83,7 @@ QVariant CodebookModel::data(const QModelIndex& index, int role) const {
 
 QVariant CodebookModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
-    const ColumnText& column = kColumns[static_cast<std::size_t>(section)];
+    const CodebookColumn& column = kCodebookColumns[static_cast<std::size_t>(section)];
     switch (role) {
         case Qt::DisplayRole:
             return QString::fromUtf8(column.title);
