@@ -24,7 +24,7 @@ Result<report::Landscape> surveyedBy(const LandscapeRequest& request) {
     return runLandscapeJob(request, silent, control);
 }
 
-LandscapeRequest requestFor(const fs::path& run) {
+LandscapeRequest surveyRequestFor(const fs::path& run) {
     LandscapeRequest request;
     request.run = run;
     request.images = 16;
@@ -45,7 +45,7 @@ TEST_P(LandscapeOf, TheMiddleIsTheNetworkItself) {
     spec.model.weights = (folder / "net.safetensors").string();
     spec.quantizer.layer.method = GetParam();
     trainToEnd(spec, folder / "run.h5");
-    const auto result = surveyedBy(requestFor(folder / "run.h5"));
+    const auto result = surveyedBy(surveyRequestFor(folder / "run.h5"));
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_EQ(result->done, 9);
     EXPECT_EQ(result->images, 16);
@@ -82,7 +82,7 @@ TEST(LandscapeJob, IsDeterministicBySeed) {
     JobSpec spec = smallJob();
     spec.train.steps = 1;
     trainToEnd(spec, folder / "run.h5");
-    LandscapeRequest request = requestFor(folder / "run.h5");
+    LandscapeRequest request = surveyRequestFor(folder / "run.h5");
     const auto one = surveyedBy(request);
     ASSERT_TRUE(one.ok()) << one.error().message;
     const auto same = surveyedBy(request);
@@ -103,7 +103,7 @@ TEST(LandscapeJob, ShowsEachPointAndStopsWhenAsked) {
     report::ProgressSink silent;
     std::vector<int> seen;
     const auto result = runLandscapeJob(
-        requestFor(folder / "run.h5"), silent, control, [&](const report::Landscape& landscape) {
+        surveyRequestFor(folder / "run.h5"), silent, control, [&](const report::Landscape& landscape) {
             seen.push_back(landscape.done);
             const auto known = std::ranges::count_if(landscape.quantized.loss,
                                                      [](double loss) { return !std::isnan(loss); });
@@ -137,7 +137,7 @@ TEST(LandscapeJob, ErrorsNameWhatToGive) {
         const auto result = surveyedBy(request);
         return result ? std::string("no error") : result.error().message;
     };
-    LandscapeRequest request = requestFor("absent.h5");
+    LandscapeRequest request = surveyRequestFor("absent.h5");
     EXPECT_THAT(messageOf(request), HasSubstr("absent.h5"));
     request.size = 8;
     EXPECT_THAT(messageOf(request), HasSubstr("odd number from 3"));
