@@ -49,7 +49,7 @@ double cyclesOf(const std::string& mca, const InnerLoop& loop, const std::filesy
     return cycles;
 }
 
-std::string shortName(std::string function) {
+std::string shortName(const std::string& function) {
     static const std::regex around(R"(^.*\(anonymous namespace\)::|\(.*$)");
     return std::regex_replace(function, around, "");
 }

@@ -1,6 +1,8 @@
 // Runs and times models on the machine it runs on. Exit codes: 0 done, 1 a file or the machine failed, 2
 // usage.
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -108,10 +110,10 @@ int compareOutputs(const std::string& path, const std::vector<float>& outputs) {
                           " values that this model gives" + remedy,
                       kFailed);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-        if (std::memcmp(&outputs[i], &expected[i], sizeof(float)) == 0) continue;
-        return report(path + ": value " + std::to_string(i) + " is " + std::to_string(expected[i]) +
-                          ", the model gives " + std::to_string(outputs[i]) + remedy,
-                      kFailed);
+        if (std::bit_cast<std::uint32_t>(outputs[i]) == std::bit_cast<std::uint32_t>(expected[i])) continue;
+        std::string problem = path + ": value " + std::to_string(i) + " is " + std::to_string(expected[i]);
+        problem += ", the model gives " + std::to_string(outputs[i]);
+        return report(problem + remedy, kFailed);
     }
     std::printf("%zu values are equal to the bit\n", outputs.size());
     return 0;

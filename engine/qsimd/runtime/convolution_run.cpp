@@ -113,7 +113,8 @@ const Weight* PreparedConvolution::panelOf(int block, Scratch& scratch) const {
 /// pixels: what balances better, and where both do, what reads and writes less of what another thread did.
 bool PreparedConvolution::sharesChannels(int tiles, int blocks, int threads) const {
     const auto balance = [threads](int parts) {
-        return static_cast<double>(parts) / ((parts + threads - 1) / threads * threads);
+        const int most = (parts + threads - 1) / threads;
+        return static_cast<double>(parts) / (static_cast<double>(most) * threads);
     };
     constexpr double kAlike = 0.9;
     if (balance(blocks) < kAlike * balance(tiles)) return false;
