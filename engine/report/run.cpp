@@ -38,7 +38,7 @@ Enum valueOf(const Names& names, const std::string& text, Enum otherwise) {
 
 }  // namespace
 
-std::string LayerInfo::block() const {
+std::string blockOf(const std::string& name) {
     std::size_t begin = 0;
     std::size_t end = 0;  // of the path without its last part, once the loop is through
     for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', begin)) {

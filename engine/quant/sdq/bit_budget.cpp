@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/graph/counts.h"
+#include "engine/report/run.h"
 
 namespace bitloom::quant::sdq {
 namespace {
@@ -12,19 +13,11 @@ constexpr double kThreshold = 0.3;
 /// Share of the steps over which the threshold rises to 1.
 constexpr double kClosing = 0.2;
 
-/// "layer2.0" of "layer2.0.conv1" and "layer2.0.downsample.0": the path up to its first number; else the
-/// layer.
-std::string blockOf(const std::string& node) {
-    std::size_t begin = 0;
-    while (begin < node.size()) {
-        const std::size_t end = std::min(node.find('.', begin), node.size());
-        const std::string part = node.substr(begin, end - begin);
-        const bool number =
-            !part.empty() && std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
-        if (number) return node.substr(0, end);
-        begin = end + 1;
-    }
-    return node;
+/// The block whose layers share a width: a numbered one, else the layer itself.
+std::string sharingBlock(const std::string& node) {
+    const std::string block = report::blockOf(node);
+    const bool numbered = !block.empty() && block.back() >= '0' && block.back() <= '9';
+    return numbered ? block : node;
 }
 
 struct Layer {
@@ -76,7 +69,7 @@ Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, con
     std::vector<Member> members;
     for (const Layer& layer : layers) {
         if (sdq.perBlock) {
-            std::shared_ptr<Bitwidth>& width = shared[blockOf(layer.node)];
+            std::shared_ptr<Bitwidth>& width = shared[sharingBlock(layer.node)];
             if (!width) width = std::make_shared<Bitwidth>(layer.chooser->width());
             layer.chooser->share(width);
         }
