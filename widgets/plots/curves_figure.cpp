@@ -114,15 +114,7 @@ void CurvesFigure::assemblePanel(std::size_t index) {
     value->ticker()->setTickCount(3);
     panel.rect->setRangeZoom(Qt::Horizontal);
     new EventLines(step, m_state.events);
-    panel.cursor = new QCPItemStraightLine(m_plot);
-    panel.cursor->setLayer(QStringLiteral("overlay"));
-    panel.cursor->setClipAxisRect(panel.rect);
-    for (QCPItemPosition* point : {panel.cursor->point1, panel.cursor->point2}) {
-        point->setAxisRect(panel.rect);
-        point->setAxes(step, value);
-        point->setTypeX(QCPItemPosition::ptPlotCoords);
-        point->setTypeY(QCPItemPosition::ptAxisRectRatio);
-    }
+    panel.cursor = makeStepCursor(*panel.rect);
     const auto changed = qOverload<const QCPRange&>(&QCPAxis::rangeChanged);
     QObject::connect(step, changed, m_plot, [this](const QCPRange& range) {
         if (range == m_steps) return;  // the other panels follow the first
@@ -241,12 +233,8 @@ void CurvesFigure::updateHeaders() {
 
 void CurvesFigure::updateCursor() {
     updateHeaders();
-    for (const Panel& panel : m_panels) {
-        panel.cursor->setVisible(m_state.step.has_value());
-        if (!m_state.step) continue;
-        panel.cursor->point1->setCoords(static_cast<double>(*m_state.step), 0);
-        panel.cursor->point2->setCoords(static_cast<double>(*m_state.step), 1);
-    }
+    for (const Panel& panel : m_panels)
+        placeStepCursor(*panel.cursor, m_state.step);
 }
 
 void CurvesFigure::restyle() {

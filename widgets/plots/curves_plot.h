@@ -4,19 +4,18 @@
 // while hidden.
 #pragma once
 
-#include <QByteArray>
 #include <QString>
-#include <QWidget>
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "engine/report/run.h"
+#include "widgets/plots/figure_view.h"
 
 namespace bitloom::widgets {
 
-class CurvesPlot : public QWidget {
+class CurvesPlot : public FigureView {
     Q_OBJECT
 
   public:
@@ -51,7 +50,7 @@ class CurvesPlot : public QWidget {
     static constexpr double kAlarmPoints = 3.0;
 
     /// All rows, one line each, with a header; empty fields where a value is missing.
-    [[nodiscard]] QByteArray csv() const;
+    [[nodiscard]] QByteArray csv() const override;
 
     [[nodiscard]] QSize sizeHint() const override { return {860, 620}; }
     [[nodiscard]] QSize minimumSizeHint() const override { return {320, 320}; }
@@ -62,15 +61,15 @@ class CurvesPlot : public QWidget {
     /// The alarm went on or off, or a newer evaluation changed its figures. `text` is one sentence; empty
     /// when off.
     void alarmChanged(bool on, const QString& text);
-    /// An export did not succeed; `message` names the file and the remedy.
-    void failed(const QString& message);
-
-  protected:
-    void showEvent(QShowEvent* event) override;
-    void changeEvent(QEvent* event) override;
-    bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
+    void updateFigure() override;
+    void restyle() override;
+    void mouseLeft() override;
+    void clicked(const QPointF& position) override;
+    void doubleClicked(const QPointF& position) override;
+    void mouseMoved(QMouseEvent& event) override;
+
     struct Parts;
     std::unique_ptr<Parts> m_parts;
 };
