@@ -13,6 +13,7 @@
 #include "widgets/plots/curves_figure.h"
 #include "widgets/plots/tool_row.h"
 #include "widgets/plots/warning_banner.h"
+#include "widgets/theme.h"
 
 namespace bitloom::widgets {
 namespace {
@@ -43,6 +44,7 @@ struct CurvesPlot::Parts {
     WarningBanner* banner = nullptr;
     ToolRow* tools = nullptr;
     QAction* lockSwitch = nullptr;
+    QAction* othersSwitch = nullptr;
 };
 
 void CurvesPlot::Parts::assemble() {
@@ -70,6 +72,12 @@ void CurvesPlot::Parts::makeTools() {
         QStringLiteral("lock"), tr("Lock steps"),
         tr("Keep the range of steps when new rows come; double-click the plot to see all again"), Qt::Key_K);
     connect(lockSwitch, &QAction::toggled, &view, &CurvesPlot::setStepsLocked);
+    othersSwitch = tools->addSwitch(QStringLiteral("other_runs"), tr("Other runs"),
+                                    tr("Draw the other open runs beneath this one"), Qt::Key_O);
+    othersSwitch->setIcon(icon(QStringLiteral("curves")));
+    othersSwitch->setChecked(true);
+    othersSwitch->setEnabled(false);
+    connect(othersSwitch, &QAction::toggled, &view, &CurvesPlot::setOtherRunsShown);
     tools->add(view.makeExportButton());
 }
 
@@ -151,7 +159,11 @@ void CurvesPlot::clear() {
     Parts& p = *m_parts;
     p.clickTimer->stop();
     setStepsLocked(false);
+    std::vector<report::RunFigures> others = std::move(p.state.others);
+    const bool shown = p.state.othersShown;
     p.state = {};
+    p.state.others = std::move(others);
+    p.state.othersShown = shown;
     p.gaps.clear();
     p.rowsChanged();
 }
@@ -174,6 +186,22 @@ void CurvesPlot::appendMetric(const report::MetricSample& row) {
 void CurvesPlot::setEvents(const std::vector<report::RunEvent>& events) {
     m_parts->state.events = events;
     invalidate();
+}
+
+void CurvesPlot::setOtherRuns(const std::vector<report::RunFigures>& runs) {
+    if (runs.empty() && m_parts->state.others.empty()) return;
+    m_parts->state.others = runs;
+    m_parts->othersSwitch->setEnabled(!runs.empty());
+    invalidate();
+}
+
+void CurvesPlot::setOtherRunsShown(bool shown) {
+    m_parts->othersSwitch->setChecked(shown);
+    if (std::exchange(m_parts->state.othersShown, shown) != shown) invalidate();
+}
+
+bool CurvesPlot::otherRunsShown() const {
+    return m_parts->state.othersShown;
 }
 
 void CurvesPlot::setFp32Accuracy(double percent) {

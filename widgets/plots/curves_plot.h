@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/report/run.h"
+#include "engine/report/run_figures.h"
 #include "widgets/plots/figure_view.h"
 
 namespace bitloom::widgets {
@@ -22,7 +23,7 @@ class CurvesPlot : public FigureView {
     explicit CurvesPlot(QWidget* parent = nullptr);
     ~CurvesPlot() override;
 
-    /// Forgets rows, events, the FP32 line, gaps, the current step and the lock of the steps.
+    /// Forgets rows, events, the FP32 line, gaps, the current step and the lock of the steps; not other runs.
     void clear();
 
     /// Rows in order of step. setMetrics replaces all rows; appendMetric replaces the last row when it has
@@ -31,6 +32,11 @@ class CurvesPlot : public FigureView {
     void appendMetric(const report::MetricSample& row);
 
     void setEvents(const std::vector<report::RunEvent>& events);
+
+    /// Runs that are drawn beneath, the oldest first; the newest of them has the most contrast.
+    void setOtherRuns(const std::vector<report::RunFigures>& runs);
+    void setOtherRunsShown(bool shown);
+    [[nodiscard]] bool otherRunsShown() const;
 
     /// Top-1 of the full-precision network in per cent; NaN removes the line.
     void setFp32Accuracy(double percent);
