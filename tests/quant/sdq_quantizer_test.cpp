@@ -54,7 +54,7 @@ TEST(Bitwidth, AdamTakesItsRateAtFirst) {
     ASSERT_TRUE(other.restore(width.state()).ok());
     EXPECT_EQ(other.bits(), 4);
     EXPECT_EQ(other.state(), width.state());
-    EXPECT_FALSE(other.restore({9, 0, 0, 0, 0, 0}).ok());
+    EXPECT_FALSE(other.restore({9, 0, 0, 0, 0, 0, 0}).ok());
 }
 
 class SdqQuantizerTest : public ::testing::Test {

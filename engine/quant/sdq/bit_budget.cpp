@@ -85,7 +85,9 @@ Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, con
             known->layers.push_back(layer.chooser);
         }
     }
-    return std::unique_ptr<StepHook>(new BitBudget(std::move(members), target, sdq.budgetWeight));
+    std::unique_ptr<BitBudget> budget(new BitBudget(std::move(members), target, sdq.budgetWeight));
+    budget->fixWhenMet();
+    return std::unique_ptr<StepHook>(std::move(budget));
 }
 
 double BitBudget::meanBits() const {
@@ -109,6 +111,18 @@ void BitBudget::afterBackward(std::int64_t step, std::int64_t steps) {
         if (over) member.width->addGradient(m_weight * member.cost * beta * (1 - beta));
         member.width->update();
     }
+    takeWhatIsMissing(step, steps);
+    fixWhenMet();
+}
+
+/// Widths that meet the budget are trained no further: from there on it is training at fixed bits.
+void BitBudget::fixWhenMet() {
+    if (meanBits() > m_target + kRounding) return;
+    for (const Member& member : m_members)
+        member.width->fix();
+}
+
+void BitBudget::takeWhatIsMissing(std::int64_t step, std::int64_t steps) {
     if (meanBits() <= m_target + kRounding) return;
     if (Bitwidth* lowest = leastLikely(); lowest->probability() < kThreshold) lowest->lower();
     const std::int64_t left = steps - step + 1;  // this one included

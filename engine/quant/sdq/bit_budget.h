@@ -41,6 +41,8 @@ class BitBudget final : public StepHook {
     BitBudget(std::vector<Member> members, double target, double weight)
         : m_members(std::move(members)), m_target(target), m_weight(weight) {}
 
+    void fixWhenMet();
+    void takeWhatIsMissing(std::int64_t step, std::int64_t steps);
     [[nodiscard]] Bitwidth* leastLikely() const;
     [[nodiscard]] std::vector<Bitwidth*> cheapestLowerings() const;
 

@@ -1,11 +1,28 @@
 // A quantizer whose bits are chosen while it trains.
 #pragma once
 
+#include <cmath>
 #include <memory>
 
 #include "engine/quant/sdq/bitwidth.h"
 
 namespace bitloom::quant::sdq {
+
+/// Relative squared errors |Q(w) - w|^2 / |w|^2 of a layer at two neighbouring widths.
+struct WidthErrors {
+    int bits = 8;      ///< b, at which they were taken
+    double upper = 0;  ///< e(b)
+    double lower = 0;  ///< e(b - 1)
+
+    /// What one bit less adds when the width stands at `now`: with each bit the step doubles, its square is
+    /// fourfold.
+    [[nodiscard]] double ofLowering(int now) const { return (lower - upper) * std::exp2(2 * (bits - now)); }
+    /// The quantization-error regulariser's (README.md section 3), of weight lambda_Q = `weight`.
+    void addGradient(double weight, Bitwidth& width) const {
+        const double beta = width.probability();
+        if (width.isOpen()) width.addGradient(weight * beta * (1 - beta) * (upper - lower));
+    }
+};
 
 class BitChooser {
   public:
