@@ -48,6 +48,7 @@ Result<EvaluateResult> runEvaluateJob(EvaluateRequest request, report::ProgressS
     options.images = request.images;
     BITLOOM_ASSIGN_OR_RETURN(const auto executor,
                              train::Executor::create(std::move(network.graph), request.device));
+    BITLOOM_RETURN_IF_ERROR(executor->setActivations(quant::roundingFunctions(network.activations)));
     BITLOOM_RETURN_IF_ERROR(executor->load(network.state));
     const auto progress = [&](std::int64_t done, std::int64_t total) {
         sink.progress({"evaluating", done, total, 0, report::kNoValue});

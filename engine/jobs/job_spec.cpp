@@ -15,11 +15,13 @@ std::string keyOf(const std::string& name) {
     return name.substr(name.find('.') + 1);
 }
 
-std::string layersToToml(const JobSpec& job) {
+/// The tables of `section` that override single layers.
+template <class Layers, class Schema>
+std::string layersToToml(const char* section, const Layers& layers, const Schema& schema) {
     std::string text;
-    for (const auto& [name, layer] : job.quantizer.layers) {
-        text += fmt::format("\n[quantizer.layers.{}]\n", quoteToml(name));
-        for (const auto& key : layerSchema()) {
+    for (const auto& [name, layer] : layers) {
+        text += fmt::format("\n[{}.layers.{}]\n", section, quoteToml(name));
+        for (const auto& key : schema) {
             const std::string value = key.write(layer);
             if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
         }
@@ -36,7 +38,11 @@ std::string toToml(const JobSpec& job) {
         const std::string value = key.write(job);
         if (value.empty()) continue;
         if (sectionOf(key.name) != section) {
-            if (section == "quantizer") text += layersToToml(job);
+            if (section == "quantizer")
+                text += layersToToml("quantizer", job.quantizer.layers, layerSchema());
+            if (section == "activation") {
+                text += layersToToml("activation", job.quantizer.activation.layers, activationLayerSchema());
+            }
             section = sectionOf(key.name);
             text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
         }
