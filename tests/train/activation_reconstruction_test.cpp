@@ -6,7 +6,12 @@
 
 #include <gmock/gmock.h>
 
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/name_matching.h"
+#include "engine/graph/zoo/zoo.h"
 #include "engine/train/deployed_model.h"
+#include "engine/train/scoring.h"
+#include "tests/support/test_paths.h"
 #include "tests/train/small_training.h"
 
 namespace bitloom::train {
@@ -140,6 +145,48 @@ TEST_F(ActivationReconstruction, CountsItsStepsAndStopsWhenAsked) {
     const auto stopped = run([](std::int64_t done, std::int64_t) { return done < 70; });
     ASSERT_FALSE(stopped.ok());
     EXPECT_EQ(stopped.error().kind, ErrorKind::Cancelled);
+}
+
+// The public ResNet-20 at 4 bits as DGMS starts, with its batch norm estimated anew: rounding activations to
+// 8 bits costs next to nothing, to 4 bits a little, and to 2 bits a lot.
+TEST(ActivationReconstructionPublic, CostsResNet20WhatItShould) {
+    BITLOOM_SHARED_OR_SKIP(weights, "weights/resnet20-12fca82f.th");
+    BITLOOM_SHARED_OR_SKIP(folder, "data/cifar-10-batches-bin");
+    const std::string source = "cifar10:" + folder.string();
+    const auto train = data::openDataset(source, data::Split::Train);
+    const auto test = data::openDataset(source, data::Split::Test);
+    ASSERT_TRUE(train.ok() && test.ok());
+    const graph::Graph graph = graph::zoo::makeModel("resnet20").value();
+    const auto mapped = checkpoint::mapWeights(graph, checkpoint::readCheckpoint(weights).value());
+    ASSERT_TRUE(mapped.ok()) << mapped.error().message;
+    const auto quantizers = quant::makeQuantizers(graph, mapped->state, {}, 1);
+    ASSERT_TRUE(quantizers.ok()) << quantizers.error().message;
+    TrainerData data;
+    data.train = train->get();
+    data.test = test->get();
+    data.normalization = data::normalizationByName("imagenet").value();
+    TrainOptions options;
+    options.evaluateImages = 1000;
+    auto scorer = Scorer::create(graph, data, options).value();
+    quant::QuantizedModel model = hardModel(graph, mapped->state, *quantizers);
+    ASSERT_TRUE(scorer.calibrate(model).ok());
+    const double inFloat = scorer.evaluate(model, {})->top1;
+    EXPECT_GT(inFloat, 88);
+    quant::ActivationOptions activation;
+    activation.method = quant::ActivationMethod::Ptq;
+    activation.images = 256;
+    activation.iterations = 10;
+    const auto rounded = [&](int bits) {
+        activation.bits = bits;
+        auto found = reconstructActivations(model, activation, data, 1, "cpu");
+        EXPECT_TRUE(found.ok()) << (found ? "" : found.error().message);
+        quant::QuantizedModel copy = model;
+        if (found) copy.activations = std::move(found->found.activations);
+        return scorer.evaluate(copy, {})->top1;
+    };
+    EXPECT_NEAR(rounded(8), inFloat, 0.5);
+    EXPECT_NEAR(rounded(4), inFloat, 3.5);
+    EXPECT_LT(rounded(2), inFloat - 10);
 }
 
 TEST(ExecutorActivations, ReplaceWhatIsReadAndSeen) {
