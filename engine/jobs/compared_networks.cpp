@@ -42,9 +42,10 @@ std::int64_t ComparedNetworks::images() const {
 }
 
 Result<std::unique_ptr<train::Executor>> ComparedNetworks::executor(
-    const graph::StateDict& parameters) const {
+    const graph::StateDict& parameters, const quant::ActivationMap& activations) const {
     BITLOOM_ASSIGN_OR_RETURN(auto executor, train::Executor::create(run.graph, scoringOptions(run).device));
     BITLOOM_RETURN_IF_ERROR(executor->load(parameters));
+    BITLOOM_RETURN_IF_ERROR(executor->setActivations(quant::roundingFunctions(activations)));
     return executor;
 }
 

@@ -10,6 +10,7 @@
 #include "engine/export/quantized_safetensors.h"
 #include "engine/jobs/bundle_export.h"
 #include "engine/jobs/job_inputs.h"
+#include "engine/jobs/rounded_network.h"
 #include "engine/jobs/run_checkpoint.h"
 #include "engine/jobs/strategy_file.h"
 #include "engine/train/runtime.h"
@@ -48,7 +49,7 @@ bool equal(const quant::QuantizedTensor& a, const quant::QuantizedTensor& b) {
 }
 
 bool identical(const quant::QuantizedModel& a, const quant::QuantizedModel& b) {
-    return graph::hashState(a.rest) == graph::hashState(b.rest) &&
+    return graph::hashState(a.rest) == graph::hashState(b.rest) && a.activations == b.activations &&
            std::ranges::equal(a.layers, b.layers, [](const auto& left, const auto& right) {
                return left.first == right.first && equal(left.second, right.second);
            });
@@ -72,7 +73,7 @@ Result<double> scoreFile(const RecordedRun& run, const Datasets& datasets, const
         sink.progress({"checking the file", done, total, 0, report::kNoValue});
         return control.waitWhilePaused();
     };
-    BITLOOM_ASSIGN_OR_RETURN(const train::Accuracy accuracy, scorer.evaluate(model.dequantize(), progress));
+    BITLOOM_ASSIGN_OR_RETURN(const train::Accuracy accuracy, scorer.evaluate(model, progress));
     return accuracy.top1;
 }
 
@@ -128,7 +129,8 @@ Result<ExportResult> runExportJob(const ExportRequest& request, report::Progress
     sink.progress({"exporting", 0, 0, 0, report::kNoValue});
     BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
     train::configureTorch(run.spec.train.threads);
-    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model,
+                             roundedNetwork(run, request.run, request.overrides, sink, control));
     Datasets images;  // before the file is there, which a failure would leave behind
     if (request.validate) {
         BITLOOM_ASSIGN_OR_RETURN(images, openImages(run));

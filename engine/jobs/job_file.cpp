@@ -64,12 +64,21 @@ Status applyKeys(const toml::table& table, const std::vector<Key<Target>>& schem
     return {};
 }
 
-Status applyLayers(const toml::table& layers, JobSpec& job) {
+/// Calls apply(name, table) for every [`section`.layers."NAME"] after its keys are known to be of `schema`.
+template <class Schema, class Apply>
+Status forEachLayer(const toml::table& root, const std::string& section, const Schema& schema,
+                    const Apply& apply) {
+    const toml::node_view layers = root.at_path(section + ".layers");
+    if (!layers) return {};
+    if (!layers.is_table()) {
+        return usageError("{}: {}.layers is a section: write [{}.layers.\"NAME\"]", placeOf(*layers.node()),
+                          section, section);
+    }
     std::vector<std::string> known;
-    for (const auto& key : layerSchema())
+    for (const auto& key : schema)
         known.push_back(key.name);
-    for (const auto& [name, node] : layers) {
-        const std::string prefix = fmt::format("quantizer.layers.\"{}\".", name.str());
+    for (const auto& [name, node] : *layers.as_table()) {
+        const std::string prefix = fmt::format("{}.layers.\"{}\".", section, name.str());
         const toml::table* table = node.as_table();
         if (!table) return usageError("{}: {} is not a table of {}", placeOf(node), prefix, joinNames(known));
         for (const auto& [key, value] : *table) {
@@ -78,13 +87,30 @@ Status applyLayers(const toml::table& layers, JobSpec& job) {
             }
         }
         BITLOOM_RETURN_IF_ERROR(checkRivals(*table, prefix));
+        BITLOOM_RETURN_IF_ERROR(apply(std::string(name.str()), *table, prefix));
+    }
+    return {};
+}
+
+Status applyLayers(const toml::table& root, JobSpec& job) {
+    const auto quantized = [&](const std::string& name, const toml::table& table,
+                               const std::string& prefix) -> Status {
         quant::LayerOptions layer = job.quantizer.layer;
         // An override of the width of a layer quantizes it, whatever the rest of the network does.
         if (layer.method == "none") layer.method = "dgms";
-        BITLOOM_RETURN_IF_ERROR(applyKeys(*table, layerSchema(), prefix, layer));
-        job.quantizer.layers[std::string(name.str())] = std::move(layer);
-    }
-    return {};
+        BITLOOM_RETURN_IF_ERROR(applyKeys(table, layerSchema(), prefix, layer));
+        job.quantizer.layers[name] = std::move(layer);
+        return {};
+    };
+    const auto rounded = [&](const std::string& name, const toml::table& table,
+                             const std::string& prefix) -> Status {
+        int bits = job.quantizer.activation.bits;
+        BITLOOM_RETURN_IF_ERROR(applyKeys(table, activationLayerSchema(), prefix, bits));
+        job.quantizer.activation.layers[name] = bits;
+        return {};
+    };
+    BITLOOM_RETURN_IF_ERROR(forEachLayer(root, "quantizer", layerSchema(), quantized));
+    return forEachLayer(root, "activation", activationLayerSchema(), rounded);
 }
 
 std::vector<std::string> knownNames() {
@@ -92,6 +118,7 @@ std::vector<std::string> knownNames() {
     for (const auto& key : jobSchema())
         names.push_back(key.name);
     names.emplace_back("quantizer.layers");
+    names.emplace_back("activation.layers");
     return names;
 }
 
@@ -137,13 +164,7 @@ Result<JobSpec> trainingOf(const toml::table& root) {
                 job);
     BITLOOM_RETURN_IF_ERROR(applyKeys(root, jobSchema(), "", job));
     if (job.train.steps > 0) job.train.epochs = train::TrainOptions{}.epochs;
-    if (const toml::node_view layers = root.at_path("quantizer.layers")) {
-        if (!layers.is_table()) {
-            return usageError("{}: quantizer.layers is a section: write [quantizer.layers.\"NAME\"]",
-                              placeOf(*layers.node()));
-        }
-        BITLOOM_RETURN_IF_ERROR(applyLayers(*layers.as_table(), job));
-    }
+    BITLOOM_RETURN_IF_ERROR(applyLayers(root, job));
     return job;
 }
 
@@ -169,14 +190,15 @@ constexpr const char* kStages = "stage";
 constexpr std::array kJobKeys = {kStages};
 constexpr std::array kStageKeys = {"name"};
 
-/// What a stage may not say is the job's: everything but [quantizer] and most of [train].
+/// What a stage may not say is the job's: everything but [quantizer], [activation] and most of [train].
 Status checkStageKeys(const toml::table& stage, const std::string& where) {
     BITLOOM_RETURN_IF_ERROR(checkNames(stage, kStageKeys));
     for (const auto& [section, content] : stage) {
         const bool own = std::ranges::find(kStageKeys, section.str()) != kStageKeys.end();
-        if (own || section == "quantizer" || section == "train") continue;
-        return usageError("{}: {}: [{}] is of the whole job; a stage has quantizer and train keys",
-                          placeOf(content), where, section.str());
+        if (own || section == "quantizer" || section == "activation" || section == "train") continue;
+        return usageError(
+            "{}: {}: [{}] is of the whole job; a stage has quantizer, activation and train keys",
+            placeOf(content), where, section.str());
     }
     for (const char* key : {"train.seed", "train.threads", "train.device"}) {
         if (const toml::node_view node = stage.at_path(key))

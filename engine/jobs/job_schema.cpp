@@ -211,6 +211,27 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(excludeKey());
 }
 
+void addActivationKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    using quant::ActivationMethod;
+    keys.push_back(choice<Job, ActivationMethod>(
+        "activation.method", "how activations are quantized; none: float",
+        {{"none", ActivationMethod::None}, {"ptq", ActivationMethod::Ptq}, {"lsq", ActivationMethod::Lsq}},
+        BITLOOM_FIELD(quantizer.activation.method)));
+    keys.push_back(integer<Job>("activation.bits", "bits per activation",
+                                BITLOOM_FIELD(quantizer.activation.bits), 2, 8));
+    keys.push_back(integer<Job>("activation.first_last_bits",
+                                "bits of the image, the first layer's output and the last layer's input",
+                                BITLOOM_FIELD(quantizer.activation.firstLastBits), 2, 8));
+    keys.push_back(integer<Job>("activation.images", "training images that set the ranges",
+                                BITLOOM_FIELD(quantizer.activation.images), 1, kMany));
+    keys.push_back(integer<Job>("activation.iterations",
+                                "ptq: steps that train the scales of a block; 0: none",
+                                BITLOOM_FIELD(quantizer.activation.iterations), 0, 1000000));
+    keys.push_back(number<Job>("activation.rate", "ptq: of Adam in these steps",
+                               BITLOOM_FIELD(quantizer.activation.rate), 1e-9, 1));
+}
+
 Key<JobSpec> recipeKey() {
     return readOnly<JobSpec>({"train.recipe",
                               "defaults of [train] and [quantizer]: short runs, or the paper's settings",
@@ -324,6 +345,8 @@ void addRateKeys(std::vector<Key<JobSpec>>& keys) {
     add("train.rate_pi", "mixing weights", BITLOOM_FIELD(train.rates.pi));
     add("train.rate_tau", "temperature, with quantizer.train_temperature", BITLOOM_FIELD(train.rates.tau));
     add("train.rate_clip", "clips of uniform levels", BITLOOM_FIELD(train.rates.clip));
+    add("train.rate_activation_step", "lsq: step sizes of activations",
+        BITLOOM_FIELD(train.rates.activationStep));
     add("train.rate_alpha", "logits of rdhs and sgt", BITLOOM_FIELD(train.rates.alpha));
 }
 
@@ -362,6 +385,7 @@ const std::vector<Key<JobSpec>>& jobSchema() {
         std::vector<Key<JobSpec>> keys;
         addModelAndDataKeys(keys);
         addQuantizerKeys(keys);
+        addActivationKeys(keys);
         addScheduleKeys(keys);
         addOptimizerKeys(keys);
         addRateKeys(keys);
@@ -377,6 +401,20 @@ const std::vector<Key<quant::LayerOptions>>& layerSchema() {
         addLayerKeys<quant::LayerOptions>(
             keys, "", [](auto& layer) -> auto& { return layer; });
         return keys;
+    }();
+    return schema;
+}
+
+const std::vector<Key<int>>& activationLayerSchema() {
+    static const std::vector<Key<int>> schema = [] {
+        Key<int> bits = integer<int>(
+            "bits", "bits of this activation; 32: float", [](auto& value) -> auto& { return value; }, 2, 32);
+        const auto set = bits.set;
+        bits.expected = "an integer from 2 to 8, or 32 for float";
+        bits.set = [set](const toml::node& node, int& value) {
+            return set(node, value) && (value <= 8 || value == 32);
+        };
+        return std::vector{bits};
     }();
     return schema;
 }

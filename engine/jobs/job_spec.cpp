@@ -16,19 +16,24 @@ std::string keyOf(const std::string& name) {
     return name.substr(name.find('.') + 1);
 }
 
-std::string layerToToml(const quant::LayerOptions& layer) {
+/// The tables of `section` that override single layers, but for those that `inherited` has alike.
+template <class Layers, class Schema>
+std::string layersToToml(const std::string& section, const Layers& layers, const Schema& schema,
+                         const Layers& inherited = {}) {
+    const auto keysOf = [&](const auto& layer) {
+        std::string text;
+        for (const auto& key : schema) {
+            const std::string value = key.write(layer);
+            if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
+        }
+        return text;
+    };
     std::string text;
-    for (const auto& key : layerSchema()) {
-        const std::string value = key.write(layer);
-        if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
+    for (const auto& [name, layer] : layers) {
+        const auto same = inherited.find(name);
+        if (same != inherited.end() && keysOf(same->second) == keysOf(layer)) continue;
+        text += fmt::format("\n[{}.layers.{}]\n{}", section, quoteToml(name), keysOf(layer));
     }
-    return text;
-}
-
-std::string layersToToml(const JobSpec& job) {
-    std::string text;
-    for (const auto& [name, layer] : job.quantizer.layers)
-        text += fmt::format("\n[quantizer.layers.{}]\n{}", quoteToml(name), layerToToml(layer));
     return text;
 }
 
@@ -42,12 +47,9 @@ std::string stageToToml(const JobSpec& job, const StageSpec& stage) {
         const std::string value = key.write(whole);
         if (!value.empty() && value != key.write(job)) text += fmt::format("{} = {}\n", key.name, value);
     }
-    for (const auto& [name, layer] : stage.quantizer.layers) {
-        const auto same = job.quantizer.layers.find(name);
-        const std::string layerText = layerToToml(layer);
-        if (same != job.quantizer.layers.end() && layerToToml(same->second) == layerText) continue;
-        text += fmt::format("\n[stage.quantizer.layers.{}]\n{}", quoteToml(name), layerText);
-    }
+    text += layersToToml("stage.quantizer", stage.quantizer.layers, layerSchema(), job.quantizer.layers);
+    text += layersToToml("stage.activation", stage.quantizer.activation.layers, activationLayerSchema(),
+                         job.quantizer.activation.layers);
     return text;
 }
 
@@ -60,7 +62,11 @@ std::string toToml(const JobSpec& job) {
         const std::string value = key.write(job);
         if (value.empty()) continue;
         if (sectionOf(key.name) != section) {
-            if (section == "quantizer") text += layersToToml(job);
+            if (section == "quantizer")
+                text += layersToToml("quantizer", job.quantizer.layers, layerSchema());
+            if (section == "activation") {
+                text += layersToToml("activation", job.quantizer.activation.layers, activationLayerSchema());
+            }
             section = sectionOf(key.name);
             text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
         }
@@ -80,6 +86,12 @@ std::vector<JobSpec> stagesOf(const JobSpec& job) {
         whole.train = stage.train;
         whole.stages.clear();
         stages.push_back(std::move(whole));
+    }
+    // Rounded after training: after all of it.
+    for (std::size_t i = 0; i + 1 < stages.size(); ++i) {
+        quant::ActivationOptions& activation = stages[i].quantizer.activation;
+        if (activation.method == quant::ActivationMethod::Ptq)
+            activation.method = quant::ActivationMethod::None;
     }
     return stages;
 }

@@ -15,6 +15,7 @@ struct LayerReport {
     double mse = report::kNoValue;
     double softHardGap = report::kNoValue;
     std::int64_t packedBytes = -1;  ///< as exported; -1: not known
+    double activationBits = 32;     ///< of what the layer reads; 32: float
 };
 
 struct RunReport {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/quant/activation/activation_options.h"
 
 namespace bitloom::quant {
 
@@ -72,6 +73,7 @@ struct QuantizerOptions {
     /// Node names left in full precision. Unset: the first convolution and every linear layer.
     std::optional<std::vector<std::string>> exclude;
     std::map<std::string, LayerOptions> layers;  ///< overrides by node name; wins over exclude
+    ActivationOptions activation;                ///< [activation], whatever the weights' method
 };
 
 }  // namespace bitloom::quant

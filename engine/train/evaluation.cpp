@@ -62,6 +62,11 @@ Status addBatch(Executor& executor, data::Batch& batch, std::int64_t limit, cons
 
 }  // namespace
 
+Status loadDeployed(Executor& executor, const quant::QuantizedModel& model) {
+    BITLOOM_RETURN_IF_ERROR(executor.setActivations(quant::roundingFunctions(model.activations)));
+    return executor.load(model.dequantize());
+}
+
 data::LoaderOptions plainBatches(const EvaluationOptions& options) {
     return {.batchSize = options.batchSize,
             .normalization = options.normalization,

@@ -18,6 +18,7 @@ inline constexpr const char* kRangePart =
     "range/";  ///< histogram range of full-precision layers, float64 [2]
 inline constexpr const char* kComponentsPart = "components/";  ///< of each quantized layer, float64 [1]
 inline constexpr const char* kQuantizerPart = "quantizer/";    ///< "quantizer/<node>/<name>"
+inline constexpr const char* kActivationPart = "activation/";  ///< "activation/<node>": step and zero point
 [[nodiscard]] inline std::string quantizerPart(const std::string& node) {
     return kQuantizerPart + node + "/";
 }

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "engine/data/loader.h"
+#include "engine/train/activation_reconstruction.h"
+#include "engine/train/activation_start.h"
 #include "engine/train/deployed_model.h"
 #include "engine/train/guarded.h"
 #include "engine/train/layer_recorder.h"
@@ -54,6 +56,7 @@ class LoopTrainer final : public Trainer {
   public:
     LoopTrainer(std::unique_ptr<Executor> executor, std::unique_ptr<Executor> teacher,
                 quant::QuantizerMap quantizers, std::vector<std::unique_ptr<quant::StepHook>> hooks,
+                const quant::ActivationOptions& activation, quant::ActivationQuantizers activations,
                 Sgd optimizer, Scorer scorer, const TrainOptions& options, const TrainerData& data,
                 int recordEvery, int bins, const StageSpan& span)
         : m_options(options),
@@ -63,6 +66,8 @@ class LoopTrainer final : public Trainer {
           m_teacher(std::move(teacher)),
           m_quantizers(std::move(quantizers)),
           m_hooks(std::move(hooks)),
+          m_activation(activation),
+          m_activations(std::move(activations)),
           m_optimizer(std::move(optimizer)),
           m_scorer(std::move(scorer)),
           m_recorder(*m_executor, m_quantizers, bins),
@@ -103,6 +108,8 @@ class LoopTrainer final : public Trainer {
     [[nodiscard]] quant::QuantizedModel currentModel() const;
     [[nodiscard]] Status restoreParts(const TrainerState& state);
     [[nodiscard]] Status loop(Session& session);
+    [[nodiscard]] Status quantizeActivations(Session& session);
+    [[nodiscard]] Result<FoundActivations> findActivations(Session& session);
     [[nodiscard]] Status trainOneStep(Session& session);
     [[nodiscard]] Status evaluateNow(Session& session);
     [[nodiscard]] Result<Accuracy> scoreSoft(const EvaluationProgress& progress);
@@ -126,6 +133,8 @@ class LoopTrainer final : public Trainer {
     std::unique_ptr<Executor> m_teacher;  ///< null: no distillation
     quant::QuantizerMap m_quantizers;
     std::vector<std::unique_ptr<quant::StepHook>> m_hooks;
+    quant::ActivationOptions m_activation;
+    quant::ActivationQuantizers m_activations;
     Sgd m_optimizer;
     Scorer m_scorer;
     LayerRecorder m_recorder;
@@ -159,6 +168,7 @@ TrainerState LoopTrainer::currentState() const {
         state.tensors.insert_or_assign(kComponentsPart + node,
                                        fromDoubles({static_cast<double>(components)}));
     }
+    addPart(state.tensors, kActivationPart, m_activations.state());
     addPart(state.tensors, kOptimizerPart, m_optimizer.state());
     addPart(state.tensors, kRangePart, m_recorder.state());
     state.tensors.insert_or_assign(kLossName, fromDoubles({m_loss}));
@@ -187,8 +197,11 @@ Status LoopTrainer::restoreParts(const TrainerState& state) {
             return fail("{}: {}", node, restored.error().message);
         }
     }
+    BITLOOM_RETURN_IF_ERROR(m_activations.restore(partOf(state.tensors, kActivationPart)));
+    BITLOOM_RETURN_IF_ERROR(m_executor->setActivations(m_activations.functions()));
     // Restored quantizers may hold new tensors.
-    BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*m_executor, m_quantizers, m_options));
+    BITLOOM_ASSIGN_OR_RETURN(
+        auto groups, makeParameterGroups(*m_executor, m_quantizers, m_options, m_activations.steps()));
     m_optimizer = Sgd(std::move(groups), m_options.nesterov);
     BITLOOM_RETURN_IF_ERROR(m_optimizer.restore(partOf(state.tensors, kOptimizerPart)));
     m_recorder.restore(partOf(state.tensors, kRangePart));
@@ -217,7 +230,10 @@ Result<quant::QuantizedModel> LoopTrainer::quantizedModel() const {
 
 quant::QuantizedModel LoopTrainer::currentModel() const {
     if (m_scored) return *m_scored;
-    return hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
+    quant::QuantizedModel model =
+        hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
+    model.activations = m_activations.deployed();
+    return model;
 }
 
 std::int64_t LoopTrainer::evaluationsAfter(std::int64_t step) const {
@@ -296,6 +312,41 @@ Result<Accuracy> LoopTrainer::scoreSoft(const EvaluationProgress& progress) {
     return evaluate(*m_executor, *m_data.test, m_scorer.evaluationOptions(), soft, progress);
 }
 
+/// LSQ before the first step, PTQ after the last one.
+Status LoopTrainer::quantizeActivations(Session& session) {
+    const bool due = m_activation.method == quant::ActivationMethod::Lsq || m_step == m_lastStep;
+    if (m_activations.ready() || m_activations.planned().empty() || !due) return {};
+    BITLOOM_ASSIGN_OR_RETURN(const FoundActivations found, findActivations(session));
+    for (const std::string& node : found.silent) {
+        session.sink.event({m_step, report::EventKind::Warning,
+                            fmt::format("the activation {} is 0 for every image looked at", node)});
+    }
+    BITLOOM_RETURN_IF_ERROR(m_activations.set(found.activations));
+    m_scored.reset();
+    m_evaluation.step = -1;
+    return m_executor->setActivations(m_activations.functions());
+}
+
+Result<FoundActivations> LoopTrainer::findActivations(Session& session) {
+    const EvaluationProgress progress = [&](std::int64_t, std::int64_t) {
+        session.meter.report("quantizing activations", m_step);
+        return waitWhilePaused(session);
+    };
+    if (m_activation.method == quant::ActivationMethod::Lsq) {
+        return startActivations(*m_executor, m_quantizers, m_activations.planned(), m_activation, m_options,
+                                m_data, progress);
+    }
+    quant::QuantizedModel model = currentModel();
+    BITLOOM_RETURN_IF_ERROR(m_scorer.calibrate(model, progress));
+    BITLOOM_ASSIGN_OR_RETURN(const Accuracy exact, m_scorer.evaluate(model, progress));
+    session.sink.event({m_step, report::EventKind::Evaluation,
+                        fmt::format("top-1 {:.2f} % hard, activations in float", exact.top1)});
+    BITLOOM_ASSIGN_OR_RETURN(
+        ReconstructedActivations rounded,
+        reconstructActivations(model, m_activation, m_data, m_options.seed, m_options.device, progress));
+    return std::move(rounded.found);
+}
+
 Status LoopTrainer::evaluateNow(Session& session) {
     const Clock::time_point start = Clock::now();
     const double pausedBefore = session.pausedSeconds;
@@ -311,11 +362,14 @@ Status LoopTrainer::evaluateNow(Session& session) {
         BITLOOM_ASSIGN_OR_RETURN(soft, scoreSoft(progress));
     }
     Accuracy hard = soft;
-    quant::QuantizedModel model =
-        hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
+    m_scored.reset();
+    quant::QuantizedModel model = currentModel();
     if (!m_quantizers.empty()) {
+        // Scales that were found for a finished network were found for its batch norm.
+        if (m_activation.method == quant::ActivationMethod::Ptq) model.activations.clear();
         BITLOOM_RETURN_IF_ERROR(m_scorer.calibrate(model, progress));
-        BITLOOM_ASSIGN_OR_RETURN(hard, m_scorer.evaluate(model.dequantize(), progress));
+        model.activations = m_activations.deployed();
+        BITLOOM_ASSIGN_OR_RETURN(hard, m_scorer.evaluate(model, progress));
     }
     const double seconds = secondsSince(start) - (session.pausedSeconds - pausedBefore);
     session.meter.expect(seconds * static_cast<double>(evaluationsAfter(m_step)));
@@ -364,6 +418,9 @@ Status LoopTrainer::loop(Session& session) {
     const auto period = std::chrono::seconds(m_options.checkpointEverySeconds);
     if (m_step == 0) m_startMse = m_recorder.record(session.sink, 0);
     while (true) {
+        const Status rounded = quantizeActivations(session);
+        if (!rounded && rounded.error().kind == ErrorKind::Cancelled) return stopped(session);
+        BITLOOM_RETURN_IF_ERROR(rounded);
         if (isEvaluationStep() && m_evaluation.step != m_step) {
             const Status evaluated = evaluateNow(session);
             if (!evaluated && evaluated.error().kind == ErrorKind::Cancelled) return stopped(session);
@@ -431,6 +488,7 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
         return usageError("data.batch is {} but the training set has {} images; lower data.batch",
                           data.batchSize, data.train->size());
     }
+    BITLOOM_RETURN_IF_ERROR(checkActivationImages(quantizer.activation, *data.train));
     configureTorch(options.threads);
     return guarded("starting the training", [&]() -> Result<std::unique_ptr<Trainer>> {
         BITLOOM_ASSIGN_OR_RETURN(Scorer scorer, Scorer::create(graph, data, options));
@@ -445,11 +503,14 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
             quant::QuantizerMap quantizers,
             quant::makeQuantizers(executor->graph(), executor->state(), quantizer, options.seed));
         BITLOOM_ASSIGN_OR_RETURN(auto hooks, quant::makeStepHooks(executor->graph(), quantizer, quantizers));
-        BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*executor, quantizers, options));
-        return std::unique_ptr<Trainer>(
-            std::make_unique<LoopTrainer>(std::move(executor), std::move(taught), std::move(quantizers),
-                                          std::move(hooks), Sgd(std::move(groups), options.nesterov),
-                                          std::move(scorer), options, data, recordEvery, bins, span));
+        BITLOOM_ASSIGN_OR_RETURN(auto activations,
+                                 quant::ActivationQuantizers::make(executor->graph(), quantizer.activation));
+        BITLOOM_ASSIGN_OR_RETURN(auto groups,
+                                 makeParameterGroups(*executor, quantizers, options, activations.steps()));
+        return std::unique_ptr<Trainer>(std::make_unique<LoopTrainer>(
+            std::move(executor), std::move(taught), std::move(quantizers), std::move(hooks),
+            quantizer.activation, std::move(activations), Sgd(std::move(groups), options.nesterov),
+            std::move(scorer), options, data, recordEvery, bins, span));
     });
 }
 
