@@ -7,11 +7,7 @@
 #include <map>
 #include <utility>
 
-#include "widgets/plots/curves_plot.h"
-#include "widgets/plots/device_plot.h"
-#include "widgets/plots/embedding_plot.h"
-#include "widgets/plots/landscape_plot.h"
-#include "widgets/plots/mixture_plot.h"
+#include "widgets/plots/figure_view.h"
 #include "widgets/plots/render.h"
 
 namespace bitloom::app {
@@ -30,12 +26,11 @@ Status captureViews(MainWindow& window, const fs::path& folder) {
         window.views().setCurrentView(view);
         QCoreApplication::processEvents(QEventLoop::ExcludeUserInputEvents);
     };
-    const std::map<const QWidget*, ViewArea::View> views = {
-        {&window.views().mixture(), ViewArea::Mixture},
-        {&window.views().curves(), ViewArea::Curves},
-        {&window.views().device(), ViewArea::Device},
-        {&window.views().embedding(), ViewArea::Embedding},
-        {&window.views().landscape(), ViewArea::Landscape}};
+    std::map<const QWidget*, ViewArea::View> views;
+    for (int view = 0; view < ViewArea::ViewCount; ++view) {
+        const auto name = static_cast<ViewArea::View>(view);
+        views[&window.views().plot(name)] = name;
+    }
     const auto targets = window.captureTargets();
     // A view behind a tab has no size and nothing computed until it was in front.
     for (const auto& [name, target] : targets) {

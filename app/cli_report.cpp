@@ -105,6 +105,10 @@ int runExport(const ExportOptions& options) {
     return result->identical ? 0 : reportError(fail("{}: read back, it differs from the run", result->path));
 }
 
+std::string gigaText(double operations) {
+    return std::isnan(operations) ? "-" : numberText(operations / 1e9) + " G per image";
+}
+
 }  // namespace
 
 Json toJson(const jobs::RunReport& report) {
@@ -126,6 +130,8 @@ Json toJson(const jobs::RunReport& report) {
                  {"compression_rate", summary.compressionRate},
                  {"wcr", summary.weightCompression},
                  {"bitops", summary.bitOps},
+                 {"bitops_of_mean_bits", report.meanBitsBitOps},
+                 {"bytes_of_mean_bits", report.meanBitsBytes},
                  {"file_bytes", countJson(summary.fileBytes)},
                  {"file_compression", summary.fileCompression},
                  {"mse", summary.mse},
@@ -159,8 +165,10 @@ std::string toText(const jobs::RunReport& report) {
                     {"Non-zero parameters", countText(summary.nonzeroParameters)},
                     {"Compression rate", numberText(summary.compressionRate)},
                     {"Weight compression", numberText(summary.weightCompression)},
-                    {"Bit operations",
-                     std::isnan(summary.bitOps) ? "-" : numberText(summary.bitOps / 1e9) + " G per image"},
+                    {"Bit operations", gigaText(summary.bitOps)},
+                    {"  from the mean bits", gigaText(report.meanBitsBitOps)},
+                    {"Weights at the mean bits",
+                     bytesText(std::isnan(report.meanBitsBytes) ? -1 : std::llround(report.meanBitsBytes))},
                     {"Packed file", bytesText(summary.fileBytes)},
                     {"File compression", numberText(summary.fileCompression)},
                     {"Quantization MSE", numberText(summary.mse)},

@@ -1,4 +1,6 @@
 // `bitloom plot` and `bitloom window`: what needs the window's library.
+#include <filesystem>
+
 #include "app/cli_output.h"
 #include "app/cli_progress.h"
 #include "app/cli_verbs.h"
@@ -24,6 +26,8 @@ int runPlot(const PlotVerbOptions& options, const FrontEnd& frontEnd) {
     TerminalSink sink;
     const auto drawn = frontEnd.plot(plot, sink, control);
     if (!drawn) return reportError(drawn.error());
+    for (const std::string& problem : drawn->problems)
+        sink.log("not read: " + problem);
     if (!options.json) return 0;
     Json json = {{"out", plot.out},
                  {"view", plot.view},
@@ -31,6 +35,7 @@ int runPlot(const PlotVerbOptions& options, const FrontEnd& frontEnd) {
                  {"step", drawn->step < 0 ? Json() : Json(drawn->step)}};
     for (const auto& [name, value] : drawn->figures)
         json[name] = value;
+    if (!drawn->problems.empty()) json["problems"] = drawn->problems;
     printJson(json);
     return 0;
 }
@@ -75,7 +80,7 @@ void addComputedOptions(CLI::App& verb, PlotOptions& options) {
 
 int runWindowVerb(const WindowOptions& options, const FrontEnd& frontEnd) {
     if (!frontEnd.window) return reportError(noWindow("window"));
-    if (!options.captureFolder.empty() && options.open.empty() && !options.start) {
+    if (!options.captureFolder.empty() && options.open.empty() && options.runs.empty() && !options.start) {
         return reportError(
             usageError("--capture needs something to show: name a FILE, or give --job JOB --start"));
     }
@@ -91,12 +96,26 @@ void addPlotVerb(const VerbContext& context) {
         context, "plot", "Draw a view of a run into a file",
         "  bitloom plot run.h5 --view mixture --layer layer1.0.conv1 --step last --out figure.svg\n"
         "  bitloom plot run.h5 --view curves --theme dark --out curves.png\n"
+        "  bitloom plot run.h5 --view bitwidths --out bits.svg\n"
+        "  bitloom plot runs --view pareto --cost bytes --out pareto.svg\n"
         "  bitloom plot run.h5 --view embedding --images 5000 --perplexity 50 --out embedding.svg\n"
         "  bitloom plot run.h5 --view landscape --grid 51 --range 0.5 --out landscape.csv\n",
         verbOptions,
         [&frontEnd = context.frontEnd](const PlotVerbOptions& given) { return runPlot(given, frontEnd); });
-    verb->add_option("RUN", options->run, "Run file")->required();
-    verb->add_option("--view", options->view, "mixture, curves, embedding or landscape")->required();
+    verb->add_option_function<std::vector<std::string>>(
+            "RUN",
+            [options](const std::vector<std::string>& runs) {
+                options->run = runs.front();
+                options->beside.assign(runs.begin() + 1, runs.end());
+            },
+            "Run file; for pareto several, or folders of runs; for curves the others are drawn beneath")
+        ->required();
+    verb->add_option("--view", options->view, "mixture, curves, bitwidths, pareto, embedding or landscape")
+        ->required();
+    verb->add_option("--cost", options->cost,
+                     "What pareto sets the accuracy against: bits, bytes or bit_operations")
+        ->check(CLI::IsMember({"bits", "bytes", "bit_operations"}))
+        ->capture_default_str();
     verb->add_option("--layer", options->layer,
                      "Layer, for example layer1.0.conv1; the first quantized one when not given");
     verb->add_option("--step", options->step, "Step, or last")->capture_default_str();
@@ -118,12 +137,23 @@ void addWindowVerb(const VerbContext& context) {
     CLI::App* verb = addVerb<WindowOptions>(
         context, "window", "Open the window; also what 'bitloom' alone does",
         "  bitloom window run.h5\n"
+        "  bitloom window runs\n"
         "  bitloom window --job job.toml --start\n"
         "  bitloom window --job job.toml --start --capture pictures --until-step 200\n",
         options, [&frontEnd = context.frontEnd](const WindowOptions& given) {
             return runWindowVerb(given, frontEnd);
         });
-    verb->add_option("FILE", options->open, "Weight file or run to show");
+    verb->add_option_function<std::vector<std::string>>(
+        "FILE",
+        [options](const std::vector<std::string>& files) {
+            std::error_code ignored;
+            if (files.size() == 1 && !std::filesystem::is_directory(files.front(), ignored)) {
+                options->open = files.front();
+            } else {
+                options->runs = files;
+            }
+        },
+        "Weight file or run to show; several runs, or folders of runs, to compare");
     verb->add_option("--job", options->job, "Job file to load")->check(CLI::ExistingFile);
     verb->add_flag("--start", options->start, "Start the job at once")->needs(verb->get_option("--job"));
     verb->add_flag(

@@ -61,6 +61,13 @@ Dialogs standardDialogs() {
                           const QString& filter) {
         return QFileDialog::getOpenFileName(parent, caption, folder, filter);
     };
+    dialogs.openFiles = [](QWidget* parent, const QString& caption, const QString& folder,
+                           const QString& filter) {
+        return QFileDialog::getOpenFileNames(parent, caption, folder, filter);
+    };
+    dialogs.openFolder = [](QWidget* parent, const QString& caption, const QString& folder, const QString&) {
+        return QFileDialog::getExistingDirectory(parent, caption, folder);
+    };
     dialogs.saveFile = [](QWidget* parent, const QString& caption, const QString& file,
                           const QString& filter) {
         QString chosen;

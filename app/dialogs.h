@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QString>
+#include <QStringList>
 #include <functional>
 #include <optional>
 
@@ -17,8 +18,13 @@ struct Dialogs {
     /// Caption, folder or suggested file, filter. An empty answer is a cancel.
     using PickFile = std::function<QString(QWidget*, const QString&, const QString&, const QString&)>;
 
+    /// Likewise, of several files; empty is a cancel.
+    using PickFiles = std::function<QStringList(QWidget*, const QString&, const QString&, const QString&)>;
+
     PickFile openFile;
-    PickFile saveFile;  ///< the answer ends in a suffix of the filter
+    PickFiles openFiles;
+    PickFile openFolder;  ///< without a filter
+    PickFile saveFile;    ///< the answer ends in a suffix of the filter
     /// The job as the person wants it; nothing when cancelled.
     std::function<std::optional<JobDraft>(QWidget*, const JobDraft& proposal)> newJob;
     /// The window is to close while a job trains.

@@ -11,10 +11,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/job_control.h"
 #include "engine/base/result.h"
+#include "engine/report/bitwidths.h"
 #include "engine/report/progress_sink.h"
 
 namespace bitloom::app {
@@ -23,6 +25,8 @@ namespace bitloom::app {
 struct Delivery {
     std::optional<report::RunInfo> started;
     std::vector<report::LayerSnapshotPtr> layers;  ///< the newest of each layer
+    /// Of every snapshot, with its layer; also of those outdated before they were shown.
+    std::vector<std::pair<std::string, report::BitwidthPoint>> bitwidths;
     std::vector<report::MetricSample> metrics;
     std::vector<report::RunEvent> events;
     std::vector<std::string> log;

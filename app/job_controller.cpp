@@ -2,6 +2,7 @@
 
 #include <QLocale>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -158,10 +159,22 @@ void JobController::exportEnded(const Result<jobs::ExportResult>& outcome,
     }
 }
 
+/// The hosts wait for the end of their threads before this object goes.
+template <class Value>
+std::function<void(const Value&)> JobController::emitSoFar(
+    const std::filesystem::path& run,
+    void (JobController::*signal)(const std::filesystem::path&, const Value&)) {
+    return [this, run, signal](const Value& value) {
+        const auto pass = [this, run, signal, value] { std::invoke(signal, this, run, value); };
+        QMetaObject::invokeMethod(this, pass, Qt::QueuedConnection);
+    };
+}
+
 void JobController::benchmark(const jobs::BenchRequest& request) {
     startBenchmark(request.run, commandOf("bench", request),
                    [this, request](report::ProgressSink& sink, JobControl& control) {
-                       return jobs::runBenchJob(request, sink, control, showSoFar(request.run));
+                       return jobs::runBenchJob(request, sink, control,
+                                                emitSoFar(request.run, &JobController::benchmarkSoFar));
                    });
 }
 
@@ -173,16 +186,9 @@ void JobController::tuneAndBenchmark(const jobs::BenchRequest& request) {
             for (std::size_t i = 0; i < tuned.before.size(); ++i)
                 sink.log(fmt::format("tuned {}: {:.4g} ms before, {:.4g} ms after", tuned.before[i].family,
                                      tuned.before[i].time.medianMs, tuned.after[i].time.medianMs));
-            return jobs::runBenchJob(request, sink, control, showSoFar(request.run));
+            return jobs::runBenchJob(request, sink, control,
+                                     emitSoFar(request.run, &JobController::benchmarkSoFar));
         });
-}
-
-/// Called on the job's thread, of which m_benchmarks waits for the end before this object goes.
-jobs::BenchSoFar JobController::showSoFar(const std::filesystem::path& run) {
-    return [this, run](const report::BenchResult& result) {
-        QMetaObject::invokeMethod(
-            this, [this, run, result] { Q_EMIT benchmarkSoFar(run, result); }, Qt::QueuedConnection);
-    };
 }
 
 void JobController::startBenchmark(
@@ -221,11 +227,7 @@ void JobController::benchmarkEnded(const Result<report::BenchResult>& outcome,
 }
 
 void JobController::embed(const jobs::EmbeddingRequest& request) {
-    const auto show = [this, run = request.run](const report::Embedding& embedding) {
-        // Called on the job's thread, of which m_analyses waits for the end before this object goes.
-        QMetaObject::invokeMethod(
-            this, [this, run, embedding] { Q_EMIT embedded(run, embedding); }, Qt::QueuedConnection);
-    };
+    const auto show = emitSoFar(request.run, &JobController::embedded);
     startAnalysis(
         Analysis::Embedding,
         fmt::format(
@@ -240,10 +242,7 @@ void JobController::embed(const jobs::EmbeddingRequest& request) {
 }
 
 void JobController::survey(const jobs::LandscapeRequest& request) {
-    const auto show = [this, run = request.run](const report::Landscape& landscape) {
-        QMetaObject::invokeMethod(
-            this, [this, run, landscape] { Q_EMIT surveyed(run, landscape); }, Qt::QueuedConnection);
-    };
+    const auto show = emitSoFar(request.run, &JobController::surveyed);
     startAnalysis(
         Analysis::Landscape,
         fmt::format("bitloom plot {} --view landscape --images {} --grid {} --seed {} --out landscape.svg",

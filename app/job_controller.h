@@ -107,7 +107,11 @@ class JobController : public QObject {
     void exportEnded(const Result<jobs::ExportResult>& outcome, const std::filesystem::path& file);
     void startBenchmark(const std::filesystem::path& run, const std::string& command,
                         std::function<Result<report::BenchResult>(report::ProgressSink&, JobControl&)> work);
-    [[nodiscard]] jobs::BenchSoFar showSoFar(const std::filesystem::path& run);
+    /// For a job to call on its thread with what it has so far of `run`; `signal` is emitted on this one.
+    template <class Value>
+    [[nodiscard]] std::function<void(const Value&)> emitSoFar(
+        const std::filesystem::path& run,
+        void (JobController::*signal)(const std::filesystem::path&, const Value&));
     void benchmarkEnded(const Result<report::BenchResult>& outcome, const std::filesystem::path& run);
     void startAnalysis(Analysis analysis, const std::string& command, EngineHost::Work work);
     void analysisFinished(const Status& outcome);

@@ -5,14 +5,11 @@
 #include <QApplication>
 #include <QCloseEvent>
 #include <QDockWidget>
-#include <QDragEnterEvent>
-#include <QDropEvent>
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QMenu>
 #include <QMetaObject>
-#include <QMimeData>
 #include <QScreen>
 #include <QStatusBar>
 #include <QToolBar>
@@ -25,21 +22,17 @@
 #include "widgets/controls/job_bar.h"
 #include "widgets/controls/layers_panel.h"
 #include "widgets/controls/log_panel.h"
+#include "widgets/controls/runs_panel.h"
 #include "widgets/controls/timeline.h"
 #include "widgets/controls/vertical_scroll_area.h"
 #include "widgets/format.h"
-#include "widgets/plots/curves_plot.h"
-#include "widgets/plots/device_plot.h"
-#include "widgets/plots/embedding_plot.h"
-#include "widgets/plots/landscape_plot.h"
-#include "widgets/plots/mixture_plot.h"
 #include "widgets/theme.h"
 
 namespace bitloom::app {
 namespace {
 
 constexpr int kLayoutVersion =
-    1;  ///< raised when docks come or go, so that an old layout is not forced on new docks
+    2;  ///< raised when docks come or go, so that an old layout is not forced on new docks
 
 }  // namespace
 
@@ -54,6 +47,7 @@ MainWindow::MainWindow(Settings& settings, Dialogs dialogs)
       m_inspector(new widgets::Inspector),
       m_timeline(new widgets::Timeline),
       m_log(new widgets::LogPanel),
+      m_runsPanel(new widgets::RunsPanel),
       m_networkLabel(new QLabel),
       m_exportBox(new QWidget),
       m_exportLabel(new QLabel) {
@@ -70,6 +64,7 @@ MainWindow::MainWindow(Settings& settings, Dialogs dialogs)
     connectJobs();
     connectDevice();
     connectAnalyses();
+    connectRuns();
     restoreLayout();
     updateActions();
     updateTitle();
@@ -117,6 +112,8 @@ void MainWindow::makeDocks() {
     setCorner(Qt::BottomLeftCorner, Qt::BottomDockWidgetArea);
     setCorner(Qt::BottomRightCorner, Qt::BottomDockWidgetArea);
     m_layersDock = addDock(Qt::LeftDockWidgetArea, "layersDock", tr("Layers"), "Ctrl+Shift+L", m_layers);
+    m_runsDock = addDock(Qt::LeftDockWidgetArea, "runsDock", tr("Runs"), "Ctrl+Shift+U", m_runsPanel);
+    m_runsDock->hide();
     // On a low screen the inspector scrolls; it must not push the timeline off the bottom.
     m_inspectorDock = addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I",
                               new widgets::VerticalScrollArea(m_inspector));
@@ -153,7 +150,7 @@ void MainWindow::arrangeDocks() {
     for (const auto& [dock, area] : m_docks) {
         dock->setFloating(false);
         addDockWidget(area, dock);
-        dock->show();
+        dock->setVisible(dock != m_runsDock || m_runs.runs().size() > 1);
     }
     splitDockWidget(m_timelineDock, m_logDock, Qt::Vertical);
     resizeDocks({m_layersDock, m_inspectorDock},
@@ -258,16 +255,6 @@ void MainWindow::closeWhenIdle() {
         Qt::QueuedConnection);
 }
 
-void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-    const QList<QUrl> urls = event->mimeData()->urls();
-    if (urls.size() == 1 && urls.front().isLocalFile()) event->acceptProposedAction();
-}
-
-void MainWindow::dropEvent(QDropEvent* event) {
-    event->acceptProposedAction();
-    open(event->mimeData()->urls().front().toLocalFile().toStdString());
-}
-
 void MainWindow::updateTitle() {
     QString name = QFileInfo(QString::fromStdString(m_session.path().string())).fileName();
     if (name.isEmpty()) name = QString::fromStdString(m_session.network().arch);
@@ -314,25 +301,12 @@ void MainWindow::updateActions() {
     m_actions.survey->setEnabled(computing.isEmpty());
     m_actions.explainAnalyses(computing);
     m_actions.cancelAnalysis->setEnabled(m_jobs.analysing());
-    m_actions.saveView->setEnabled(!isEmpty(m_views->currentView()));
+    m_actions.saveView->setEnabled(hasContent(m_views->currentView()));
     for (QAction* action : {m_actions.play, m_actions.firstStep, m_actions.previousStep, m_actions.nextStep,
                             m_actions.lastStep}) {
         action->setEnabled(!m_session.steps().empty());
     }
     m_inspector->setEditable(!busy && m_jobs.draft().has_value());
-}
-
-bool MainWindow::isEmpty(ViewArea::View view) const {
-    switch (view) {
-        case ViewArea::Device:
-            return m_views->device().isEmpty();
-        case ViewArea::Embedding:
-            return m_views->embedding().isEmpty();
-        case ViewArea::Landscape:
-            return m_views->landscape().isEmpty();
-        default:
-            return false;
-    }
 }
 
 void MainWindow::tell(const QString& line) {
@@ -344,24 +318,6 @@ void MainWindow::showError(const QString& message) {
     m_errors->showError(message);
     m_log->appendLine(message);
     statusBar()->clearMessage();
-}
-
-std::vector<std::pair<QString, QWidget*>> MainWindow::captureTargets() {
-    std::vector<std::pair<QString, QWidget*>> targets = {{QStringLiteral("window"), this},
-                                                         {QStringLiteral("mixture"), &m_views->mixture()},
-                                                         {QStringLiteral("curves"), &m_views->curves()},
-                                                         {QStringLiteral("layers"), m_layers},
-                                                         {QStringLiteral("inspector"), m_inspector},
-                                                         {QStringLiteral("timeline"), m_timeline},
-                                                         {QStringLiteral("log"), m_log}};
-    const std::pair<ViewArea::View, std::pair<const char*, QWidget*>> filledLater[] = {
-        {ViewArea::Device, {"device", &m_views->device()}},
-        {ViewArea::Embedding, {"embedding", &m_views->embedding()}},
-        {ViewArea::Landscape, {"landscape", &m_views->landscape()}}};
-    for (const auto& [view, target] : filledLater) {
-        if (!isEmpty(view)) targets.emplace_back(QLatin1String(target.first), target.second);
-    }
-    return targets;
 }
 
 }  // namespace bitloom::app

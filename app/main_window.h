@@ -11,6 +11,7 @@
 #include "app/device_watch.h"
 #include "app/dialogs.h"
 #include "app/job_controller.h"
+#include "app/open_runs.h"
 #include "app/session.h"
 #include "app/settings.h"
 #include "app/view_area.h"
@@ -25,6 +26,7 @@ class Inspector;
 class JobBar;
 class LayersPanel;
 class LogPanel;
+class RunsPanel;
 class Timeline;
 }  // namespace bitloom::widgets
 
@@ -40,6 +42,9 @@ class MainWindow : public QMainWindow {
 
     /// Opens a weight file, a run or a job (told by the suffix .toml).
     void open(const std::filesystem::path& path);
+    /// Opens runs and folders of runs beside those that are open, and shows the first where no run is shown
+    /// yet.
+    void openRuns(const std::vector<std::filesystem::path>& paths);
     /// Loads a job file, whatever its suffix.
     void openJob(const std::filesystem::path& path);
     /// What the Start button does: runs the prepared job, or asks for one.
@@ -51,6 +56,7 @@ class MainWindow : public QMainWindow {
     void setTheme(const QString& name);
 
     [[nodiscard]] Session& session() { return m_session; }
+    [[nodiscard]] OpenRuns& runs() { return m_runs; }
     [[nodiscard]] JobController& jobs() { return m_jobs; }
     [[nodiscard]] ViewArea& views() { return *m_views; }
     [[nodiscard]] WindowActions& actions() { return m_actions; }
@@ -69,8 +75,8 @@ class MainWindow : public QMainWindow {
     /// Why nothing can be computed of the open run now; empty when it can.
     [[nodiscard]] QString analysisObstacle() const;
 
-    /// What a capture saves, by name: window, mixture, curves, layers, inspector, timeline, log, and device,
-    /// embedding and landscape once there is something in them.
+    /// What a capture saves, by name: window, layers, inspector, timeline, log, mixture, curves, and every
+    /// other view once there is something in it.
     [[nodiscard]] std::vector<std::pair<QString, QWidget*>> captureTargets();
 
   protected:
@@ -96,6 +102,7 @@ class MainWindow : public QMainWindow {
     void connectJobs();
     void connectDevice();
     void connectAnalyses();
+    void connectRuns();
 
     void setSideBySide(bool on);
     void pickAndOpen(const QString& caption, const QString& filter);
@@ -118,9 +125,11 @@ class MainWindow : public QMainWindow {
     void showLayers(const std::vector<report::LayerSnapshotPtr>& layers);
     void showSteps();
     void showGaps();
+    void showRuns();
+    void runsAdded(const QString& first);
     void updateActions();
-    /// Of views that are filled on request.
-    [[nodiscard]] bool isEmpty(ViewArea::View view) const;
+    /// Whether there is something to save; a picture of Mixture and Curves is also one of what is missing.
+    [[nodiscard]] bool hasContent(ViewArea::View view) const;
     void updateTitle();
     void tell(const QString& line);
     void showError(const QString& message);
@@ -128,6 +137,7 @@ class MainWindow : public QMainWindow {
     Settings& m_settings;
     Dialogs m_dialogs;
     Session m_session;
+    OpenRuns m_runs;
     JobController m_jobs;
     DeviceWatch m_devices;
     WindowActions m_actions;
@@ -138,6 +148,7 @@ class MainWindow : public QMainWindow {
     widgets::Inspector* m_inspector;
     widgets::Timeline* m_timeline;
     widgets::LogPanel* m_log;
+    widgets::RunsPanel* m_runsPanel;
     QLabel* m_networkLabel;
     QWidget* m_exportBox;  ///< visible while an export is written
     QLabel* m_exportLabel;
@@ -150,9 +161,11 @@ class MainWindow : public QMainWindow {
     QDockWidget* m_inspectorDock = nullptr;
     QDockWidget* m_timelineDock = nullptr;
     QDockWidget* m_logDock = nullptr;
+    QDockWidget* m_runsDock = nullptr;
     QList<int>
         m_sideWidths;  ///< of the left and right dock before the views stood side by side; empty: unknown
     bool m_arranged = false;   ///< the docks stand where settings or arrangeDocks() put them
+    bool m_showAdded = false;  ///< the runs being opened are to be compared
     bool m_keepDraft = false;  ///< the file being opened belongs to the job at hand
     bool m_closing = false;    ///< as soon as what still runs has ended
     bool m_mustClose = false;  ///< whatever fails: nobody may be there to read it

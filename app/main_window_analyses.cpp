@@ -12,10 +12,6 @@ namespace bitloom::app {
 void MainWindow::connectAnalyses() {
     m_views->embeddingBar().setActions(m_actions.embed, m_actions.cancelAnalysis);
     m_views->landscapeBar().setActions(m_actions.survey, m_actions.cancelAnalysis);
-    connect(m_actions.showEmbedding, &QAction::triggered, this,
-            [this] { m_views->setCurrentView(ViewArea::Embedding); });
-    connect(m_actions.showLandscape, &QAction::triggered, this,
-            [this] { m_views->setCurrentView(ViewArea::Landscape); });
     connect(m_actions.embed, &QAction::triggered, this, &MainWindow::embed);
     connect(m_actions.survey, &QAction::triggered, this, &MainWindow::survey);
     connect(m_actions.cancelAnalysis, &QAction::triggered, this, [this] { m_jobs.cancelAnalysis(); });
@@ -35,8 +31,6 @@ void MainWindow::connectAnalyses() {
     });
     connect(&m_jobs, &JobController::embedded, this, &MainWindow::showEmbedding);
     connect(&m_jobs, &JobController::surveyed, this, &MainWindow::showLandscape);
-    connect(&m_views->embedding(), &widgets::EmbeddingPlot::failed, this, &MainWindow::showError);
-    connect(&m_views->landscape(), &widgets::LandscapePlot::failed, this, &MainWindow::showError);
 }
 
 QString MainWindow::analysisObstacle() const {

@@ -20,8 +20,6 @@ void MainWindow::connectDevice() {
         bar.setDevices(found.devices, QString::fromStdString(found.adbProblem));
     });
 
-    connect(m_actions.showDevice, &QAction::triggered, this,
-            [this] { m_views->setCurrentView(ViewArea::Device); });
     connect(m_actions.benchmark, &QAction::triggered, this, [this] { benchmark(); });
     connect(m_actions.tune, &QAction::triggered, this, [this] { benchmark(Kernels::Tuned); });
     connect(m_actions.cancelBenchmark, &QAction::triggered, this, [this] { m_jobs.cancelBenchmark(); });
@@ -36,8 +34,6 @@ void MainWindow::connectDevice() {
         connect(&m_jobs, timed, this, &MainWindow::showBenchmark);
 
     connect(&m_views->device(), &widgets::DevicePlot::layerSelected, &m_session, &Session::selectLayer);
-    connect(&m_views->device(), &widgets::DevicePlot::failed, this, &MainWindow::showError);
-    connect(m_views, &ViewArea::currentViewChanged, this, &MainWindow::updateActions);
 }
 
 /// Asking a phone about itself would disturb what is timed on it.

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "app/main_window.h"
+#include "engine/jobs/bit_target.h"
 #include "widgets/controls/error_bar.h"
 #include "widgets/controls/inspector.h"
 #include "widgets/controls/job_bar.h"
@@ -17,12 +18,12 @@
 #include "widgets/controls/log_panel.h"
 #include "widgets/controls/timeline.h"
 #include "widgets/format.h"
+#include "widgets/plots/bitwidths_plot.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/device_plot.h"
 #include "widgets/plots/embedding_plot.h"
 #include "widgets/plots/landscape_plot.h"
 #include "widgets/plots/mixture_plot.h"
-#include "widgets/plots/render.h"
 
 namespace bitloom::app {
 
@@ -33,8 +34,6 @@ void MainWindow::connectFileActions() {
         pickAndOpen(tr("Open weights"),
                     tr("Weights (*.pt *.pth *.th *.safetensors *.h5 *.hdf5);;All files (*)"));
     });
-    connect(m_actions.openRun, &QAction::triggered, this,
-            [this] { pickAndOpen(tr("Open run"), tr("Runs (*.h5 *.hdf5);;All files (*)")); });
     connect(m_actions.openJob, &QAction::triggered, this,
             [this] { pickAndOpen(tr("Open job"), tr("Jobs (*.toml)")); });
     connect(m_actions.recentMenu, &QMenu::aboutToShow, this, &MainWindow::fillRecentMenu);
@@ -68,57 +67,6 @@ void MainWindow::connectJobActions() {
     connect(m_actions.cancelExport, &QAction::triggered, this, [this] { m_jobs.cancelExport(); });
 }
 
-void MainWindow::connectViewActions() {
-    connect(m_actions.showMixture, &QAction::triggered, this,
-            [this] { m_views->setCurrentView(ViewArea::Mixture); });
-    connect(m_actions.showCurves, &QAction::triggered, this,
-            [this] { m_views->setCurrentView(ViewArea::Curves); });
-    connect(m_actions.sideBySide, &QAction::toggled, this, &MainWindow::setSideBySide);
-    connect(m_actions.sideBySide, &QAction::toggled, this,
-            [this](bool on) { m_settings.set(settings::kSideBySide, on); });
-    connect(m_actions.logCounts, &QAction::toggled, &m_views->mixture(), &widgets::MixturePlot::setLogCounts);
-    // The view has a switch of its own for the same thing.
-    auto* ownSwitch = m_views->mixture().findChild<QAction*>(QStringLiteral("log_scale"));
-    connect(ownSwitch, &QAction::toggled, m_actions.logCounts, &QAction::setChecked);
-    connect(m_actions.logCounts, &QAction::toggled, this,
-            [this](bool on) { m_settings.set(settings::kLogCounts, on); });
-    const std::pair<QAction*, const char*> themes[] = {
-        {m_actions.themeLight, "light"}, {m_actions.themeDark, "dark"}, {m_actions.themeSystem, "system"}};
-    for (const auto& [action, name] : themes) {
-        connect(action, &QAction::triggered, this, [this, theme = QString::fromLatin1(name)] {
-            m_settings.set(settings::kTheme, theme);
-            setTheme(theme);
-        });
-    }
-    connect(m_actions.resetLayout, &QAction::triggered, this, [this] {
-        m_actions.sideBySide->setChecked(false);
-        m_views->setSplit(settings::kSplit.fallback);
-        arrangeDocks();
-    });
-
-    connect(m_actions.play, &QAction::triggered, this,
-            [this] { m_timeline->setPlaying(!m_timeline->playing()); });
-    connect(m_actions.firstStep, &QAction::triggered, this,
-            [this] { m_session.showStep(m_session.steps().front()); });
-    connect(m_actions.previousStep, &QAction::triggered, this, [this] {
-        const auto& steps = m_session.steps();
-        const auto here = std::ranges::lower_bound(steps, m_session.step());
-        m_session.showStep(here == steps.begin() ? steps.front() : *(here - 1));
-    });
-    connect(m_actions.nextStep, &QAction::triggered, this, [this] {
-        const auto& steps = m_session.steps();
-        const auto next = std::ranges::upper_bound(steps, m_session.step());
-        m_session.showStep(next == steps.end() ? steps.back() : *next);
-    });
-    connect(m_actions.lastStep, &QAction::triggered, this, [this] {
-        if (m_session.growing()) {
-            m_session.setFollowing(true);
-        } else {
-            m_session.showStep(m_session.steps().back());
-        }
-    });
-}
-
 void MainWindow::connectSession() {
     connect(&m_session, &Session::openingStarted, this,
             [this](const QString& path) { statusBar()->showMessage(tr("Opening %1 ...").arg(path)); });
@@ -129,6 +77,7 @@ void MainWindow::connectSession() {
     connect(&m_session, &Session::stepChanged, this, [this](qint64 step) {
         m_timeline->setCurrentStep(step);
         m_views->curves().setCurrentStep(step);
+        m_views->bitwidths().setCurrentStep(step);
     });
     connect(&m_session, &Session::followingChanged, m_timeline, &widgets::Timeline::setFollowing);
     connect(&m_session, &Session::metricsReplaced, this,
@@ -149,6 +98,10 @@ void MainWindow::connectSession() {
         updateTitle();
         if (!m_session.live()) updateActions();  // whether the run can be continued
     });
+    connect(&m_session, &Session::bitwidthsChanged, this, [this] {
+        m_views->bitwidths().setTracks(m_session.bitwidths());
+        updateActions();
+    });
     connect(&m_session, &Session::newestChanged, this, &MainWindow::showGaps);
 }
 
@@ -157,14 +110,14 @@ void MainWindow::connectWidgets() {
     connect(m_timeline, &widgets::Timeline::stepRequested, &m_session, &Session::showStep);
     connect(m_timeline, &widgets::Timeline::followingChanged, &m_session, &Session::setFollowing);
     connect(&m_views->curves(), &widgets::CurvesPlot::stepSelected, &m_session, &Session::showStep);
+    connect(&m_views->bitwidths(), &widgets::BitwidthsPlot::stepSelected, &m_session, &Session::showStep);
+    connect(&m_views->bitwidths(), &widgets::BitwidthsPlot::layerSelected, &m_session, &Session::selectLayer);
     connect(&m_views->mixture(), &widgets::MixturePlot::componentSelected, m_inspector,
             &widgets::Inspector::selectComponent);
     connect(m_inspector, &widgets::Inspector::componentSelected, &m_views->mixture(),
             &widgets::MixturePlot::selectComponent);
     connect(&m_views->mixture(), &widgets::MixturePlot::channelChanged, m_inspector,
             &widgets::Inspector::setChannel);
-    connect(&m_views->mixture(), &widgets::MixturePlot::failed, this, &MainWindow::showError);
-    connect(&m_views->curves(), &widgets::CurvesPlot::failed, this, &MainWindow::showError);
     connect(m_inspector, &widgets::Inspector::overrideChanged, this,
             [this](const QString& layer, const QString& method, int components) {
                 quant::LayerOptions options = m_jobs.draft()->spec.quantizer.layer;
@@ -328,46 +281,6 @@ void MainWindow::showExport(const report::Progress& progress) {
     m_exportLabel->setText(text);
 }
 
-void MainWindow::saveView() {
-    struct Saved {
-        QString name;
-        QByteArray csv;
-    };
-    const auto saved = [this]() -> Saved {
-        switch (m_views->currentView()) {
-            case ViewArea::Mixture:
-                return {QStringLiteral("-mixture-") + m_session.layer(), m_views->mixture().csv()};
-            case ViewArea::Device:
-                return {QStringLiteral("-device"), m_views->device().csv()};
-            case ViewArea::Embedding:
-                return {QStringLiteral("-embedding"), m_views->embedding().csv()};
-            case ViewArea::Landscape:
-                return {QStringLiteral("-landscape"), m_views->landscape().csv()};
-            default:
-                return {QStringLiteral("-curves"), m_views->curves().csv()};
-        }
-    }();
-    const QString name =
-        QFileInfo(QString::fromStdString(m_session.path().string())).completeBaseName() + saved.name;
-    const QString folder = m_settings.get(settings::kFolder);
-    const QString file =
-        m_dialogs.saveFile(this, tr("Save view as"), QDir(folder).filePath(name + QStringLiteral(".svg")),
-                           tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png);;Values (*.csv)"));
-    if (file.isEmpty()) return;
-    m_errors->clear();
-    QString error;
-    if (QFileInfo(file).suffix().toLower() == QLatin1String("csv")) {
-        widgets::writeToFile(file, saved.csv, &error);
-    } else {
-        widgets::renderToFile(m_views->currentWidget(), file, &error);
-    }
-    if (error.isEmpty()) {
-        tell(tr("Saved %1").arg(file));
-    } else {
-        showError(error);
-    }
-}
-
 void MainWindow::adoptDraft() {
     if (m_session.live() || std::exchange(m_keepDraft, false)) return;
     if (m_session.kind() == Session::Kind::Weights) {
@@ -392,6 +305,8 @@ void MainWindow::showOpened() {
     }
     m_layers->selectLayer(m_session.layer());
     m_views->curves().clear();
+    m_views->bitwidths().setNetwork(network);
+    m_views->bitwidths().setTarget(jobs::bitTarget(m_session.info().jobToml));
     m_views->device().clear();
     m_views->embedding().clear();
     m_views->landscape().clear();
@@ -441,6 +356,7 @@ void MainWindow::showLayer() {
     m_inspector->setSnapshot(snapshot);
     m_views->mixture().setSnapshot(snapshot);
     m_views->device().selectLayer(m_session.layer());
+    m_views->bitwidths().selectLayer(m_session.layer());
 }
 
 void MainWindow::showLayers(const std::vector<report::LayerSnapshotPtr>& layers) {
@@ -451,14 +367,6 @@ void MainWindow::showLayers(const std::vector<report::LayerSnapshotPtr>& layers)
         m_views->mixture().setSnapshot(layer);
         m_inspector->setSnapshot(layer);
     }
-}
-
-/// The alarm is about the newest evaluation, whatever step is looked at.
-void MainWindow::showGaps() {
-    std::vector<std::pair<QString, double>> gaps;
-    for (const auto& [name, layer] : m_session.newest())
-        gaps.emplace_back(QString::fromStdString(name), layer->softHardGap);
-    m_views->curves().setLayerGaps(gaps);
 }
 
 void MainWindow::showSteps() {

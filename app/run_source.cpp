@@ -17,6 +17,7 @@ Result<RunContents> readContents(jobs::RunPlayback& playback) {
     BITLOOM_ASSIGN_OR_RETURN(contents.metrics, playback.metrics());
     BITLOOM_ASSIGN_OR_RETURN(contents.events, playback.events());
     BITLOOM_ASSIGN_OR_RETURN(contents.steps, playback.steps());
+    BITLOOM_ASSIGN_OR_RETURN(contents.bitwidths, playback.bitwidths());
     return contents;
 }
 

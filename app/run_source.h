@@ -23,6 +23,7 @@ struct RunContents {
     std::vector<report::MetricSample> metrics;
     std::vector<report::RunEvent> events;
     std::vector<std::int64_t> steps;  ///< recorded, ascending
+    std::vector<report::BitwidthTrack> bitwidths;
 };
 
 /// Any thread, one at a time for a playback.

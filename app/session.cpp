@@ -155,9 +155,20 @@ void Session::State::add(const Delivery& delivery) {
     events.insert(events.end(), delivery.events.begin(), delivery.events.end());
     for (const report::LayerSnapshotPtr& layer : delivery.layers)
         newest[layer->layer] = layer;
+    for (const auto& [layer, point] : delivery.bitwidths)
+        addBitwidth(layer, point);
     addSteps(delivery.recordedSteps);
     addAccuracies(delivery.metrics, summary);
     if (delivery.summary) summary = *delivery.summary;
+}
+
+void Session::State::addBitwidth(const std::string& layer, const report::BitwidthPoint& point) {
+    auto track = std::ranges::find(bitwidths, layer, &report::BitwidthTrack::layer);
+    if (track == bitwidths.end()) track = bitwidths.insert(track, {layer, {}});
+    track->append(point);
+    // What a long run keeps stays bounded.
+    if (track->points.size() > 2 * report::kTrackPoints)
+        track->points = report::thinned(std::move(track->points));
 }
 
 void Session::State::addSteps(const std::vector<std::int64_t>& more) {
@@ -182,6 +193,16 @@ void Session::State::addEarlier(const RunContents& recorded) {
     metrics.insert(metrics.begin(), recorded.metrics.begin(), row);
     events.insert(events.begin(), recorded.events.begin(), event);
     addSteps(recorded.steps);
+    for (const report::BitwidthTrack& before : recorded.bitwidths) {
+        const auto track = std::ranges::find(bitwidths, before.layer, &report::BitwidthTrack::layer);
+        if (track == bitwidths.end()) {
+            bitwidths.push_back(before);
+            continue;
+        }
+        const auto end = std::ranges::lower_bound(before.points, track->points.front().step, {},
+                                                  &report::BitwidthPoint::step);
+        track->points.insert(track->points.begin(), before.points.begin(), end);
+    }
 }
 
 Session::Session(QObject* parent) : QObject(parent), m_opener(this) {
@@ -292,11 +313,13 @@ void Session::takeContents(const RunContents& contents) {
         m_state.metrics = contents.metrics;
         m_state.events = contents.events;
         m_state.steps = contents.steps;
+        m_state.bitwidths = contents.bitwidths;
     }
     const auto& steps = m_state.steps;
     if (!steps.empty()) Q_EMIT stepsChanged();
     Q_EMIT metricsReplaced();
     Q_EMIT eventsChanged();
+    Q_EMIT bitwidthsChanged();
     Q_EMIT summaryChanged();
     if (m_state.live) return;
     if (growing()) m_followTimer.start();
@@ -324,6 +347,7 @@ void Session::take(const Delivery& delivery) {
     if (!rows.empty()) Q_EMIT metricsAppended(rows);
     if (continued && m_source) m_source->refresh();
     if (!delivery.events.empty()) Q_EMIT eventsChanged();
+    if (!delivery.bitwidths.empty()) Q_EMIT bitwidthsChanged();
     if (!delivery.layers.empty()) takeLayers(delivery);
     if (delivery.summary || !rows.empty()) Q_EMIT summaryChanged();
 }
@@ -349,6 +373,7 @@ void Session::showLive(State live) {
     Q_EMIT followingChanged(true);
     Q_EMIT metricsReplaced();
     Q_EMIT eventsChanged();
+    Q_EMIT bitwidthsChanged();
     Q_EMIT summaryChanged();
     Q_EMIT newestChanged();
     if (!m_state.steps.empty()) moveTo(m_state.steps.back());

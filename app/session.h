@@ -81,6 +81,8 @@ class Session : public QObject {
     [[nodiscard]] const std::vector<report::MetricSample>& metrics() const { return m_state.metrics; }
     [[nodiscard]] const std::vector<report::RunEvent>& events() const { return m_state.events; }
     [[nodiscard]] const std::vector<std::int64_t>& steps() const { return m_state.steps; }
+    /// Of each quantized layer, thinned.
+    [[nodiscard]] const std::vector<report::BitwidthTrack>& bitwidths() const { return m_state.bitwidths; }
     /// -1 when there are no steps.
     [[nodiscard]] std::int64_t step() const { return m_step; }
     [[nodiscard]] bool following() const { return m_following; }
@@ -107,6 +109,7 @@ class Session : public QObject {
     void metricsAppended(const std::vector<bitloom::report::MetricSample>& rows);
     void stepsChanged();
     void eventsChanged();
+    void bitwidthsChanged();
     /// Summary, status or the run's information.
     void summaryChanged();
 
@@ -124,9 +127,11 @@ class Session : public QObject {
         std::vector<report::MetricSample> metrics;
         std::vector<report::RunEvent> events;
         std::vector<std::int64_t> steps;
+        std::vector<report::BitwidthTrack> bitwidths;
         Layers newest;
 
         void add(const Delivery& delivery);
+        void addBitwidth(const std::string& layer, const report::BitwidthPoint& point);
         void addSteps(const std::vector<std::int64_t>& more);
         /// What the file of a continued run has from before this window's job.
         void addEarlier(const RunContents& recorded);

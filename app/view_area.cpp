@@ -11,11 +11,13 @@
 #include "engine/jobs/landscape_job.h"
 #include "widgets/controls/compute_bar.h"
 #include "widgets/controls/device_bar.h"
+#include "widgets/plots/bitwidths_plot.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/device_plot.h"
 #include "widgets/plots/embedding_plot.h"
 #include "widgets/plots/landscape_plot.h"
 #include "widgets/plots/mixture_plot.h"
+#include "widgets/plots/pareto_plot.h"
 #include "widgets/theme.h"
 
 namespace bitloom::app {
@@ -66,6 +68,8 @@ ViewArea::ViewArea(QWidget* parent)
       m_curves(new widgets::CurvesPlot),
       m_device(new widgets::DevicePlot),
       m_deviceBar(new widgets::DeviceBar),
+      m_bitwidths(new widgets::BitwidthsPlot),
+      m_pareto(new widgets::ParetoPlot),
       m_embedding(new widgets::EmbeddingPlot),
       m_embeddingBar(makeEmbeddingBar()),
       m_landscape(new widgets::LandscapePlot),
@@ -78,20 +82,24 @@ ViewArea::ViewArea(QWidget* parent)
     m_tabs->setExpanding(false);
     m_splitter->setObjectName(QStringLiteral("viewSplitter"));
     m_splitter->setChildrenCollapsible(false);
-    addView(Mixture, tr("Mixture"), m_mixture);
-    addView(Curves, tr("Curves"), m_curves);
-    addView(Device, tr("Device"), m_device, m_deviceBar);
-    addView(Embedding, tr("Embedding"), m_embedding, m_embeddingBar);
-    addView(Landscape, tr("Landscape"), m_landscape, m_landscapeBar);
-    explain(Mixture, QStringLiteral("mixture"),
-            tr("Weights, Gaussian components and quantized values of the selected layer (Ctrl+1)"));
-    showAlarm({});
-    explain(Device, QStringLiteral("device"),
-            tr("Times of this run on this computer or a phone, beside float kernels (Ctrl+3)"));
-    explain(Embedding, QStringLiteral("embedding"),
-            tr("Test images by what the network knows of them, full precision beside quantized (Ctrl+6)"));
-    explain(Landscape, QStringLiteral("landscape"),
-            tr("The loss around the weights, full precision beside quantized (Ctrl+7)"));
+    addView(Mixture, tr("Mixture"),
+            tr("Weights, Gaussian components and quantized values of the selected layer (Ctrl+1)"),
+            m_mixture);
+    addView(Curves, tr("Curves"),
+            tr("Loss, learning rate, accuracy and quantization error over the run (Ctrl+2)"), m_curves);
+    addView(Device, tr("Device"),
+            tr("Times of this run on this computer or a phone, beside float kernels (Ctrl+3)"), m_device,
+            m_deviceBar);
+    addView(Bitwidths, tr("Bitwidths"),
+            tr("How many bits each layer took over the run, and what they add up to (Ctrl+4)"), m_bitwidths);
+    addView(Pareto, tr("Pareto"),
+            tr("Accuracy of the open runs against bits, size and bit operations (Ctrl+5)"), m_pareto);
+    addView(Embedding, tr("Embedding"),
+            tr("Test images by what the network knows of them, full precision beside quantized (Ctrl+6)"),
+            m_embedding, m_embeddingBar);
+    addView(Landscape, tr("Landscape"),
+            tr("The loss around the weights, full precision beside quantized (Ctrl+7)"), m_landscape,
+            m_landscapeBar);
 
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
@@ -101,7 +109,9 @@ ViewArea::ViewArea(QWidget* parent)
 
     connect(m_tabs, &QTabBar::currentChanged, this, &ViewArea::viewChosen);
     connect(m_curves, &widgets::CurvesPlot::alarmChanged, this,
-            [this](bool, const QString& text) { showAlarm(text); });
+            [this](bool, const QString& text) { showAlarm(Curves, text); });
+    connect(m_bitwidths, &widgets::BitwidthsPlot::alarmChanged, this,
+            [this](const QString& text) { showAlarm(Bitwidths, text); });
     connect(m_splitter, &QSplitter::splitterMoved, this, [this] {
         const QList<int> sizes = m_splitter->sizes();
         const int left = sizes[std::min(m_current, m_beside)];
@@ -117,7 +127,14 @@ ViewArea::ViewArea(QWidget* parent)
     arrange();
 }
 
-void ViewArea::addView(View view, const QString& title, QWidget* plot, QWidget* bar) {
+const char* ViewArea::nameOf(View view) {
+    constexpr std::array<const char*, ViewCount> kNames = {"mixture", "curves",    "device",   "bitwidths",
+                                                           "pareto",  "embedding", "landscape"};
+    return kNames[view];
+}
+
+void ViewArea::addView(View view, const QString& title, const QString& purpose, widgets::FigureView* plot,
+                       QWidget* bar) {
     auto* whole = new QWidget;
     auto* column = new QVBoxLayout(whole);
     column->setContentsMargins(0, 0, 0, 0);
@@ -132,20 +149,12 @@ void ViewArea::addView(View view, const QString& title, QWidget* plot, QWidget* 
     whole->setMinimumSize(plot->minimumSizeHint());
     m_tabs->insertTab(view, title);
     m_splitter->insertWidget(view, whole);
-    m_panes[view] = {plot, whole, label};
-}
-
-void ViewArea::explain(View view, const QString& iconName, const QString& purpose) {
-    m_tabs->setTabIcon(view, widgets::icon(iconName));
-    m_tabs->setTabToolTip(view, purpose);
+    m_panes[view] = {plot, whole, label, QLatin1String(nameOf(view)), purpose};
+    showAlarm(view, {});
 }
 
 ViewArea::View ViewArea::currentView() const {
     return static_cast<View>(m_current);
-}
-
-QWidget& ViewArea::currentWidget() {
-    return *m_panes[currentView()].plot;
 }
 
 void ViewArea::setCurrentView(View view) {
@@ -166,12 +175,12 @@ void ViewArea::setSideBySide(bool sideBySide) {
     arrange();
 }
 
-void ViewArea::showAlarm(const QString& alarm) {
-    const QString purpose = tr("Loss, learning rate, accuracy and quantization error over the run (Ctrl+2)");
-    m_tabs->setTabIcon(
-        Curves, alarm.isEmpty() ? widgets::icon(QStringLiteral("curves"))
-                                : widgets::icon(QStringLiteral("warning"), &widgets::ThemeColors::warning));
-    m_tabs->setTabToolTip(Curves, alarm.isEmpty() ? purpose : purpose + QLatin1Char('\n') + alarm);
+void ViewArea::showAlarm(View view, const QString& alarm) {
+    const Pane& pane = m_panes[view];
+    m_tabs->setTabIcon(view, alarm.isEmpty()
+                                 ? widgets::icon(pane.icon)
+                                 : widgets::icon(QStringLiteral("warning"), &widgets::ThemeColors::warning));
+    m_tabs->setTabToolTip(view, alarm.isEmpty() ? pane.purpose : pane.purpose + QLatin1Char('\n') + alarm);
 }
 
 void ViewArea::setSplit(int percent) {

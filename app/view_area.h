@@ -1,6 +1,6 @@
-// The centre of the window: Mixture, Curves, Device, Embedding and Landscape, one at a time as tabs, or two
-// side by side: the current one and the one before, in the order of their tabs. The views never move between
-// parents, so their state and size survive the switch. GUI thread.
+// The centre of the window: the views, one at a time as tabs, or two side by side: the current one and the
+// one before, in the order of their tabs. The views never move between parents, so their state and size
+// survive the switch. GUI thread.
 #pragma once
 
 #include <QWidget>
@@ -11,13 +11,16 @@ class QSplitter;
 class QTabBar;
 
 namespace bitloom::widgets {
+class BitwidthsPlot;
 class ComputeBar;
 class CurvesPlot;
 class DeviceBar;
 class DevicePlot;
 class EmbeddingPlot;
+class FigureView;
 class LandscapePlot;
 class MixturePlot;
+class ParetoPlot;
 }  // namespace bitloom::widgets
 
 namespace bitloom::app {
@@ -26,7 +29,9 @@ class ViewArea : public QWidget {
     Q_OBJECT
 
   public:
-    enum View { Mixture, Curves, Device, Embedding, Landscape, ViewCount };
+    enum View { Mixture, Curves, Device, Bitwidths, Pareto, Embedding, Landscape, ViewCount };
+    /// Short and lower case: of files, of `bitloom plot --view`.
+    [[nodiscard]] static const char* nameOf(View view);
 
     /// Numbers of the compute bars, by objectName.
     static constexpr const char* kEmbeddingImages = "embeddingImages";
@@ -44,6 +49,8 @@ class ViewArea : public QWidget {
     [[nodiscard]] const widgets::DevicePlot& device() const { return *m_device; }
     /// Above the device plot.
     [[nodiscard]] widgets::DeviceBar& deviceBar() { return *m_deviceBar; }
+    [[nodiscard]] widgets::BitwidthsPlot& bitwidths() { return *m_bitwidths; }
+    [[nodiscard]] widgets::ParetoPlot& pareto() { return *m_pareto; }
     [[nodiscard]] widgets::EmbeddingPlot& embedding() { return *m_embedding; }
     [[nodiscard]] const widgets::EmbeddingPlot& embedding() const { return *m_embedding; }
     [[nodiscard]] widgets::LandscapePlot& landscape() { return *m_landscape; }
@@ -54,8 +61,7 @@ class ViewArea : public QWidget {
     /// The view that is shown, or that the person used last when two are.
     [[nodiscard]] View currentView() const;
     void setCurrentView(View view);
-    /// The plot of the view.
-    [[nodiscard]] QWidget& currentWidget();
+    [[nodiscard]] widgets::FigureView& plot(View view) const { return *m_panes[view].plot; }
 
     [[nodiscard]] bool sideBySide() const { return m_sideBySide; }
     void setSideBySide(bool sideBySide);
@@ -72,20 +78,22 @@ class ViewArea : public QWidget {
 
   private:
     struct Pane {
-        QWidget* plot = nullptr;
+        widgets::FigureView* plot = nullptr;
         QWidget* whole = nullptr;  ///< with title and bar
         QLabel* title = nullptr;
+        QString icon;
+        QString purpose;
     };
 
     /// `bar` stands above the plot; null: none.
-    void addView(View view, const QString& title, QWidget* plot, QWidget* bar = nullptr);
-    void explain(View view, const QString& iconName, const QString& purpose);
+    void addView(View view, const QString& title, const QString& purpose, widgets::FigureView* plot,
+                 QWidget* bar = nullptr);
     [[nodiscard]] bool isShown(int view) const;
     void viewChosen(int view);
     void arrange();
     void applySplit();
-    /// Marks the tab of the curves; an empty `alarm` takes the mark away.
-    void showAlarm(const QString& alarm);
+    /// Marks the tab of a view; an empty `alarm` takes the mark away.
+    void showAlarm(View view, const QString& alarm);
 
     bool m_sideBySide = false;
     int m_split = 50;
@@ -95,6 +103,8 @@ class ViewArea : public QWidget {
     widgets::CurvesPlot* m_curves;
     widgets::DevicePlot* m_device;
     widgets::DeviceBar* m_deviceBar;
+    widgets::BitwidthsPlot* m_bitwidths;
+    widgets::ParetoPlot* m_pareto;
     widgets::EmbeddingPlot* m_embedding;
     widgets::ComputeBar* m_embeddingBar;
     widgets::LandscapePlot* m_landscape;

@@ -38,8 +38,10 @@ QString surveyTip() {
 WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
     openWeights = add({"openWeights", tr("Open &weights..."), "Ctrl+O",
                        tr("Open a weight file: .pt .pth .th .safetensors .h5"), "open"});
-    openRun = add({"openRun", tr("Open &run..."), "Ctrl+Shift+O",
-                   tr("Open a recorded run, finished or still being written")});
+    openRun = add({"openRun", tr("Open &runs..."), "Ctrl+Shift+O",
+                   tr("Open a recorded run, finished or still being written, or several to compare")});
+    openFolder = add(
+        {"openFolder", tr("Open &folder of runs..."), "Ctrl+Shift+F", tr("Compare every run in a folder")});
     openJob = add(
         {"openJob", tr("Open &job..."), "Ctrl+J", tr("Open a job file (TOML), to be started with Start")});
     clearRecent = add(
@@ -88,6 +90,10 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
                       tr("Show loss, learning rate, accuracy and error over the run"), "curves"});
     showDevice = add({"showDevice", tr("&Device"), "Ctrl+3",
                       tr("Show the times of this run on a device, beside float kernels"), "device"});
+    showBitwidths = add({"showBitwidths", tr("&Bitwidths"), "Ctrl+4",
+                         tr("Show how many bits each layer took over the run"), "bitwidths"});
+    showPareto = add({"showPareto", tr("&Pareto"), "Ctrl+5",
+                      tr("Show accuracy of the open runs against what they cost"), "pareto"});
     showEmbedding =
         add({"showEmbedding", tr("&Embedding"), "Ctrl+6",
              tr("Show test images as the network sees them, full precision beside quantized"), "embedding"});
@@ -174,7 +180,7 @@ void WindowActions::makeMenus(const std::vector<QAction*>& docks) {
         }
     };
     QMenu* file = bar->addMenu(tr("&File"));
-    fill(file, {openWeights, openRun, openJob});
+    fill(file, {openWeights, openRun, openFolder, openJob});
     recentMenu = file->addMenu(tr("Recent &files"));
     recentMenu->setToolTipsVisible(true);
     fill(file, {nullptr, exportRun, exportBundle, cancelExport, saveView, nullptr, quit});
@@ -184,8 +190,8 @@ void WindowActions::makeMenus(const std::vector<QAction*>& docks) {
           cancelBenchmark, nullptr, embed, survey, cancelAnalysis});
 
     QMenu* view = bar->addMenu(tr("&View"));
-    fill(view, {showMixture, showCurves, showDevice, showEmbedding, showLandscape, nullptr, sideBySide,
-                nullptr, logCounts, nullptr});
+    fill(view, {showMixture, showCurves, showDevice, showBitwidths, showPareto, showEmbedding, showLandscape,
+                nullptr, sideBySide, nullptr, logCounts, nullptr});
     for (QAction* dock : docks) {
         view->addAction(dock);
         m_all.push_back(dock);

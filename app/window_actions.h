@@ -36,6 +36,7 @@ class WindowActions {
 
     QAction* openWeights;
     QAction* openRun;
+    QAction* openFolder;
     QAction* openJob;
     QAction* clearRecent;
     QAction* exportRun;
@@ -60,6 +61,8 @@ class WindowActions {
     QAction* showMixture;
     QAction* showCurves;
     QAction* showDevice;
+    QAction* showBitwidths;
+    QAction* showPareto;
     QAction* showEmbedding;
     QAction* showLandscape;
     QAction* sideBySide;

@@ -23,14 +23,18 @@
 #include "app/stop_signals.h"
 #include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
+#include "engine/jobs/bit_target.h"
+#include "engine/jobs/compare_runs.h"
 #include "engine/jobs/embedding_job.h"
 #include "engine/jobs/landscape_job.h"
 #include "engine/jobs/run_playback.h"
 #include "engine/jobs/version.h"
+#include "widgets/plots/bitwidths_plot.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/embedding_plot.h"
 #include "widgets/plots/landscape_plot.h"
 #include "widgets/plots/mixture_plot.h"
+#include "widgets/plots/pareto_plot.h"
 #include "widgets/plots/render.h"
 #include "widgets/theme.h"
 
@@ -158,6 +162,69 @@ Status checkOut(const PlotOptions& options) {
     return {};
 }
 
+Result<PlotResult> plotMixture(jobs::RunPlayback& run, const PlotOptions& options, std::int64_t step) {
+    BITLOOM_ASSIGN_OR_RETURN(report::LayerSnapshotPtr layer, layerToPlot(run, options, step));
+    PlotResult drawn{layer->layer, layer->step, {}};
+    widgets::MixturePlot view;
+    view.setSnapshot(std::move(layer));
+    BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
+    return drawn;
+}
+
+Result<PlotResult> plotCurves(jobs::RunPlayback& run, const PlotOptions& options, std::int64_t step) {
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::MetricSample> metrics, run.metrics());
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::RunEvent> events, run.events());
+    widgets::CurvesPlot view;
+    view.setMetrics(metrics);
+    view.setEvents(events);
+    view.setFp32Accuracy(run.info().top1Fp32);
+    if (options.step != "last") view.setCurrentStep(step);
+    const jobs::ComparedRuns others = jobs::readRuns({options.beside.begin(), options.beside.end()});
+    view.setOtherRuns(others.runs);
+    BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
+    PlotResult drawn{{}, options.step == "last" ? -1 : step, {}};
+    drawn.problems = others.problems;
+    return drawn;
+}
+
+Result<PlotResult> plotBitwidths(jobs::RunPlayback& run, const PlotOptions& options, std::int64_t step) {
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::BitwidthTrack> tracks, run.bitwidths());
+    if (tracks.empty())
+        return fail("{}: no quantized layer is recorded yet. Plot it once the first step is done.",
+                    options.run);
+    widgets::BitwidthsPlot view;
+    view.setNetwork(run.info().network);
+    view.setTarget(jobs::bitTarget(run.info().jobToml));
+    view.setTracks(tracks);
+    view.selectLayer(QString::fromStdString(options.layer));
+    if (options.step != "last") view.setCurrentStep(step);
+    BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
+    const report::BitTotals totals =
+        report::totalsAt(report::bitTotals(run.info().network, tracks, false), step);
+    return PlotResult{
+        {},
+        options.step == "last" ? -1 : step,
+        {{"bits", totals.bits}, {"weight_bytes", totals.bytes}, {"bit_operations", totals.bitOperations}}};
+}
+
+Result<PlotResult> plotPareto(const PlotOptions& options) {
+    BITLOOM_RETURN_IF_ERROR(checkOut(options));
+    std::vector<fs::path> paths = {options.run};
+    paths.insert(paths.end(), options.beside.begin(), options.beside.end());
+    const jobs::ComparedRuns compared = jobs::readRuns(paths);
+    if (compared.runs.empty()) return fail("{}", compared.problems.front());
+    widgets::ParetoPlot view;
+    view.setRuns(compared.runs);
+    view.setProblems(compared.problems);
+    view.setCost(QString::fromStdString(options.cost));
+    BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
+    PlotResult drawn;
+    drawn.figures = {{"runs", static_cast<double>(compared.runs.size())},
+                     {"networks", static_cast<double>(report::groupsOf(compared.runs).size())}};
+    drawn.problems = compared.problems;
+    return drawn;
+}
+
 Result<PlotResult> plotEmbedding(const PlotOptions& options, report::ProgressSink& sink,
                                  JobControl& control) {
     BITLOOM_RETURN_IF_ERROR(checkOut(options));
@@ -258,6 +325,7 @@ int runWindow(const WindowOptions& options) {
         window.session().open(options.open);
     else if (!options.open.empty())
         window.open(options.open);
+    if (!options.runs.empty()) window.openRuns({options.runs.begin(), options.runs.end()});
     if (options.start && window.jobs().draft()) window.start();
     if (options.benchmark) {
         const auto benchmark = [&window] {
@@ -283,36 +351,28 @@ Result<PlotResult> plotRun(const PlotOptions& options) {
 
 Result<PlotResult> plotRun(const PlotOptions& options, report::ProgressSink& sink, JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(const std::int64_t step, stepFromText(options.step));
-    const bool mixture = options.view == "mixture";
-    const bool embedding = options.view == "embedding";
-    if (!mixture && !embedding && options.view != "curves" && options.view != "landscape") {
-        return usageError("--view {}: no such view. Views: mixture, curves, embedding, landscape.",
-                          options.view);
+    const std::vector<std::string> views = {"mixture", "curves",    "bitwidths",
+                                            "pareto",  "embedding", "landscape"};
+    if (std::ranges::find(views, options.view) == views.end()) {
+        return usageError("--view {}: no such view. Views: {}.", options.view, joinNames(views));
     }
-    BITLOOM_ASSIGN_OR_RETURN(const std::unique_ptr<jobs::RunPlayback> run,
-                             jobs::RunPlayback::open(options.run));
+    const bool pareto = options.view == "pareto";
+    if (!pareto && options.view != "curves" && !options.beside.empty())
+        return usageError("--view {} shows one run; --view pareto and --view curves show several",
+                          options.view);
+    std::unique_ptr<jobs::RunPlayback> run;
+    if (!pareto) {
+        BITLOOM_ASSIGN_OR_RETURN(run, jobs::RunPlayback::open(options.run));
+    }
     drawOffscreen();
     const Application application;
     widgets::applyTheme(*qApp, options.theme == "dark" ? widgets::Theme::Dark : widgets::Theme::Light);
-    if (embedding) return plotEmbedding(options, sink, control);
+    if (pareto) return plotPareto(options);
+    if (options.view == "embedding") return plotEmbedding(options, sink, control);
     if (options.view == "landscape") return plotLandscape(options, sink, control);
-    if (mixture) {
-        BITLOOM_ASSIGN_OR_RETURN(report::LayerSnapshotPtr layer, layerToPlot(*run, options, step));
-        const PlotResult drawn{layer->layer, layer->step, {}};
-        widgets::MixturePlot view;
-        view.setSnapshot(std::move(layer));
-        BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
-        return drawn;
-    }
-    BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::MetricSample> metrics, run->metrics());
-    BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::RunEvent> events, run->events());
-    widgets::CurvesPlot view;
-    view.setMetrics(metrics);
-    view.setEvents(events);
-    view.setFp32Accuracy(run->info().top1Fp32);
-    if (options.step != "last") view.setCurrentStep(step);
-    BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
-    return PlotResult{{}, options.step == "last" ? -1 : step, {}};
+    if (options.view == "mixture") return plotMixture(*run, options, step);
+    if (options.view == "bitwidths") return plotBitwidths(*run, options, step);
+    return plotCurves(*run, options, step);
 }
 
 }  // namespace bitloom::app

@@ -16,28 +16,31 @@
 namespace bitloom::app {
 
 struct WindowOptions {
-    std::string open;             ///< weight file or run file to show first; empty: none
-    std::string job;              ///< job file to load; empty: none
-    bool start = false;           ///< start the job at once
-    bool benchmark = false;       ///< time the opened run once it is shown
-    std::string compute;          ///< "embedding" or "landscape" of the opened run; empty: neither
-    std::string captureFolder;    ///< save every view as a picture here, then exit; empty: stay open
-    std::int64_t untilStep = -1;  ///< capture once this step of the started job is shown; -1: when it ends
-    std::string theme;            ///< "light", "dark"; empty: as last time
-    std::string out;              ///< run file of the job; empty: a new one in ./runs
-    bool printGeometry = false;   ///< print where each named control is, one line of JSON each, for programs
-                                  ///< that drive the window
+    std::string open;               ///< weight file or run file to show first; empty: none
+    std::vector<std::string> runs;  ///< runs and folders of runs to compare, in place of `open`
+    std::string job;                ///< job file to load; empty: none
+    bool start = false;             ///< start the job at once
+    bool benchmark = false;         ///< time the opened run once it is shown
+    std::string compute;            ///< "embedding" or "landscape" of the opened run; empty: neither
+    std::string captureFolder;      ///< save every view as a picture here, then exit; empty: stay open
+    std::int64_t untilStep = -1;    ///< capture once this step of the started job is shown; -1: when it ends
+    std::string theme;              ///< "light", "dark"; empty: as last time
+    std::string out;                ///< run file of the job; empty: a new one in ./runs
+    bool printGeometry = false;  ///< print where each named control is, one line of JSON each, for programs
+                                 ///< that drive the window
 };
 
 struct PlotOptions {
-    std::string run;            ///< run file
-    std::string view;           ///< "mixture", "curves", "embedding", "landscape"
+    std::string run;                  ///< run file
+    std::vector<std::string> beside;  ///< more runs or, for "pareto", folders of runs
+    std::string view;           ///< "mixture", "curves", "bitwidths", "pareto", "embedding", "landscape"
     std::string layer;          ///< node name; empty: the first quantized layer
     std::string step = "last";  ///< "last" or a step number
     std::string out;            ///< .svg, .pdf, .png, or .csv for the values
     std::string theme;          ///< "light" (also when empty) or "dark"
     int width = 1200;           ///< pixels of a .png, units of the others
     int height = 800;
+    std::string cost = "bits";         ///< of "pareto": "bits", "bytes", "bit_operations"
     jobs::EmbeddingRequest embedding;  ///< but for the run, which is `run`
     jobs::LandscapeRequest landscape;  ///< likewise
 };
@@ -45,9 +48,10 @@ struct PlotOptions {
 /// What was drawn.
 struct PlotResult {
     std::string layer;       ///< of a mixture, else empty
-    std::int64_t step = -1;  ///< of the layer, or where the cursor of the curves stands; -1: nowhere
-    /// Of embedding and landscape, by name in JSON.
+    std::int64_t step = -1;  ///< of the layer, or where the cursor of curves and bits stands; -1: nowhere
+    /// Of all but mixture and curves, by name in JSON.
     std::vector<std::pair<std::string, double>> figures;
+    std::vector<std::string> problems = {};  ///< files that are missing from the picture, and why
 };
 
 /// Opens the window and returns the process's exit code when it closes. SIGINT and SIGTERM save and close it.

@@ -164,19 +164,22 @@ void addUniformKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(number<Job>("quantizer.bin_regulariser",
                                "uniform: weight of the entropy-aware bin regulariser; 0.1 in SDQ",
                                BITLOOM_FIELD(quantizer.binRegulariser), 0, 1e3));
-    keys.push_back(number<Job>("quantizer.target",
-                               "sdq: mean bits a weight, bytes or bit operations that the layers may take",
-                               BITLOOM_FIELD(quantizer.sdq.target), 0, 1e18));
-    keys.push_back(choice<Job, BitBudgetKind>("quantizer.budget", "sdq: what target counts",
+    keys.push_back(
+        number<Job>("quantizer.target",
+                    "sdq, dgms-mixed: mean bits a weight, bytes or bit operations that the layers may take",
+                    BITLOOM_FIELD(quantizer.sdq.target), 0, 1e18));
+    keys.push_back(choice<Job, BitBudgetKind>("quantizer.budget", "sdq, dgms-mixed: what target counts",
                                               {{"bits", BitBudgetKind::Bits},
                                                {"bytes", BitBudgetKind::Bytes},
                                                {"bit_operations", BitBudgetKind::BitOps}},
                                               BITLOOM_FIELD(quantizer.sdq.budget)));
-    keys.push_back(boolean<Job>("quantizer.per_block", "sdq: the layers of a block share one bitwidth",
+    keys.push_back(boolean<Job>("quantizer.per_block",
+                                "sdq, dgms-mixed: the layers of a block share one bitwidth",
                                 BITLOOM_FIELD(quantizer.sdq.perBlock)));
-    keys.push_back(number<Job>("quantizer.error_weight", "sdq: weight of the quantization error",
+    keys.push_back(number<Job>("quantizer.error_weight", "sdq, dgms-mixed: weight of the quantization error",
                                BITLOOM_FIELD(quantizer.sdq.errorWeight), 0, 1e3));
-    keys.push_back(number<Job>("quantizer.budget_weight", "sdq: weight of what exceeds the target",
+    keys.push_back(number<Job>("quantizer.budget_weight",
+                               "sdq, dgms-mixed: weight of what exceeds the target",
                                BITLOOM_FIELD(quantizer.sdq.budgetWeight), 0, 1e3));
 }
 

@@ -64,17 +64,19 @@ Status checkRequest(const LandscapeRequest& request) {
 /// Scores points of the grid, both networks at each.
 class Survey {
   public:
-    Survey(const ComparedNetworks& networks, JobControl& control)
-        : m_networks(networks), m_control(control) {}
+    Survey(const ComparedNetworks& networks, train::KeptImages images, JobControl& control)
+        : m_networks(networks), m_images(std::move(images)), m_control(control) {}
 
     Status score(Surveyed& network, double alpha, double beta, std::size_t place,
                  report::LossSurface& surface) {
         BITLOOM_ASSIGN_OR_RETURN(const train::WeightOverrides weights,
                                  network.plane.at(alpha, beta, network.quantizers));
         const auto goOn = [this](std::int64_t, std::int64_t) { return m_control.waitWhilePaused(); };
-        BITLOOM_ASSIGN_OR_RETURN(
-            const train::Accuracy accuracy,
-            train::evaluate(*network.executor, *m_networks.datasets.test, m_networks.scoring, weights, goOn));
+        BITLOOM_ASSIGN_OR_RETURN(const train::Accuracy accuracy,
+                                 m_images.isEmpty()
+                                     ? train::evaluate(*network.executor, *m_networks.datasets.test,
+                                                       m_networks.scoring, weights, goOn)
+                                     : train::evaluate(*network.executor, m_images, weights, goOn));
         surface.loss[place] =
             std::isfinite(accuracy.loss) ? accuracy.loss : std::numeric_limits<double>::infinity();
         surface.top1[place] = accuracy.top1;
@@ -83,6 +85,7 @@ class Survey {
 
   private:
     const ComparedNetworks& m_networks;
+    train::KeptImages m_images;  ///< none: read again for every point
     JobControl& m_control;
 };
 
@@ -131,7 +134,9 @@ Result<report::Landscape> runLandscapeJob(const LandscapeRequest& request, repor
                                       std::move(latent.quantizers), request.seed));
 
     report::Landscape landscape = emptyLandscape(request, networks);
-    Survey survey(networks, control);
+    BITLOOM_ASSIGN_OR_RETURN(train::KeptImages images,
+                             train::KeptImages::read(*networks.datasets.test, networks.scoring));
+    Survey survey(networks, std::move(images), control);
     const auto start = std::chrono::steady_clock::now();
     for (const int place : refinementOrder(request.size)) {
         sink.progress(progressOf(landscape, start));

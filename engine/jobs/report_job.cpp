@@ -9,6 +9,7 @@
 #include "engine/jobs/run_figures.h"
 #include "engine/jobs/run_playback.h"
 #include "engine/quant/activation/activation_plan.h"
+#include "engine/quant/table_figures.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -55,6 +56,21 @@ Status addActivationBits(RunReport& report) {
     return {};
 }
 
+/// From the mean bits of the weights and those that most layers read.
+void addTableFigures(RunReport& report) {
+    const auto graph = graph::fromJson(report.info.graphJson);
+    if (!graph || std::isnan(report.summary.bits)) return;
+    std::map<double, int> readers;
+    for (const LayerReport& layer : report.layers)
+        ++readers[layer.activationBits];
+    if (readers.empty()) return;
+    const auto most = std::ranges::max_element(readers, {}, [](const auto& entry) { return entry.second; });
+    const auto figures = quant::tableFigures(*graph, report.summary.bits, most->first);
+    if (!figures) return;
+    report.meanBitsBytes = figures->bytes;
+    report.meanBitsBitOps = figures->bitOps;
+}
+
 /// What a run knows that never got to write its summary: the accuracies of its record.
 report::RunSummary unfinishedSummary(const report::RunInfo& info, report::RunStatus status,
                                      const std::vector<report::MetricSample>& metrics) {
@@ -93,6 +109,7 @@ Result<RunReport> reportRun(const std::filesystem::path& path) {
         BITLOOM_RETURN_IF_ERROR(addCheckpointFigures(report.summary, path));
     }
     BITLOOM_RETURN_IF_ERROR(addActivationBits(report));
+    addTableFigures(report);
     report.steps = status == report::RunStatus::Finished ? report.info.totalSteps : report.summary.steps;
     return report;
 }

@@ -33,6 +33,10 @@ class FilePlayback final : public RunPlayback {
         return m_reader->layer(layer, step);
     }
 
+    [[nodiscard]] Result<std::vector<report::BitwidthTrack>> bitwidths() override {
+        return m_reader->bitwidths();
+    }
+
     [[nodiscard]] Result<std::vector<report::LayerSnapshotPtr>> layers(std::int64_t step) override {
         std::vector<report::LayerSnapshotPtr> snapshots;
         for (const std::string& name : m_reader->layers()) {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "engine/base/result.h"
+#include "engine/report/bitwidths.h"
 #include "engine/report/run.h"
 #include "engine/report/snapshot.h"
 
@@ -25,6 +26,8 @@ class RunPlayback {
     /// The layer at the newest recorded step <= `step`.
     [[nodiscard]] virtual Result<report::LayerSnapshotPtr> layer(const std::string& layer,
                                                                  std::int64_t step) = 0;
+    /// The bits of every recorded quantized layer, thinned for a picture.
+    [[nodiscard]] virtual Result<std::vector<report::BitwidthTrack>> bitwidths() = 0;
     /// Every recorded layer at `step`.
     [[nodiscard]] virtual Result<std::vector<report::LayerSnapshotPtr>> layers(std::int64_t step) = 0;
 };

@@ -26,6 +26,7 @@ struct Method {
     MethodFactory make;  ///< null: full precision
     /// Of options that only this method reads, for a layer whose keys begin with `where`; null: none.
     Status (*check)(const QuantizerOptions&, const LayerOptions&, const std::string& where);
+    bool learnsBits = false;
 };
 
 Status checkMixtures(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
@@ -89,11 +90,11 @@ Status checkMixed(const QuantizerOptions& options, const LayerOptions& layer, co
 constexpr std::array kMethods{
     Method{"none", nullptr, nullptr},
     Method{"dgms", &dgms::DgmsQuantizer::make, &checkMixtures},
-    Method{"dgms-mixed", &mixed::MixedQuantizer::make, &checkMixed},
+    Method{"dgms-mixed", &mixed::MixedQuantizer::make, &checkMixed, true},
     Method{"rdhs", &search::SearchQuantizer::makeRdhs, &checkSearch},
     Method{"sgt", &search::SearchQuantizer::makeSgt, &checkSearch},
     Method{"uniform", &uniform::UniformQuantizer::make, &checkUniform},
-    Method{"sdq", &sdq::SdqQuantizer::make, &checkSdq},
+    Method{"sdq", &sdq::SdqQuantizer::make, &checkSdq, true},
 };
 
 const Method* findMethod(std::string_view name) {
@@ -223,6 +224,11 @@ Result<std::vector<std::unique_ptr<StepHook>>> makeStepHooks(const graph::Graph&
                              sdq::BitBudget::make(graph, options, quantizers));
     if (budget) hooks.push_back(std::move(budget));
     return hooks;
+}
+
+bool learnsBits(std::string_view method) {
+    const Method* found = findMethod(method);
+    return found != nullptr && found->learnsBits;
 }
 
 std::vector<std::string> methodNames() {

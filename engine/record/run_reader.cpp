@@ -37,9 +37,12 @@ class LayerTable {
     [[nodiscard]] const std::vector<std::int64_t>& steps() const { return m_steps; }
     void refresh();
     [[nodiscard]] report::LayerSnapshotPtr read(std::size_t row);
+    /// Without points where the layer is not quantized. `live`: rows may have come since the file was opened.
+    [[nodiscard]] report::BitwidthTrack readBitwidths(bool live) const;
 
   private:
     void openColumns();
+    void checkShape(const Dataset& dataset) const;
     /// Sees rows that came after the columns were opened.
     void reachRow(std::size_t row);
     /// Reads a row of a column; false, and `values` as they were, where the file lacks the column.
@@ -75,12 +78,15 @@ void LayerTable::openColumns() {
                                        static_cast<std::uint64_t>(m_layout.bins))) {
         if (!h5::hasLink(m_group.get(), column.name)) continue;
         Dataset dataset = Dataset::open(m_group.get(), std::move(column), false);
-        if (dataset.rowShape() != dataset.column().shape) {
-            throw Failure(fmt::format("layer {}: dataset {} has another shape; the file is damaged", m_name,
-                                      dataset.column().name));
-        }
+        checkShape(dataset);
         m_columns.push_back(std::move(dataset));
     }
+}
+
+void LayerTable::checkShape(const Dataset& dataset) const {
+    if (dataset.rowShape() == dataset.column().shape) return;
+    throw Failure(fmt::format("layer {}: dataset {} has another shape; the file is damaged", m_name,
+                              dataset.column().name));
 }
 
 void LayerTable::reachRow(std::size_t row) {
@@ -157,9 +163,37 @@ report::LayerSnapshotPtr LayerTable::read(std::size_t row) {
         readColumn(name, row, &(snapshot.get()->*member));
     for (const auto& [name, member] : kGradientFields)
         readColumn(name, row, &(snapshot->gradients.*member));
+    for (const auto& [name, member] : kChoiceFields)
+        readColumn(name, row, &(snapshot->choice.*member));
+    std::uint32_t open = 0;
+    readColumn(kBitOpen, row, &open);
+    snapshot->choice.open = open != 0;
     readHistograms(row, *snapshot);
     readMixtures(row, *snapshot);
     return snapshot;
+}
+
+report::BitwidthTrack LayerTable::readBitwidths(bool live) const {
+    report::BitwidthTrack track{m_name, {}};
+    if (!h5::hasLink(m_group.get(), "pi")) return track;
+    const auto readAll = [&](const Column& column, auto& values) {
+        if (m_steps.empty() || !h5::hasLink(m_group.get(), column.name)) return;
+        Dataset dataset = Dataset::open(m_group.get(), column, false);
+        checkShape(dataset);
+        if (live) dataset.refresh();
+        dataset.read(0, values.size(), values.data());
+    };
+    std::vector<double> bits(m_steps.size(), report::kNoValue), probability(bits), gradient(bits);
+    std::vector<std::uint32_t> open(m_steps.size());
+    readAll({"bits"}, bits);
+    readAll({kChoiceFields[0].first}, probability);
+    readAll({kChoiceFields[1].first}, gradient);
+    readAll({kBitOpen, Element::UInt32}, open);
+    track.points.resize(m_steps.size());
+    for (std::size_t row = 0; row < m_steps.size(); ++row)
+        track.points[row] = {m_steps[row], bits[row], {probability[row], gradient[row], open[row] != 0}};
+    track.points = report::thinned(std::move(track.points));
+    return track;
 }
 
 class FileRunReader final : public RunReader {
@@ -174,6 +208,7 @@ class FileRunReader final : public RunReader {
     std::vector<std::string> layers() const override;
     Result<std::vector<std::int64_t>> steps(const std::string& layer) override;
     Result<report::LayerSnapshotPtr> layer(const std::string& layer, std::int64_t step) override;
+    Result<std::vector<report::BitwidthTrack>> bitwidths() override;
 
   private:
     void load();
@@ -298,6 +333,17 @@ Result<report::LayerSnapshotPtr> FileRunReader::layer(const std::string& layer, 
         if (steps.empty()) throw Failure(fmt::format("layer {} has no recorded step yet", layer));
         const auto after = std::ranges::upper_bound(steps, step);
         return table.read(after == steps.begin() ? 0 : static_cast<std::size_t>(after - steps.begin()) - 1);
+    });
+}
+
+Result<std::vector<report::BitwidthTrack>> FileRunReader::bitwidths() {
+    return h5::guarded(m_path, [&] {
+        std::vector<report::BitwidthTrack> tracks;
+        for (const LayerTable& layer : m_layers) {
+            report::BitwidthTrack track = layer.readBitwidths(m_live);
+            if (!track.points.empty()) tracks.push_back(std::move(track));
+        }
+        return tracks;
     });
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/report/bitwidths.h"
 #include "engine/report/run.h"
 #include "engine/report/snapshot.h"
 
@@ -34,6 +35,8 @@ class RunReader {
     /// length of run.
     [[nodiscard]] virtual Result<report::LayerSnapshotPtr> layer(const std::string& layer,
                                                                  std::int64_t step) = 0;
+    /// The bits of every recorded quantized layer, thinned for a picture.
+    [[nodiscard]] virtual Result<std::vector<report::BitwidthTrack>> bitwidths() = 0;
 };
 
 }  // namespace bitloom::record

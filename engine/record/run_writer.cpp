@@ -201,8 +201,9 @@ Status FileRunWriter::appendLayer(const report::LayerSnapshot& snapshot) {
     const std::array<double, 2> edges = {snapshot.weights.low, snapshot.weights.high};
     const std::array<std::uint64_t, 4> outside = {snapshot.weights.below, snapshot.weights.above,
                                                   snapshot.softWeights.below, snapshot.softWeights.above};
+    const std::array<std::uint32_t, 1> open = {snapshot.choice.open ? 1u : 0u};
     std::vector<Cell> cells;
-    cells.reserve(std::size(kLayerFields) + std::size(kGradientFields) + 8);
+    cells.reserve(std::size(kLayerFields) + std::size(kGradientFields) + std::size(kChoiceFields) + 9);
     for (const auto& [name, member] : kLayerFields)
         cells.emplace_back(name, snapshot.*member);
     for (const auto& [name, member] : kGradientFields)
@@ -211,6 +212,9 @@ Status FileRunWriter::appendLayer(const report::LayerSnapshot& snapshot) {
     cells.emplace_back("outside", outside);
     cells.emplace_back("histogram", weights);
     if (layer.layout.components > 0) {
+        for (const auto& [name, member] : kChoiceFields)
+            cells.emplace_back(name, snapshot.choice.*member);
+        cells.emplace_back(kBitOpen, open);
         cells.emplace_back("histogram_soft", soft);
         cells.emplace_back("pi", mixtures.pi);
         cells.emplace_back("mu", mixtures.mu);

@@ -1,5 +1,6 @@
 // Version history of the run file
-//   1  first version.
+//   1  first version. Later columns: bit_probability, grad_bits and bit_open of layers; without them the bits
+//      of a layer are fixed.
 //
 // A new column needs no new version: a reader gives a column that a file lacks its default. A change of
 // meaning raises kSchemaVersion, and the reader learns to present the versions from kOldestSchemaVersion on
@@ -117,7 +118,7 @@ std::vector<Column> eventColumns() {
 
 std::vector<Column> layerColumns(std::uint64_t mixtures, std::uint64_t components, std::uint64_t bins) {
     std::vector<Column> columns;
-    columns.reserve(std::size(kLayerFields) + std::size(kGradientFields) + 8);
+    columns.reserve(std::size(kLayerFields) + std::size(kGradientFields) + std::size(kChoiceFields) + 9);
     for (const auto& [name, member] : kLayerFields)
         columns.push_back({name});
     for (const auto& [name, member] : kGradientFields)
@@ -126,6 +127,9 @@ std::vector<Column> layerColumns(std::uint64_t mixtures, std::uint64_t component
     columns.push_back({"outside", Element::UInt64, {4}});
     columns.push_back({"histogram", Element::UInt32, {bins}});
     if (components == 0) return columns;
+    for (const auto& [name, member] : kChoiceFields)
+        columns.push_back({name});
+    columns.push_back({kBitOpen, Element::UInt32});
     columns.push_back({"histogram_soft", Element::UInt32, {bins}});
     for (const char* name : {"pi", "mu", "sigma"})
         columns.push_back({name, Element::Float64, {mixtures, components}});

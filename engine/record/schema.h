@@ -11,6 +11,7 @@
 //   /layers/<node>/  step bits sparsity mse soft_hard_gap grad_weight grad_mu grad_sigma grad_pi grad_tau;
 //                    edges [2] (low, high), outside [4] (below and above of histogram, then of
 //                    histogram_soft), histogram [bins]; when quantized also histogram_soft [bins],
+//                    bit_probability grad_bits bit_open (0 or 1), and
 //                    pi mu sigma count [mixtures, components], tau [mixtures]; a layer whose bits went down
 //                    has fewer components, one that a stage leaves in full precision none: a count of -1
 //                    where one is missing at a mixture's end
@@ -100,6 +101,13 @@ inline constexpr std::array kGradientFields = {
     Field<report::GradientNorms>{"grad_pi", &report::GradientNorms::pi},
     Field<report::GradientNorms>{"grad_tau", &report::GradientNorms::tau},
 };
+
+inline constexpr std::array kChoiceFields = {
+    Field<report::BitChoice>{"bit_probability", &report::BitChoice::probability},
+    Field<report::BitChoice>{"grad_bits", &report::BitChoice::gradient},
+};
+/// BitChoice::open, 0 or 1.
+inline constexpr const char* kBitOpen = "bit_open";
 
 /// The figures of a summary as /job/summary holds them; status and hash are stored apart.
 using SummaryValues = std::array<double, kSummaryValues>;

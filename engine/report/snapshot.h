@@ -25,6 +25,16 @@ struct GradientNorms {
     double tau = kNoValue;
 };
 
+/// How a layer learns the bits that it takes (SDQ): a training step finds it at LayerSnapshot::bits with
+/// `probability`, else one bit below.
+struct BitChoice {
+    double probability = kNoValue;  ///< [0, 1]; 1 where nothing is below; NaN: the bits are fixed
+    double gradient = kNoValue;     ///< dL/dtheta of the last step, theta the logit of `probability`
+    bool open = false;              ///< there is a width below to go to
+
+    [[nodiscard]] bool isLearned() const { return !std::isnan(probability); }
+};
+
 struct LayerSnapshot {
     std::string layer;  ///< node name, the PyTorch module path: "layer1.0.conv1"
     std::int64_t step = 0;
@@ -39,6 +49,7 @@ struct LayerSnapshot {
     double softHardGap =
         0;  ///< sqrt(mean (Phi - Psi)^2) / std(w): how far training and deployed weights part
     GradientNorms gradients;
+    BitChoice choice;
 };
 
 using LayerSnapshotPtr = std::shared_ptr<const LayerSnapshot>;

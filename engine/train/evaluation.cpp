@@ -60,6 +60,40 @@ Status addBatch(Executor& executor, data::Batch& batch, std::int64_t limit, cons
     return {};
 }
 
+std::int64_t imagesToScore(const data::Dataset& dataset, const EvaluationOptions& options) {
+    return options.images > 0 ? std::min(options.images, dataset.size()) : dataset.size();
+}
+
+/// Of the first `total` images of the batches that `next` gives.
+Result<Accuracy> score(Executor& executor, std::int64_t total,
+                       const std::function<Result<data::Batch*>()>& next, const WeightOverrides& weights,
+                       const EvaluationProgress& progress) {
+    const auto start = std::chrono::steady_clock::now();
+    const torch::NoGradGuard guard;
+    Tally tally;
+    const auto scoreAll = [&]() -> Status {
+        while (tally.images < total) {
+            BITLOOM_ASSIGN_OR_RETURN(data::Batch * batch, next());
+            BITLOOM_RETURN_IF_ERROR(addBatch(executor, *batch, total, weights, tally));
+            if (progress && !progress(tally.images, total)) {
+                return Error{ErrorKind::Cancelled,
+                             fmt::format("evaluation cancelled after {} of {} images", tally.images, total)};
+            }
+        }
+        return {};
+    };
+    BITLOOM_RETURN_IF_ERROR(guarded(fmt::format("evaluation of {}", executor.graph().arch()), scoreAll));
+    const auto perCent = [&](std::int64_t correct) {
+        return 100.0 * static_cast<double>(correct) / static_cast<double>(tally.images);
+    };
+    return Accuracy{
+        .top1 = perCent(tally.top1),
+        .top5 = perCent(tally.top5),
+        .loss = tally.loss / static_cast<double>(tally.images),
+        .images = tally.images,
+        .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+}
+
 }  // namespace
 
 Status loadDeployed(Executor& executor, const quant::QuantizedModel& model) {
@@ -95,32 +129,36 @@ Status checkDataset(const graph::Graph& graph, const data::Dataset& dataset) {
 Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset, const EvaluationOptions& options,
                           const WeightOverrides& weights, const EvaluationProgress& progress) {
     BITLOOM_RETURN_IF_ERROR(checkDataset(executor.graph(), dataset));
-    const std::int64_t total = options.images > 0 ? std::min(options.images, dataset.size()) : dataset.size();
-    const auto start = std::chrono::steady_clock::now();
     data::Loader loader(dataset, plainBatches(options));
-    const torch::NoGradGuard guard;
-    Tally tally;
-    const auto scoreAll = [&]() -> Status {
-        while (tally.images < total) {
-            BITLOOM_ASSIGN_OR_RETURN(data::Batch batch, loader.next());
-            BITLOOM_RETURN_IF_ERROR(addBatch(executor, batch, total, weights, tally));
-            if (progress && !progress(tally.images, total)) {
-                return Error{ErrorKind::Cancelled,
-                             fmt::format("evaluation cancelled after {} of {} images", tally.images, total)};
-            }
-        }
-        return {};
+    data::Batch batch;
+    const auto next = [&]() -> Result<data::Batch*> {
+        BITLOOM_ASSIGN_OR_RETURN(batch, loader.next());
+        return &batch;
     };
-    BITLOOM_RETURN_IF_ERROR(guarded(fmt::format("evaluation of {}", executor.graph().arch()), scoreAll));
-    const auto perCent = [&](std::int64_t correct) {
-        return 100.0 * static_cast<double>(correct) / static_cast<double>(tally.images);
-    };
-    return Accuracy{
-        .top1 = perCent(tally.top1),
-        .top5 = perCent(tally.top5),
-        .loss = tally.loss / static_cast<double>(tally.images),
-        .images = tally.images,
-        .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+    return score(executor, imagesToScore(dataset, options), next, weights, progress);
+}
+
+Result<KeptImages> KeptImages::read(const data::Dataset& dataset, const EvaluationOptions& options) {
+    KeptImages kept;
+    const data::ImageShape shape = dataset.shape();
+    const std::int64_t images = imagesToScore(dataset, options);
+    const std::int64_t bytes = std::int64_t{shape.channels} * shape.height * shape.width * 4;
+    if (images > kMostBytes / std::max<std::int64_t>(bytes, 1)) return kept;
+    data::Loader loader(dataset, plainBatches(options));
+    while (kept.m_images < images) {
+        BITLOOM_ASSIGN_OR_RETURN(data::Batch batch, loader.next());
+        kept.m_images += batch.count;
+        kept.m_batches.push_back(std::move(batch));
+    }
+    kept.m_images = images;
+    return kept;
+}
+
+Result<Accuracy> evaluate(Executor& executor, KeptImages& images, const WeightOverrides& weights,
+                          const EvaluationProgress& progress) {
+    auto batch = images.m_batches.begin();
+    return score(
+        executor, images.m_images, [&]() -> Result<data::Batch*> { return &*batch++; }, weights, progress);
 }
 
 Status reestimateBatchNorm(Executor& executor, data::Loader& loader, int batches,

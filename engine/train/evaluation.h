@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "engine/base/job_control.h"
 #include "engine/base/result.h"
@@ -44,6 +45,31 @@ using EvaluationProgress = std::function<bool(std::int64_t done, std::int64_t to
 /// Evaluation mode, no augmentation. A cancelled evaluation is an error of kind Cancelled.
 [[nodiscard]] Result<Accuracy> evaluate(Executor& executor, const data::Dataset& dataset,
                                         const EvaluationOptions& options, const WeightOverrides& weights = {},
+                                        const EvaluationProgress& progress = {});
+
+/// Images of a dataset in memory, as networks take them, for what scores them many times over.
+class KeptImages {
+  public:
+    /// None where they take more than this many bytes.
+    static constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
+
+    /// Of the images that evaluate() would score with the same options. An error where one cannot be read.
+    [[nodiscard]] static Result<KeptImages> read(const data::Dataset& dataset,
+                                                 const EvaluationOptions& options);
+    /// Nothing was kept: they are too many.
+    [[nodiscard]] bool isEmpty() const { return m_batches.empty(); }
+
+  private:
+    friend Result<Accuracy> evaluate(Executor&, KeptImages&, const WeightOverrides&,
+                                     const EvaluationProgress&);
+
+    std::vector<data::Batch> m_batches;
+    std::int64_t m_images = 0;
+};
+
+/// The same of images that were kept; not isEmpty().
+[[nodiscard]] Result<Accuracy> evaluate(Executor& executor, KeptImages& images,
+                                        const WeightOverrides& weights = {},
                                         const EvaluationProgress& progress = {});
 
 /// Replaces the running statistics by plain averages over the next `batches` batches of `loader` with

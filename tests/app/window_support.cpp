@@ -134,6 +134,11 @@ std::unique_ptr<MainWindow> WindowTest::makeWindow() {
         return m_fileAnswer;
     };
     answers.saveFile = answers.openFile;
+    answers.openFolder = answers.openFile;
+    answers.openFiles = [this](QWidget*, const QString&, const QString&, const QString&) {
+        ++m_questions;
+        return m_fileAnswer.isEmpty() ? QStringList() : m_fileAnswer.split(QLatin1Char('\n'));
+    };
     answers.newJob = [this](QWidget*, const JobDraft&) {
         ++m_questions;
         return m_jobAnswer;

@@ -58,6 +58,18 @@ TEST_P(BitwidthJob, RecordsReportsAndExportsItsBits) {
     ASSERT_TRUE(playback.ok());
     const auto layers = (*playback)->layers(60);
     ASSERT_TRUE(layers.ok());
+    const auto tracks = (*playback)->bitwidths();
+    ASSERT_TRUE(tracks.ok()) << tracks.error().message;
+    EXPECT_EQ(tracks->size(), 18u) << "quantized layers of ResNet-20";
+    for (const report::BitwidthTrack& track : *tracks) {
+        EXPECT_EQ(track.isLearned(), learned) << track.layer;
+        EXPECT_EQ(track.points.size(), 61u) << "every step and the one before the first";
+        EXPECT_TRUE(!learned || track.points[1].choice.gradient != 0) << track.layer;
+        for (std::size_t i = 1; i < track.points.size(); ++i)
+            EXPECT_LE(track.points[i].bits, track.points[i - 1].bits) << "bits only go down";
+    }
+    const auto totals = report::bitTotals((*playback)->info().network, *tracks, learned);
+    EXPECT_NEAR(report::totalsAt(totals, 60).bits, summary.bits, 1e-9);
     const auto report = reportRun(m_folder / "run.h5");
     ASSERT_TRUE(report.ok()) << report.error().message;
     double bits = 0;

@@ -6,7 +6,6 @@
 #include <gmock/gmock.h>
 
 #include "engine/checkpoint/checkpoint.h"
-#include "engine/jobs/evaluate_job.h"
 #include "engine/jobs/run_checkpoint.h"
 #include "tests/jobs/small_job.h"
 #include "tests/support/test_paths.h"
@@ -19,12 +18,6 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-
-Result<report::Embedding> embedded(const EmbeddingRequest& request) {
-    report::ProgressSink silent;
-    JobControl control;
-    return runEmbeddingJob(request, silent, control);
-}
 
 EmbeddingRequest requestFor(const fs::path& run) {
     EmbeddingRequest request;
@@ -43,7 +36,7 @@ TEST(EmbeddingJob, LaysOutBothNetworksOfARun) {
     spec.model.weights = (folder / "net.safetensors").string();
     trainToEnd(spec, folder / "run.h5");
     EmbeddingRequest request = requestFor(folder / "run.h5");
-    const auto result = embedded(request);
+    const auto result = runSilently(runEmbeddingJob, request);
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_EQ(result->arch, "resnet20");
     EXPECT_EQ(result->origin, "run.h5");
@@ -58,30 +51,18 @@ TEST(EmbeddingJob, LaysOutBothNetworksOfARun) {
         EXPECT_GT(network->divergence, 0);
     }
     // The accuracies are those of the evaluation.
-    EvaluateRequest evaluation;
-    evaluation.weights = folder / "run.h5";
-    evaluation.images = 48;
-    evaluation.threads = 1;
-    report::ProgressSink silent;
-    JobControl control;
-    const auto quantized = runEvaluateJob(evaluation, silent, control);
-    ASSERT_TRUE(quantized.ok()) << quantized.error().message;
-    EXPECT_DOUBLE_EQ(result->quantized.top1, quantized->top1);
-    evaluation.weights = folder / "net.safetensors";
-    evaluation.data = spec.data.source;
-    evaluation.normalize = spec.data.normalize;
-    const auto full = runEvaluateJob(evaluation, silent, control);
-    ASSERT_TRUE(full.ok()) << full.error().message;
-    EXPECT_DOUBLE_EQ(result->fullPrecision.top1, full->top1);
+    const auto [quantized, full] = evaluatedPair(folder / "run.h5", folder / "net.safetensors", spec, 48);
+    EXPECT_DOUBLE_EQ(result->quantized.top1, quantized.top1);
+    EXPECT_DOUBLE_EQ(result->fullPrecision.top1, full.top1);
     // The same bits again.
     request.threads = 2;
-    const auto again = embedded(request);
+    const auto again = runSilently(runEmbeddingJob, request);
     ASSERT_TRUE(again.ok());
     EXPECT_EQ(again->labels, result->labels);
     request.threads = 1;
-    EXPECT_EQ(embedded(request)->quantized.x, result->quantized.x);
+    EXPECT_EQ(runSilently(runEmbeddingJob, request)->quantized.x, result->quantized.x);
     request.seed = 1;
-    EXPECT_NE(embedded(request)->fullPrecision.x, result->fullPrecision.x);
+    EXPECT_NE(runSilently(runEmbeddingJob, request)->fullPrecision.x, result->fullPrecision.x);
 }
 
 TEST(EmbeddingJob, ARunWithoutWeightsIsComparedWithItsStart) {
@@ -89,7 +70,7 @@ TEST(EmbeddingJob, ARunWithoutWeightsIsComparedWithItsStart) {
     JobSpec spec = smallJob();
     spec.train.steps = 1;
     trainToEnd(spec, folder / "run.h5");
-    const auto result = embedded(requestFor(folder / "run.h5"));
+    const auto result = runSilently(runEmbeddingJob, requestFor(folder / "run.h5"));
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_NE(result->fullPrecision.x, result->quantized.x);
 }
@@ -127,22 +108,20 @@ TEST(EmbeddingJob, ErrorsNameFileAndRemedy) {
     spec.train.steps = 1;
     spec.model.weights = (folder / "net.safetensors").string();
     trainToEnd(spec, folder / "run.h5");
-    const auto messageOf = [](const EmbeddingRequest& request) {
-        const auto result = embedded(request);
-        return result ? std::string("no error") : result.error().message;
-    };
     EmbeddingRequest request = requestFor(folder / "run.h5");
     request.perplexity = 30;
-    EXPECT_THAT(messageOf(request), HasSubstr("48 images do not suffice for perplexity 30"));
+    EXPECT_THAT(messageOf(runSilently(runEmbeddingJob, request)),
+                HasSubstr("48 images do not suffice for perplexity 30"));
     request = requestFor(folder / "run.h5");
     fs::rename(folder / "net.safetensors", folder / "moved.safetensors");
-    EXPECT_THAT(messageOf(request),
+    EXPECT_THAT(messageOf(runSilently(runEmbeddingJob, request)),
                 AllOf(HasSubstr("net.safetensors"), HasSubstr("run.h5 started from these weights")));
     fs::rename(folder / "moved.safetensors", folder / "net.safetensors");
     fs::remove_all(folder / "run.h5.ckpt");
-    EXPECT_THAT(messageOf(request), AllOf(HasSubstr("run.h5"), HasSubstr("no checkpoint")));
+    EXPECT_THAT(messageOf(runSilently(runEmbeddingJob, request)),
+                AllOf(HasSubstr("run.h5"), HasSubstr("no checkpoint")));
     request.run = folder / "absent.h5";
-    EXPECT_THAT(messageOf(request), HasSubstr("absent.h5"));
+    EXPECT_THAT(messageOf(runSilently(runEmbeddingJob, request)), HasSubstr("absent.h5"));
 }
 
 TEST(EmbeddingJob, FeaturesThatAreNotFiniteAreAnError) {
@@ -159,7 +138,7 @@ TEST(EmbeddingJob, FeaturesThatAreNotFiniteAreAnError) {
     weight = graph::Tensor::fromFloats(weight.shape,
                                        std::vector<float>(static_cast<std::size_t>(weight.count()), 3e38f));
     ASSERT_TRUE(checkpoint::writeSafetensors(folder / "net.safetensors", checkpoint->tensors).ok());
-    const auto result = embedded(requestFor(folder / "run.h5"));
+    const auto result = runSilently(runEmbeddingJob, requestFor(folder / "run.h5"));
     ASSERT_FALSE(result.ok());
     EXPECT_THAT(result.error().message,
                 AllOf(HasSubstr("run.h5, full precision network"), HasSubstr("must be finite")));

@@ -7,7 +7,6 @@
 
 #include <gmock/gmock.h>
 
-#include "engine/jobs/evaluate_job.h"
 #include "tests/jobs/small_job.h"
 #include "tests/support/test_paths.h"
 
@@ -17,12 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-
-Result<report::Landscape> surveyedBy(const LandscapeRequest& request) {
-    report::ProgressSink silent;
-    JobControl control;
-    return runLandscapeJob(request, silent, control);
-}
 
 LandscapeRequest surveyRequestFor(const fs::path& run) {
     LandscapeRequest request;
@@ -45,7 +38,7 @@ TEST_P(LandscapeOf, TheMiddleIsTheNetworkItself) {
     spec.model.weights = (folder / "net.safetensors").string();
     spec.quantizer.layer.method = GetParam();
     trainToEnd(spec, folder / "run.h5");
-    const auto result = surveyedBy(surveyRequestFor(folder / "run.h5"));
+    const auto result = runSilently(runLandscapeJob, surveyRequestFor(folder / "run.h5"));
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_EQ(result->done, 9);
     EXPECT_EQ(result->images, 16);
@@ -53,22 +46,10 @@ TEST_P(LandscapeOf, TheMiddleIsTheNetworkItself) {
     EXPECT_EQ(result->coordinate(0), -1);
     EXPECT_EQ(result->coordinate(1), 0);
 
-    EvaluateRequest evaluation;
-    evaluation.weights = folder / "run.h5";
-    evaluation.images = 16;
-    evaluation.threads = 1;
-    report::ProgressSink silent;
-    JobControl control;
-    const auto quantized = runEvaluateJob(evaluation, silent, control);
-    ASSERT_TRUE(quantized.ok()) << quantized.error().message;
-    EXPECT_NEAR(result->quantized.loss[result->centre()], quantized->loss, 1e-6);
-    EXPECT_EQ(result->quantized.top1[result->centre()], quantized->top1);
-    evaluation.weights = folder / "net.safetensors";
-    evaluation.data = spec.data.source;
-    evaluation.normalize = spec.data.normalize;
-    const auto full = runEvaluateJob(evaluation, silent, control);
-    ASSERT_TRUE(full.ok()) << full.error().message;
-    EXPECT_NEAR(result->fullPrecision.loss[result->centre()], full->loss, 1e-6);
+    const auto [quantized, full] = evaluatedPair(folder / "run.h5", folder / "net.safetensors", spec, 16);
+    EXPECT_NEAR(result->quantized.loss[result->centre()], quantized.loss, 1e-6);
+    EXPECT_EQ(result->quantized.top1[result->centre()], quantized.top1);
+    EXPECT_NEAR(result->fullPrecision.loss[result->centre()], full.loss, 1e-6);
     for (const double loss : result->quantized.loss)
         EXPECT_FALSE(std::isnan(loss));
     for (const report::LossSurface* surface : {&result->fullPrecision, &result->quantized}) {
@@ -83,13 +64,13 @@ TEST(LandscapeJob, IsDeterministicBySeed) {
     spec.train.steps = 1;
     trainToEnd(spec, folder / "run.h5");
     LandscapeRequest request = surveyRequestFor(folder / "run.h5");
-    const auto one = surveyedBy(request);
+    const auto one = runSilently(runLandscapeJob, request);
     ASSERT_TRUE(one.ok()) << one.error().message;
-    const auto same = surveyedBy(request);
+    const auto same = runSilently(runLandscapeJob, request);
     EXPECT_EQ(same->fullPrecision.loss, one->fullPrecision.loss);
     EXPECT_EQ(same->quantized.loss, one->quantized.loss);
     request.seed = 1;
-    const auto other = surveyedBy(request);
+    const auto other = runSilently(runLandscapeJob, request);
     EXPECT_NE(other->quantized.loss, one->quantized.loss);
     EXPECT_EQ(other->quantized.loss[other->centre()], one->quantized.loss[one->centre()]);
 }
@@ -133,17 +114,13 @@ TEST(LandscapeJob, RefinesFromTheMiddle) {
 }
 
 TEST(LandscapeJob, ErrorsNameWhatToGive) {
-    const auto messageOf = [](const LandscapeRequest& request) {
-        const auto result = surveyedBy(request);
-        return result ? std::string("no error") : result.error().message;
-    };
     LandscapeRequest request = surveyRequestFor("absent.h5");
-    EXPECT_THAT(messageOf(request), HasSubstr("absent.h5"));
+    EXPECT_THAT(messageOf(runSilently(runLandscapeJob, request)), HasSubstr("absent.h5"));
     request.size = 8;
-    EXPECT_THAT(messageOf(request), HasSubstr("odd number from 3"));
+    EXPECT_THAT(messageOf(runSilently(runLandscapeJob, request)), HasSubstr("odd number from 3"));
     request.size = 5;
     request.range = 0;
-    EXPECT_THAT(messageOf(request), HasSubstr("positive"));
+    EXPECT_THAT(messageOf(runSilently(runLandscapeJob, request)), HasSubstr("positive"));
 }
 
 }  // namespace

@@ -35,6 +35,25 @@ report::RunSummary trainToEnd(const JobSpec& spec, const fs::path& out) {
     return summary ? *summary : report::RunSummary{};
 }
 
+EvaluatedPair evaluatedPair(const fs::path& run, const fs::path& weights, const JobSpec& spec,
+                            std::int64_t images) {
+    EvaluateRequest request;
+    request.weights = run;
+    request.images = images;
+    request.threads = 1;
+    report::ProgressSink silent;
+    JobControl control;
+    const auto quantized = runEvaluateJob(request, silent, control);
+    EXPECT_TRUE(quantized.ok()) << messageOf(quantized);
+    request.weights = weights;
+    request.data = spec.data.source;
+    request.normalize = spec.data.normalize;
+    const auto full = runEvaluateJob(request, silent, control);
+    EXPECT_TRUE(full.ok()) << messageOf(full);
+    if (!quantized || !full) return {};
+    return {*quantized, *full};
+}
+
 void trainAndStop(const JobSpec& spec, const fs::path& out, std::int64_t step) {
     JobControl control;
     SteeringSink sink;

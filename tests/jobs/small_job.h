@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "engine/jobs/evaluate_job.h"
 #include "engine/jobs/train_job.h"
 #include "engine/report/progress_sink.h"
 
@@ -41,6 +42,32 @@ class SteeringSink final : public report::ProgressSink {
 
 /// Checkpoint files of a run, sorted by name.
 [[nodiscard]] std::vector<std::filesystem::path> checkpointsOf(const std::filesystem::path& run);
+
+/// Runs a job that computes something of a run, of which only the result is of interest.
+template <class Request, class Value>
+[[nodiscard]] Result<Value> runSilently(Result<Value> (*job)(const Request&, report::ProgressSink&,
+                                                             JobControl&,
+                                                             const std::function<void(const Value&)>&),
+                                        const Request& request) {
+    report::ProgressSink silent;
+    JobControl control;
+    return job(request, silent, control, {});
+}
+
+template <class Value>
+[[nodiscard]] std::string messageOf(const Result<Value>& result) {
+    return result ? std::string("no error") : result.error().message;
+}
+
+/// What `bitloom evaluate` says of the first `images` test images for a run's quantized network, and for the
+/// full-precision weights that it started from. Expects that it can.
+struct EvaluatedPair {
+    EvaluateResult quantized;
+    EvaluateResult fullPrecision;
+};
+[[nodiscard]] EvaluatedPair evaluatedPair(const std::filesystem::path& run,
+                                          const std::filesystem::path& weights, const JobSpec& spec,
+                                          std::int64_t images);
 
 /// Plain weights of a ResNet-20 that fits smallJob(), as safetensors.
 void writeSmallWeights(const std::filesystem::path& path);

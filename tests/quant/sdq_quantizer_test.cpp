@@ -106,6 +106,24 @@ TEST_F(SdqQuantizerTest, ScoringSamplesNothing) {
         EXPECT_TRUE(torch::equal(quantizer->soft(m_weight).reshape(-1), torch::tensor(hard)));
 }
 
+TEST_F(SdqQuantizerTest, ASnapshotShowsTheChoice) {
+    const auto quantizer = make(2);
+    Bitwidth& width = dynamic_cast<BitChooser&>(*quantizer).width();
+    width.addGradient(-0.5);
+    width.update();
+    const report::LayerSnapshot open = quantizer->snapshot(m_weight);
+    EXPECT_EQ(open.bits, 2);
+    EXPECT_EQ(open.choice.probability, width.probability());
+    EXPECT_EQ(open.choice.gradient, -0.5);
+    EXPECT_TRUE(open.choice.open);
+    width.lower();
+    const report::LayerSnapshot least = quantizer->snapshot(m_weight);
+    EXPECT_EQ(least.bits, 1);
+    EXPECT_EQ(least.choice.probability, 1);
+    EXPECT_FALSE(least.choice.open);
+    EXPECT_TRUE(least.choice.isLearned());
+}
+
 TEST_F(SdqQuantizerTest, ASavedStateGoesOnToTheBit) {
     const auto quantizer = make(3);
     for (int i = 0; i < 30; ++i)

@@ -1,4 +1,5 @@
 // Readers follow a run while it is written: in the same process, from another thread, and across processes.
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <thread>
@@ -52,6 +53,22 @@ std::size_t checkRows(RunReader& reader, const std::vector<LayerLayout>& layouts
             EXPECT_TRUE(snapshot.ok()) << snapshot.error().message;
             if (snapshot) {
                 EXPECT_EQ(difference(**snapshot, testing::sampleSnapshot(layout, step)), "") << layout.name;
+            }
+        }
+    }
+    const auto tracks = reader.bitwidths();
+    EXPECT_TRUE(tracks.ok()) << tracks.error().message;
+    for (const report::BitwidthTrack& track : *tracks) {
+        const auto layout = std::ranges::find(layouts, track.layer, &LayerLayout::name);
+        if (layout == layouts.end()) continue;
+        for (const report::BitwidthPoint& point : track.points) {
+            const report::LayerSnapshot written = testing::sampleSnapshot(*layout, point.step);
+            EXPECT_EQ(point.bits, written.bits) << track.layer;
+            EXPECT_EQ(point.choice.isLearned(), written.choice.isLearned());
+            EXPECT_EQ(point.choice.open, written.choice.open);
+            if (written.choice.isLearned()) {
+                EXPECT_EQ(point.choice.probability, written.choice.probability);
+                EXPECT_EQ(point.choice.gradient, written.choice.gradient);
             }
         }
     }

@@ -118,6 +118,7 @@ report::LayerSnapshot sampleSnapshot(const record::LayerLayout& layout, std::int
     snapshot.bits = std::log2(layout.components);
     snapshot.softWeights = sampleHistogram(random, layout.bins);
     snapshot.gradients.tau = random.normal();
+    if (step % 3 != 0) snapshot.choice = {random.uniform(), random.normal(), step % 2 == 0};
     for (int m = 0; m < layout.mixtures; ++m) {
         report::Mixture mixture;
         mixture.temperature = random.uniform();
@@ -168,6 +169,9 @@ std::string difference(const report::LayerSnapshot& a, const report::LayerSnapsh
     comparison.field("step", a.step, b.step);
     comparison.field("bits", a.bits, b.bits);
     comparison.field("sparsity", a.sparsity, b.sparsity);
+    comparison.field("choice.probability", a.choice.probability, b.choice.probability);
+    comparison.field("choice.gradient", a.choice.gradient, b.choice.gradient);
+    comparison.field("choice.open", a.choice.open, b.choice.open);
     comparison.field("mse", a.mse, b.mse);
     comparison.field("softHardGap", a.softHardGap, b.softHardGap);
     comparison.field("gradients.weight", a.gradients.weight, b.gradients.weight);

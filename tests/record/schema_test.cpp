@@ -65,6 +65,45 @@ TEST(Schema, MissingColumnReadsAsItsDefault) {
     EXPECT_EQ(messageAfter([](hid_t file) { H5Ldelete(file, "metrics/quant_mse", H5P_DEFAULT); }), "");
 }
 
+TEST(Schema, ARunFromBeforeBitsWereLearnedHasFixedOnes) {
+    const testing::TemporaryFolder folder;
+    const std::filesystem::path path = folder / "run.h5";
+    const std::vector<LayerLayout> layouts = {{"fc", 1, 4, 16}};
+    {
+        auto writer = RunWriter::create(path, testing::sampleInfo(), layouts);
+        for (const std::int64_t step : {1, 2, 4})
+            ASSERT_TRUE(testing::appendStep(**writer, layouts, step).ok());
+        ASSERT_TRUE((*writer)->finish({}).ok());
+    }
+    {
+        const h5::Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+        for (const char* name : {"bit_probability", "grad_bits", "bit_open"})
+            ASSERT_GE(H5Ldelete(file.get(), (std::string("layers/fc/") + name).c_str(), H5P_DEFAULT), 0);
+    }
+    const auto expectFixed = [&] {
+        const auto reader = RunReader::open(path);
+        ASSERT_TRUE(reader.ok()) << reader.error().message;
+        const auto snapshot = (*reader)->layer("fc", 2);
+        ASSERT_TRUE(snapshot.ok()) << snapshot.error().message;
+        EXPECT_FALSE((*snapshot)->choice.isLearned());
+        EXPECT_FALSE((*snapshot)->choice.open);
+        const auto tracks = (*reader)->bitwidths();
+        ASSERT_TRUE(tracks.ok()) << tracks.error().message;
+        ASSERT_EQ(tracks->size(), 1u);
+        EXPECT_EQ(tracks->front().at(2)->bits, 2);
+        EXPECT_FALSE(tracks->front().at(2)->choice.isLearned());
+    };
+    expectFixed();
+    // Continued by this program, it has the columns, without values where there were none.
+    auto writer = RunWriter::resume(path, 2);
+    ASSERT_TRUE(writer.ok()) << writer.error().message;
+    ASSERT_TRUE(testing::appendStep(**writer, layouts, 4).ok());
+    expectFixed();
+    const auto tracks = (*RunReader::open(path))->bitwidths();
+    EXPECT_TRUE(tracks->front().points.back().choice.isLearned());
+    EXPECT_TRUE(tracks->front().points.back().choice.open);
+}
+
 TEST(Schema, MissingGroupsAndForeignShapesAreNamed) {
     EXPECT_THAT(messageAfter([](hid_t file) { H5Ldelete(file, "graph", H5P_DEFAULT); }), HasSubstr("graph"));
     EXPECT_THAT(messageAfter([](hid_t file) { H5Ldelete(file, "layers/fc/histogram", H5P_DEFAULT); }),

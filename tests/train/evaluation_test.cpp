@@ -71,6 +71,26 @@ Result<Accuracy> score(Executor& executor, const data::Dataset& dataset, Evaluat
     return evaluate(executor, dataset, options);
 }
 
+TEST(Evaluate, KeptImagesScoreAsTheDatasetDoes) {
+    const auto network = pixelNetwork(12);
+    for (const std::int64_t images : {0, 1, 3, 5, 9}) {
+        EvaluationOptions options;
+        options.batchSize = 2;
+        options.images = images;
+        const auto read = score(*network, kRanked, options);
+        auto kept = KeptImages::read(kRanked, options);
+        ASSERT_TRUE(read.ok() && kept.ok());
+        ASSERT_FALSE(kept->isEmpty());
+        for (int again = 0; again < 2; ++again) {
+            const auto accuracy = evaluate(*network, *kept);
+            ASSERT_TRUE(accuracy.ok()) << accuracy.error().message;
+            EXPECT_EQ(accuracy->images, read->images);
+            EXPECT_EQ(accuracy->loss, read->loss);
+            EXPECT_EQ(accuracy->top1, read->top1);
+        }
+    }
+}
+
 TEST(Evaluate, CountsTopOneAndTopFive) {
     const auto network = pixelNetwork(12);
     const auto accuracy = score(*network, kRanked);

@@ -241,5 +241,41 @@ TEST_F(CurvesPlotTest, CsvLeavesMissingValuesEmpty) {
     EXPECT_EQ(lines[2], "2,0.02,1,0.01,,,,,1e-05,");
 }
 
+TEST_F(CurvesPlotTest, OtherRunsAreDrawnBeneathTheNewestWithMostContrast) {
+    m_plot.setMetrics(makeRows(20));
+    settle();
+    const int own = figure()->graphCount();
+    report::RunFigures older;
+    older.name = "older";
+    older.metrics = makeRows(60);
+    report::RunFigures newer = older;
+    newer.name = "newer";
+    for (const Theme theme : {Theme::Light, Theme::Dark}) {
+        applyTheme(*qApp, theme);
+        m_plot.setOtherRuns({older, newer});
+        settle();
+        ASSERT_EQ(figure()->graphCount(), own + 8) << "a line a panel of each";
+        const auto contrast = [&](int graph) {
+            const QColor color = figure()->graph(graph)->pen().color();
+            const QColor panel = colors().panel;
+            return color.alphaF() * std::abs(color.lightnessF() - panel.lightnessF());
+        };
+        EXPECT_GT(contrast(own + 4), contrast(own));
+    }
+    applyTheme(*qApp, Theme::Light);
+    EXPECT_GE(figure()->axisRects()[0]->axis(QCPAxis::atBottom)->range().upper, 118)
+        << "the longest run fits";
+    const std::string values = m_plot.csv().toStdString();
+    EXPECT_EQ(std::count(values.begin(), values.end(), '\n'), 21)
+        << "values are those of the run that is shown";
+    m_plot.findChild<QAction*>(QStringLiteral("other_runs"))->trigger();
+    settle();
+    EXPECT_FALSE(m_plot.otherRunsShown());
+    EXPECT_EQ(figure()->graphCount(), own);
+    EXPECT_LT(figure()->axisRects()[0]->axis(QCPAxis::atBottom)->range().upper, 60);
+    m_plot.clear();
+    EXPECT_FALSE(m_plot.otherRunsShown()) << "what the person chose stays";
+}
+
 }  // namespace
 }  // namespace bitloom::widgets

@@ -30,6 +30,17 @@ constexpr std::array<CurveText, 5> kCurves = {{
     {3, &MetricSample::quantMse},
 }};
 
+/// What is drawn of another run, by panel.
+constexpr std::array kOtherFields = {&MetricSample::loss, &MetricSample::learningRate,
+                                     &MetricSample::top1Hard, &MetricSample::quantMse};
+
+/// Of another run; the newest has the most contrast.
+QColor otherColor(std::size_t run, std::size_t count) {
+    const double age = count < 2 ? 1 : static_cast<double>(run) / static_cast<double>(count - 1);
+    // The end of the map that is farther from the panel.
+    return faded(sequentialColor(colors().dark ? age : 1 - age), 0.4 + 0.5 * age);
+}
+
 struct PanelText {
     const char* title;
     const char* unit;
@@ -84,7 +95,8 @@ void EventLines::draw(QCPPainter* painter) {
 }
 
 CurvesFigure::CurvesFigure(QWidget* parent, const CurvesState& state)
-    : m_state(state), m_plot(makeFigure(parent)) {
+    : m_state(state), m_plot(makeFigure(parent)), m_othersKeys(new KeyStrip(m_plot)) {
+    m_plot->plotLayout()->addElement(0, 0, m_othersKeys);
     for (std::size_t i = 0; i < m_panels.size(); ++i)
         assemblePanel(i);
     auto* margins = new QCPMarginGroup(m_plot);
@@ -103,7 +115,7 @@ void CurvesFigure::assemblePanel(std::size_t index) {
     const bool last = index + 1 == m_panels.size();
     panel.header = new KeyStrip(m_plot);
     panel.rect = makeAxisRect(*m_plot);
-    const int row = 2 * static_cast<int>(index);
+    const int row = 1 + 2 * static_cast<int>(index);
     m_plot->plotLayout()->addElement(row, 0, panel.header);
     m_plot->plotLayout()->addElement(row + 1, 0, panel.rect);
     // Accuracy is what people look at first and carries three curves.
@@ -117,20 +129,13 @@ void CurvesFigure::assemblePanel(std::size_t index) {
     value->ticker()->setTickCount(3);
     panel.rect->setRangeZoom(Qt::Horizontal);
     new EventLines(step, m_state.events);
-    panel.cursor = new QCPItemStraightLine(m_plot);
-    panel.cursor->setLayer(QStringLiteral("overlay"));
-    panel.cursor->setClipAxisRect(panel.rect);
-    for (QCPItemPosition* point : {panel.cursor->point1, panel.cursor->point2}) {
-        point->setAxisRect(panel.rect);
-        point->setAxes(step, value);
-        point->setTypeX(QCPItemPosition::ptPlotCoords);
-        point->setTypeY(QCPItemPosition::ptAxisRectRatio);
-    }
+    panel.cursor = makeStepCursor(*panel.rect);
     const auto changed = qOverload<const QCPRange&>(&QCPAxis::rangeChanged);
     QObject::connect(step, changed, m_plot, [this](const QCPRange& range) {
         if (range == m_steps) return;  // the other panels follow the first
         showSteps(range);
         updateCurves();
+        updateOthers();
         fitValues();
     });
 }
@@ -148,8 +153,13 @@ void CurvesFigure::showSteps(const QCPRange& range) {
 
 QCPRange CurvesFigure::fullRange() const {
     if (m_state.rows.empty()) return {0, 100};
-    const auto first = static_cast<double>(m_state.rows.front().step);
-    const auto last = static_cast<double>(m_state.rows.back().step);
+    auto first = static_cast<double>(m_state.rows.front().step);
+    auto last = static_cast<double>(m_state.rows.back().step);
+    for (const report::RunFigures& run : m_state.others) {
+        if (!m_state.othersShown || run.metrics.empty()) continue;
+        first = std::min(first, static_cast<double>(run.metrics.front().step));
+        last = std::max(last, static_cast<double>(run.metrics.back().step));
+    }
     const double width = std::max(last - first, kLeastSteps);
     return {first - kAir * width, first + (1 + kAir) * width};
 }
@@ -169,10 +179,44 @@ void CurvesFigure::updateCurves() {
     }
 }
 
+void CurvesFigure::updateOthers() {
+    const std::size_t count = m_state.othersShown ? m_state.others.size() : 0;
+    while (m_others.size() > count) {
+        for (QCPGraph* graph : m_others.back())
+            m_plot->removeGraph(graph);
+        m_others.pop_back();
+    }
+    while (m_others.size() < count) {
+        m_others.emplace_back();
+        for (int panel = 0; panel < PanelCount; ++panel) {
+            m_others.back()[panel] = addCurve(static_cast<PanelName>(panel));
+            m_others.back()[panel]->setLayer(QStringLiteral("grid"));  // behind the run that is shown
+        }
+    }
+    for (std::size_t run = 0; run < count; ++run) {
+        for (std::size_t panel = 0; panel < PanelCount; ++panel) {
+            const Series drawn = decimate(
+                column(m_state.others[run].metrics, kOtherFields[panel], m_steps.lower, m_steps.upper),
+                kCurvePoints);
+            setGraphData(*m_others[run][panel], drawn.x, drawn.y);
+            m_others[run][panel]->setPen(QPen(otherColor(run, count), 1.1));
+        }
+    }
+    std::vector<KeyStrip::Key> keys;
+    if (count > 0)
+        keys.push_back({QStringLiteral("Other runs (top-1: hard)"), {}, KeyStrip::Swatch::None, true});
+    for (std::size_t run = count; run-- > 0;) {
+        keys.push_back({QString::fromStdString(m_state.others[run].name), otherColor(run, count),
+                        KeyStrip::Swatch::Line});
+    }
+    m_othersKeys->setKeys(std::move(keys));
+}
+
 void CurvesFigure::update() {
     const QCPRange range = fullRange();
     if (!m_state.locked) showSteps(range);
     updateCurves();
+    updateOthers();
     const bool known = std::isfinite(m_state.fp32);
     setGraphData(*m_fp32, {range.lower, range.upper}, {m_state.fp32, m_state.fp32});
     m_fp32->setVisible(known);
@@ -188,16 +232,20 @@ void CurvesFigure::fitValues() {
             values.lower = std::fmin(values.lower, value);
             values.upper = std::fmax(values.upper, value);
         };
-        for (std::size_t i = 0; i < kCurves.size(); ++i) {
-            if (kCurves[i].panel != static_cast<int>(p)) continue;
+        const auto includeCurve = [&](const QCPGraph& curve) {
             bool found = false;
-            QCPRange range = m_curves[i]->getValueRange(found, QCP::sdBoth, m_steps);
+            QCPRange range = curve.getValueRange(found, QCP::sdBoth, m_steps);
             // No row in view: the line runs between those beside it.
-            if (!found) range = m_curves[i]->getValueRange(found);
-            if (!found) continue;
+            if (!found) range = curve.getValueRange(found);
+            if (!found) return;
             include(range.lower);
             include(range.upper);
+        };
+        for (std::size_t i = 0; i < kCurves.size(); ++i) {
+            if (kCurves[i].panel == static_cast<int>(p)) includeCurve(*m_curves[i]);
         }
+        for (const auto& other : m_others)
+            includeCurve(*other[p]);
         if (p == Top1 && std::isfinite(m_state.fp32)) include(m_state.fp32);
         if (!std::isfinite(values.lower)) values = {0, p == Top1 ? 100.0 : 1.0};
         const double missing = std::max(0.0, kPanels[p].leastSpan - values.size());
@@ -244,12 +292,8 @@ void CurvesFigure::updateHeaders() {
 
 void CurvesFigure::updateCursor() {
     updateHeaders();
-    for (const Panel& panel : m_panels) {
-        panel.cursor->setVisible(m_state.step.has_value());
-        if (!m_state.step) continue;
-        panel.cursor->point1->setCoords(static_cast<double>(*m_state.step), 0);
-        panel.cursor->point2->setCoords(static_cast<double>(*m_state.step), 1);
-    }
+    for (const Panel& panel : m_panels)
+        placeStepCursor(*panel.cursor, m_state.step);
 }
 
 void CurvesFigure::restyle() {
@@ -263,6 +307,7 @@ void CurvesFigure::restyle() {
     m_fp32->setPen(QPen(c.mutedText, 1.2, Qt::DashLine));
     for (const Panel& panel : m_panels)
         panel.cursor->setPen(QPen(c.accent, 1));
+    updateOthers();
     updateHeaders();
 }
 

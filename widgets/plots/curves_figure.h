@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/report/run.h"
+#include "engine/report/run_figures.h"
 #include "widgets/plots/figure_elements.h"
 #include "widgets/plots/metric_series.h"
 
@@ -16,9 +17,11 @@ namespace bitloom::widgets {
 struct CurvesState {
     std::vector<report::MetricSample> rows;
     std::vector<report::RunEvent> events;
-    double fp32 = report::kNoValue;    ///< per cent
-    std::optional<std::int64_t> step;  ///< of the cursor; none shows the newest values
-    bool locked = false;               ///< new rows leave the range of steps as it is
+    double fp32 = report::kNoValue;          ///< per cent
+    std::optional<std::int64_t> step;        ///< of the cursor; none shows the newest values
+    bool locked = false;                     ///< new rows leave the range of steps as it is
+    std::vector<report::RunFigures> others;  ///< other runs, the oldest first
+    bool othersShown = true;
 };
 
 /// Vertical lines at events through one panel.
@@ -69,6 +72,7 @@ class CurvesFigure {
     QCPGraph* addCurve(PanelName panel);
     void showSteps(const QCPRange& range);
     void updateCurves();
+    void updateOthers();
     void updateHeaders();
     void fitValues();
     [[nodiscard]] QString valueAt(double report::MetricSample::*field, int panel) const;
@@ -79,6 +83,8 @@ class CurvesFigure {
     QCPRange m_steps;  ///< of every panel
     std::array<QCPGraph*, CurveCount> m_curves{};
     QCPGraph* m_fp32 = nullptr;
+    KeyStrip* m_othersKeys;
+    std::vector<std::array<QCPGraph*, PanelCount>> m_others;  ///< a graph a panel of each other run
 };
 
 }  // namespace bitloom::widgets

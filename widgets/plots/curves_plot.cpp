@@ -1,14 +1,9 @@
-// The view around CurvesFigure: alarm, read-out, mouse. New rows only mark the figure stale; it is computed
-// in QCustomPlot's beforeReplot, so that a burst of rows costs one replot and a hidden plot none.
+// The view around CurvesFigure: alarm, read-out, mouse.
 #include "widgets/plots/curves_plot.h"
 
 #include <QAction>
 #include <QApplication>
-#include <QFrame>
-#include <QHBoxLayout>
-#include <QLabel>
 #include <QTimer>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -16,8 +11,8 @@
 #include <utility>
 
 #include "widgets/plots/curves_figure.h"
-#include "widgets/plots/export_button.h"
 #include "widgets/plots/tool_row.h"
+#include "widgets/plots/warning_banner.h"
 #include "widgets/theme.h"
 
 namespace bitloom::widgets {
@@ -32,11 +27,6 @@ struct CurvesPlot::Parts {
 
     void assemble();
     void makeTools();
-    QWidget* makeBanner();
-    void connectMouse();
-    [[nodiscard]] bool dragged(const QMouseEvent* event) const;  ///< since the left button went down
-    void invalidate();
-    void refresh();
     void pick(const QPointF& position);
     void hover(const QPointF& position);
     void leave();
@@ -48,45 +38,32 @@ struct CurvesPlot::Parts {
     CurvesState state;  // before the figure, which reads it
     CurvesFigure figure;
     std::vector<std::pair<QString, double>> gaps;
-    bool stale = true;
     QString alarm;  ///< empty when off
-    std::optional<QPoint> pressed;
     QPointF clicked;
     QTimer* clickTimer = nullptr;
-    QFrame* banner = nullptr;
-    QLabel* bannerIcon = nullptr;
-    QLabel* bannerText = nullptr;
-    QLabel* empty = nullptr;
+    WarningBanner* banner = nullptr;
     ToolRow* tools = nullptr;
     QAction* lockSwitch = nullptr;
+    QAction* othersSwitch = nullptr;
 };
 
 void CurvesPlot::Parts::assemble() {
-    view.setObjectName(QStringLiteral("curvesPlot"));
-    empty = new QLabel(tr("No steps yet.\nCurves appear with the first training step."), &view);
-    empty->setObjectName(QStringLiteral("emptyHint"));
-    empty->setAlignment(Qt::AlignCenter);
-    empty->setProperty("role", QStringLiteral("muted"));
-    auto* column = new QVBoxLayout(&view);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(0);
     makeTools();
-    column->addWidget(tools);
-    auto* banners = new QHBoxLayout;
-    banners->setContentsMargins(8, 0, 8, 2);
-    banners->addWidget(makeBanner());
-    column->addLayout(banners);
-    column->addWidget(&figure.plot(), 1);
-    column->addWidget(empty, 1);
     clickTimer = new QTimer(&view);
     clickTimer->setObjectName(QStringLiteral("pendingClick"));
     clickTimer->setSingleShot(true);
-    connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] { refresh(); });
-    connectMouse();
+    connect(clickTimer, &QTimer::timeout, &view, [this] { pick(clicked); });
+    connect(&figure.plot(), &QCustomPlot::mouseWheel, &view, [this](QWheelEvent* event) {
+        if (figure.stepAt(event->position())) view.setStepsLocked(true);
+    });
+    banner = new WarningBanner(
+        &view, tr("The hard weights are what is deployed. Lower the temperature or the learning rate of the "
+                  "mixtures when the two drift apart."));
+    view.assemble(QStringLiteral("curvesPlot"), figure.plot(), {tools},
+                  tr("No steps yet.\nCurves appear with the first training step."));
+    view.addBanner(*banner);
     leave();
     rowsChanged();
-    view.setBackgroundRole(QPalette::Base);  // announces a palette change, for which all parts must be there
-    view.setAutoFillBackground(true);
 }
 
 void CurvesPlot::Parts::makeTools() {
@@ -95,76 +72,13 @@ void CurvesPlot::Parts::makeTools() {
         QStringLiteral("lock"), tr("Lock steps"),
         tr("Keep the range of steps when new rows come; double-click the plot to see all again"), Qt::Key_K);
     connect(lockSwitch, &QAction::toggled, &view, &CurvesPlot::setStepsLocked);
-    auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
-    connect(exporter, &ExportButton::failed, &view, &CurvesPlot::failed);
-    tools->add(exporter);
-}
-
-QWidget* CurvesPlot::Parts::makeBanner() {
-    banner = new QFrame(&view);
-    banner->setObjectName(QStringLiteral("alarm"));
-    banner->setProperty("role", QStringLiteral("warning"));
-    banner->setToolTip(
-        tr("The hard weights are what is deployed. Lower the temperature or the learning rate of the "
-           "mixtures when the two drift apart."));
-    bannerIcon = new QLabel(banner);
-    bannerText = new QLabel(banner);
-    bannerText->setObjectName(QStringLiteral("alarmText"));
-    bannerText->setWordWrap(true);
-    bannerText->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    auto* row = new QHBoxLayout(banner);
-    row->setContentsMargins(8, 6, 8, 6);
-    row->addWidget(bannerIcon, 0, Qt::AlignTop);
-    row->addWidget(bannerText, 1);
-    banner->hide();
-    return banner;
-}
-
-void CurvesPlot::Parts::connectMouse() {
-    QCustomPlot* plot = &figure.plot();
-    plot->installEventFilter(&view);
-    connect(plot, &QCustomPlot::mousePress, &view, [this](QMouseEvent* event) {
-        if (event->button() == Qt::LeftButton) pressed = event->pos();
-    });
-    connect(plot, &QCustomPlot::mouseMove, &view, [this](QMouseEvent* event) {
-        if (dragged(event)) pick(event->position());
-        hover(event->position());
-    });
-    connect(plot, &QCustomPlot::mouseRelease, &view, [this](QMouseEvent* event) {
-        if (event->button() != Qt::LeftButton || !pressed) return;
-        clicked = event->position();
-        // A double-click begins with a click; where it means something, the click waits for it.
-        if (state.locked && !dragged(event)) {
-            clickTimer->start(QApplication::doubleClickInterval());
-        } else {
-            pick(clicked);
-        }
-        pressed.reset();
-    });
-    connect(clickTimer, &QTimer::timeout, &view, [this] { pick(clicked); });
-    connect(plot, &QCustomPlot::mouseWheel, &view, [this](QWheelEvent* event) {
-        if (figure.stepAt(event->position())) view.setStepsLocked(true);
-    });
-    connect(plot, &QCustomPlot::mouseDoubleClick, &view, [this] {
-        clickTimer->stop();
-        pressed.reset();
-        view.setStepsLocked(false);
-    });
-}
-
-bool CurvesPlot::Parts::dragged(const QMouseEvent* event) const {
-    return pressed && (event->pos() - *pressed).manhattanLength() > kClickSlack;
-}
-
-void CurvesPlot::Parts::invalidate() {
-    stale = true;
-    if (view.isVisible()) figure.plot().replot(QCustomPlot::rpQueuedReplot);
-}
-
-void CurvesPlot::Parts::refresh() {
-    if (!stale) return;
-    stale = false;
-    figure.update();
+    othersSwitch = tools->addSwitch(QStringLiteral("other_runs"), tr("Other runs"),
+                                    tr("Draw the other open runs beneath this one"), Qt::Key_O);
+    othersSwitch->setIcon(icon(QStringLiteral("curves")));
+    othersSwitch->setChecked(true);
+    othersSwitch->setEnabled(false);
+    connect(othersSwitch, &QAction::toggled, &view, &CurvesPlot::setOtherRunsShown);
+    tools->add(view.makeExportButton());
 }
 
 void CurvesPlot::Parts::pick(const QPointF& position) {
@@ -198,11 +112,9 @@ void CurvesPlot::Parts::leave() {
 
 void CurvesPlot::Parts::rowsChanged() {
     const bool any = !state.rows.empty();
-    tools->setVisible(any);
-    figure.plot().setVisible(any);
-    empty->setVisible(!any);
+    view.setFilled(any);
     updateAlarm();
-    invalidate();
+    view.invalidate();
 }
 
 QString CurvesPlot::Parts::worstLayers() const {
@@ -231,16 +143,13 @@ void CurvesPlot::Parts::updateAlarm() {
                  .arg(formatFixed(std::abs(soft - hard), 1), formatCount(state.rows[*at].step),
                       formatFixed(soft, 1), formatFixed(hard, 1))
            : QString());
-    banner->setVisible(on);
     if (alarm != before) Q_EMIT view.alarmChanged(on, alarm);
-    if (!on) return;
-    const QString layers = worstLayers();
-    bannerText->setText(layers.isEmpty() ? alarm
-                                         : alarm + QLatin1Char(' ') + tr("Largest gaps: %1.").arg(layers));
-    bannerIcon->setPixmap(icon(QStringLiteral("warning"), &ThemeColors::warning).pixmap(16, 16));
+    const QString layers = on ? worstLayers() : QString();
+    banner->setText(layers.isEmpty() ? alarm
+                                     : alarm + QLatin1Char(' ') + tr("Largest gaps: %1.").arg(layers));
 }
 
-CurvesPlot::CurvesPlot(QWidget* parent) : QWidget(parent), m_parts(std::make_unique<Parts>(*this)) {
+CurvesPlot::CurvesPlot(QWidget* parent) : FigureView(parent), m_parts(std::make_unique<Parts>(*this)) {
     m_parts->assemble();
 }
 
@@ -250,7 +159,11 @@ void CurvesPlot::clear() {
     Parts& p = *m_parts;
     p.clickTimer->stop();
     setStepsLocked(false);
+    std::vector<report::RunFigures> others = std::move(p.state.others);
+    const bool shown = p.state.othersShown;
     p.state = {};
+    p.state.others = std::move(others);
+    p.state.othersShown = shown;
     p.gaps.clear();
     p.rowsChanged();
 }
@@ -266,24 +179,40 @@ void CurvesPlot::appendMetric(const report::MetricSample& row) {
     if (m_parts->state.rows.size() == 1 || std::isfinite(row.top1Hard)) {
         m_parts->rowsChanged();
     } else {
-        m_parts->invalidate();
+        invalidate();
     }
 }
 
 void CurvesPlot::setEvents(const std::vector<report::RunEvent>& events) {
     m_parts->state.events = events;
-    m_parts->invalidate();
+    invalidate();
+}
+
+void CurvesPlot::setOtherRuns(const std::vector<report::RunFigures>& runs) {
+    if (runs.empty() && m_parts->state.others.empty()) return;
+    m_parts->state.others = runs;
+    m_parts->othersSwitch->setEnabled(!runs.empty());
+    invalidate();
+}
+
+void CurvesPlot::setOtherRunsShown(bool shown) {
+    m_parts->othersSwitch->setChecked(shown);
+    if (std::exchange(m_parts->state.othersShown, shown) != shown) invalidate();
+}
+
+bool CurvesPlot::otherRunsShown() const {
+    return m_parts->state.othersShown;
 }
 
 void CurvesPlot::setFp32Accuracy(double percent) {
     const double before = std::exchange(m_parts->state.fp32, percent);
-    if (percent != before && (std::isfinite(percent) || std::isfinite(before))) m_parts->invalidate();
+    if (percent != before && (std::isfinite(percent) || std::isfinite(before))) invalidate();
 }
 
 void CurvesPlot::setStepsLocked(bool locked) {
     m_parts->lockSwitch->setChecked(locked);
     if (std::exchange(m_parts->state.locked, locked) == locked) return;
-    if (!locked) m_parts->invalidate();
+    if (!locked) invalidate();
 }
 
 bool CurvesPlot::stepsLocked() const {
@@ -323,22 +252,37 @@ QByteArray CurvesPlot::csv() const {
     return text;
 }
 
-void CurvesPlot::showEvent(QShowEvent* event) {
-    QWidget::showEvent(event);
-    if (m_parts->stale) m_parts->invalidate();
+void CurvesPlot::updateFigure() {
+    m_parts->figure.update();
 }
 
-void CurvesPlot::changeEvent(QEvent* event) {
-    QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange || !m_parts) return;
+void CurvesPlot::restyle() {
     m_parts->figure.restyle();
-    m_parts->updateAlarm();  // its icon carries a colour
-    m_parts->invalidate();
+    m_parts->banner->restyle();
 }
 
-bool CurvesPlot::eventFilter(QObject* watched, QEvent* event) {
-    if (event->type() == QEvent::Leave) m_parts->leave();
-    return QWidget::eventFilter(watched, event);
+void CurvesPlot::mouseMoved(QMouseEvent& event) {
+    if (dragged(event)) m_parts->pick(event.position());
+    m_parts->hover(event.position());
+}
+
+void CurvesPlot::mouseLeft() {
+    m_parts->leave();
+}
+
+void CurvesPlot::clicked(const QPointF& position) {
+    m_parts->clicked = position;
+    // A double-click begins with a click; where it means something, the click waits for it.
+    if (m_parts->state.locked) {
+        m_parts->clickTimer->start(QApplication::doubleClickInterval());
+    } else {
+        m_parts->pick(position);
+    }
+}
+
+void CurvesPlot::doubleClicked(const QPointF&) {
+    m_parts->clickTimer->stop();
+    setStepsLocked(false);
 }
 
 }  // namespace bitloom::widgets

@@ -4,26 +4,26 @@
 // while hidden.
 #pragma once
 
-#include <QByteArray>
 #include <QString>
-#include <QWidget>
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "engine/report/run.h"
+#include "engine/report/run_figures.h"
+#include "widgets/plots/figure_view.h"
 
 namespace bitloom::widgets {
 
-class CurvesPlot : public QWidget {
+class CurvesPlot : public FigureView {
     Q_OBJECT
 
   public:
     explicit CurvesPlot(QWidget* parent = nullptr);
     ~CurvesPlot() override;
 
-    /// Forgets rows, events, the FP32 line, gaps, the current step and the lock of the steps.
+    /// Forgets rows, events, the FP32 line, gaps, the current step and the lock of the steps; not other runs.
     void clear();
 
     /// Rows in order of step. setMetrics replaces all rows; appendMetric replaces the last row when it has
@@ -32,6 +32,11 @@ class CurvesPlot : public QWidget {
     void appendMetric(const report::MetricSample& row);
 
     void setEvents(const std::vector<report::RunEvent>& events);
+
+    /// Runs that are drawn beneath, the oldest first; the newest of them has the most contrast.
+    void setOtherRuns(const std::vector<report::RunFigures>& runs);
+    void setOtherRunsShown(bool shown);
+    [[nodiscard]] bool otherRunsShown() const;
 
     /// Top-1 of the full-precision network in per cent; NaN removes the line.
     void setFp32Accuracy(double percent);
@@ -51,7 +56,7 @@ class CurvesPlot : public QWidget {
     static constexpr double kAlarmPoints = 3.0;
 
     /// All rows, one line each, with a header; empty fields where a value is missing.
-    [[nodiscard]] QByteArray csv() const;
+    [[nodiscard]] QByteArray csv() const override;
 
     [[nodiscard]] QSize sizeHint() const override { return {860, 620}; }
     [[nodiscard]] QSize minimumSizeHint() const override { return {320, 320}; }
@@ -62,15 +67,15 @@ class CurvesPlot : public QWidget {
     /// The alarm went on or off, or a newer evaluation changed its figures. `text` is one sentence; empty
     /// when off.
     void alarmChanged(bool on, const QString& text);
-    /// An export did not succeed; `message` names the file and the remedy.
-    void failed(const QString& message);
-
-  protected:
-    void showEvent(QShowEvent* event) override;
-    void changeEvent(QEvent* event) override;
-    bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
+    void updateFigure() override;
+    void restyle() override;
+    void mouseLeft() override;
+    void clicked(const QPointF& position) override;
+    void doubleClicked(const QPointF& position) override;
+    void mouseMoved(QMouseEvent& event) override;
+
     struct Parts;
     std::unique_ptr<Parts> m_parts;
 };

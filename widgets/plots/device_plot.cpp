@@ -1,10 +1,8 @@
-// The view around DeviceFigure: switches, read-out, mouse. New data only marks the figure stale; it is
-// computed in QCustomPlot's beforeReplot, so that a hidden plot costs nothing.
+// The view around DeviceFigure: switches, read-out, mouse.
 #include "widgets/plots/device_plot.h"
 
 #include <QAction>
 #include <QLabel>
-#include <QVBoxLayout>
 #include <cmath>
 #include <utility>
 
@@ -12,7 +10,6 @@
 #include "widgets/controls/elided_label.h"
 #include "widgets/plots/device_csv.h"
 #include "widgets/plots/device_figure.h"
-#include "widgets/plots/export_button.h"
 #include "widgets/plots/family_row.h"
 #include "widgets/theme.h"
 
@@ -49,10 +46,7 @@ struct DevicePlot::Parts {
 
     void assemble();
     void makeTools();
-    void connectMouse();
-    void invalidate();
     void resultChanged();
-    void click(const QPointF& position);
     void hover(const QPointF& position);
     void leave();
     void tell(const QString& place, const QString& figures = {});
@@ -61,43 +55,21 @@ struct DevicePlot::Parts {
     DevicePlot& view;
     DeviceState state;  // before the figure, which reads it
     DeviceFigure figure;
-    bool stale = true;
     bool freshLayers = true;  ///< their axis shows all of them at the next update
-    std::optional<QPoint> pressed;
     std::optional<int> pointed;
     std::set<std::string> known;  ///< families that had their first state
     FamilyRow* row = nullptr;
     QAction* logSwitch = nullptr;
     QLabel* readOut = nullptr;         ///< what lies under the mouse
     QLabel* readOutFigures = nullptr;  ///< its times and rates
-    QLabel* empty = nullptr;
 };
 
 void DevicePlot::Parts::assemble() {
-    view.setObjectName(QStringLiteral("devicePlot"));
-    empty = new QLabel(tr("No times yet.\nChoose a device and press Benchmark: the open run is timed there,\n"
-                          "beside float kernels, as a whole and layer by layer."),
-                       &view);
-    empty->setObjectName(QStringLiteral("emptyHint"));
-    empty->setAlignment(Qt::AlignCenter);
-    empty->setProperty("role", QStringLiteral("muted"));
     makeTools();
-    auto* column = new QVBoxLayout(&view);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(0);
-    column->addWidget(row);
-    column->addWidget(readOut);
-    column->addWidget(readOutFigures);
-    column->addWidget(&figure.plot(), 1);
-    column->addWidget(empty, 1);
-    connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] {
-        if (std::exchange(stale, false)) figure.update();
-        if (std::exchange(freshLayers, false)) figure.showAllLayers();
-    });
-    connectMouse();
+    view.assemble(QStringLiteral("devicePlot"), figure.plot(), {row, readOut, readOutFigures},
+                  tr("No times yet.\nChoose a device and press Benchmark: the open run is timed there,\n"
+                     "beside float kernels, as a whole and layer by layer."));
     resultChanged();
-    view.setBackgroundRole(QPalette::Base);  // announces a palette change, for which all parts must be there
-    view.setAutoFillBackground(true);
 }
 
 void DevicePlot::Parts::makeTools() {
@@ -112,9 +84,7 @@ void DevicePlot::Parts::makeTools() {
     logButton->setObjectName(QStringLiteral("log_times"));
     logButton->setDefaultAction(logSwitch);
     row->add(logButton);
-    auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
-    connect(exporter, &ExportButton::failed, &view, &DevicePlot::failed);
-    row->add(exporter);
+    row->add(view.makeExportButton());
     readOut = new ElidedLabel(&view);
     readOut->setObjectName(QStringLiteral("readOut"));
     readOut->setToolTip(tr("What lies under the mouse"));
@@ -127,48 +97,12 @@ void DevicePlot::Parts::makeTools() {
     }
 }
 
-void DevicePlot::Parts::connectMouse() {
-    QCustomPlot* plot = &figure.plot();
-    plot->installEventFilter(&view);
-    connect(plot, &QCustomPlot::mousePress, &view, [this](QMouseEvent* event) {
-        if (event->button() == Qt::LeftButton) pressed = event->pos();
-    });
-    connect(plot, &QCustomPlot::mouseRelease, &view, [this](QMouseEvent* event) {
-        if (event->button() != Qt::LeftButton || !pressed) return;
-        const QPoint from = *std::exchange(pressed, std::nullopt);
-        if ((event->pos() - from).manhattanLength() <= kClickSlack) click(event->position());
-    });
-    connect(plot, &QCustomPlot::mouseMove, &view, [this](QMouseEvent* event) { hover(event->position()); });
-    connect(plot, &QCustomPlot::mouseDoubleClick, &view, [this] {
-        figure.showAllLayers();
-        figure.plot().replot(QCustomPlot::rpQueuedReplot);
-    });
-}
-
-void DevicePlot::Parts::invalidate() {
-    stale = true;
-    if (view.isVisible()) figure.plot().replot(QCustomPlot::rpQueuedReplot);
-}
-
 void DevicePlot::Parts::resultChanged() {
     const bool any = state.result.has_value();
-    row->setVisible(any);
-    readOut->setVisible(any);
-    readOutFigures->setVisible(any);
-    figure.plot().setVisible(any);
-    empty->setVisible(!any);
+    view.setFilled(any);
     pointed.reset();
     leave();
-    if (any) invalidate();
-}
-
-void DevicePlot::Parts::click(const QPointF& position) {
-    const Spot spot = figure.spotAt(position);
-    if (spot.kind != Spot::Kind::Layer) return;
-    const QString name =
-        QString::fromStdString(state.result->layers[static_cast<std::size_t>(spot.index)].name);
-    view.selectLayer(name);
-    Q_EMIT view.layerSelected(name);
+    if (any) view.invalidate();
 }
 
 void DevicePlot::Parts::hover(const QPointF& position) {
@@ -222,7 +156,7 @@ void DevicePlot::Parts::tell(const Spot& spot) {
     tell(place, figures);
 }
 
-DevicePlot::DevicePlot(QWidget* parent) : QWidget(parent), m_parts(std::make_unique<Parts>(*this)) {
+DevicePlot::DevicePlot(QWidget* parent) : FigureView(parent), m_parts(std::make_unique<Parts>(*this)) {
     m_parts->assemble();
 }
 
@@ -247,10 +181,6 @@ void DevicePlot::clear() {
     m_parts->resultChanged();
 }
 
-bool DevicePlot::isEmpty() const {
-    return !m_parts->state.result;
-}
-
 void DevicePlot::selectLayer(const QString& name) {
     Parts& p = *m_parts;
     if (std::exchange(p.state.selectedLayer, name.toStdString()) == name.toStdString()) return;
@@ -267,7 +197,7 @@ void DevicePlot::setFamilyShown(const QString& family, bool shown) {
         p.state.hidden.insert(name);
     }
     p.row->showHidden(p.state.hidden);
-    p.invalidate();
+    invalidate();
 }
 
 bool DevicePlot::isFamilyShown(const QString& family) const {
@@ -276,7 +206,7 @@ bool DevicePlot::isFamilyShown(const QString& family) const {
 
 void DevicePlot::setLogTimes(bool on) {
     m_parts->logSwitch->setChecked(on);
-    if (std::exchange(m_parts->state.logTimes, on) != on) m_parts->invalidate();
+    if (std::exchange(m_parts->state.logTimes, on) != on) invalidate();
 }
 
 bool DevicePlot::logTimes() const {
@@ -287,25 +217,37 @@ QByteArray DevicePlot::csv() const {
     return m_parts->state.result ? benchCsv(*m_parts->state.result) : benchCsv({});
 }
 
-void DevicePlot::showEvent(QShowEvent* event) {
-    QWidget::showEvent(event);
-    if (m_parts->stale) m_parts->invalidate();
+void DevicePlot::updateFigure() {
+    m_parts->figure.update();
+    if (std::exchange(m_parts->freshLayers, false)) m_parts->figure.showAllLayers();
 }
 
-void DevicePlot::changeEvent(QEvent* event) {
-    QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange || !m_parts) return;
+void DevicePlot::restyle() {
     m_parts->figure.restyle();
     m_parts->row->restyle();
-    m_parts->invalidate();
 }
 
-bool DevicePlot::eventFilter(QObject* watched, QEvent* event) {
-    if (event->type() == QEvent::Leave) {
-        m_parts->leave();
-        if (std::exchange(m_parts->pointed, std::nullopt)) m_parts->figure.showColumns(std::nullopt);
-    }
-    return QWidget::eventFilter(watched, event);
+void DevicePlot::mouseMoved(QMouseEvent& event) {
+    m_parts->hover(event.position());
+}
+
+void DevicePlot::mouseLeft() {
+    m_parts->leave();
+    if (std::exchange(m_parts->pointed, std::nullopt)) m_parts->figure.showColumns(std::nullopt);
+}
+
+void DevicePlot::clicked(const QPointF& position) {
+    const Spot spot = m_parts->figure.spotAt(position);
+    if (spot.kind != Spot::Kind::Layer) return;
+    const auto layer = static_cast<std::size_t>(spot.index);
+    const QString name = QString::fromStdString(m_parts->state.result->layers[layer].name);
+    selectLayer(name);
+    Q_EMIT layerSelected(name);
+}
+
+void DevicePlot::doubleClicked(const QPointF&) {
+    m_parts->figure.showAllLayers();
+    m_parts->figure.plot().replot(QCustomPlot::rpQueuedReplot);
 }
 
 }  // namespace bitloom::widgets

@@ -3,16 +3,15 @@
 // to p90. The float baseline cannot be switched off. Nothing is computed while hidden.
 #pragma once
 
-#include <QByteArray>
 #include <QString>
-#include <QWidget>
 #include <memory>
 
 #include "engine/report/bench.h"
+#include "widgets/plots/figure_view.h"
 
 namespace bitloom::widgets {
 
-class DevicePlot : public QWidget {
+class DevicePlot : public FigureView {
     Q_OBJECT
 
   public:
@@ -22,7 +21,6 @@ class DevicePlot : public QWidget {
     /// Families that a person switched on or off stay so.
     void setResult(const report::BenchResult& result);
     void clear();
-    [[nodiscard]] bool isEmpty() const;
 
     /// Marks a layer; unknown names mark none.
     void selectLayer(const QString& name);
@@ -36,7 +34,7 @@ class DevicePlot : public QWidget {
 
     /// One line a family of the network, then one a family of each layer, with a header; empty fields where a
     /// value is missing. Every line says on which device, and whether that is emulated.
-    [[nodiscard]] QByteArray csv() const;
+    [[nodiscard]] QByteArray csv() const override;
 
     [[nodiscard]] QSize sizeHint() const override { return {860, 620}; }
     [[nodiscard]] QSize minimumSizeHint() const override { return {320, 320}; }
@@ -44,15 +42,15 @@ class DevicePlot : public QWidget {
   Q_SIGNALS:
     /// The person clicked on this layer.
     void layerSelected(const QString& name);
-    /// An export did not succeed; `message` names the file and the remedy.
-    void failed(const QString& message);
-
-  protected:
-    void showEvent(QShowEvent* event) override;
-    void changeEvent(QEvent* event) override;
-    bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
+    void updateFigure() override;
+    void restyle() override;
+    void mouseLeft() override;
+    void clicked(const QPointF& position) override;
+    void doubleClicked(const QPointF& position) override;
+    void mouseMoved(QMouseEvent& event) override;
+
     struct Parts;
     std::unique_ptr<Parts> m_parts;
 };

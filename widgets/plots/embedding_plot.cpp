@@ -1,16 +1,12 @@
-// The view around EmbeddingFigure: switches, read-out, mouse, keyboard. New data only marks the figure stale;
-// it is drawn in QCustomPlot's replot, so that a hidden plot costs nothing.
+// The view around EmbeddingFigure: switches, read-out, mouse, keyboard.
 #include "widgets/plots/embedding_plot.h"
 
 #include <QAction>
-#include <QLabel>
-#include <QVBoxLayout>
 #include <utility>
 
 #include "widgets/commands.h"
 #include "widgets/plots/csv_field.h"
 #include "widgets/plots/embedding_figure.h"
-#include "widgets/plots/export_button.h"
 #include "widgets/plots/tool_row.h"
 
 namespace bitloom::widgets {
@@ -21,11 +17,8 @@ struct EmbeddingPlot::Parts {
     void assemble();
     void makeTools();
     void addKey(const char* name, const QString& text, const QString& tip, const QKeySequence& key, int by);
-    void connectMouse();
-    void invalidate();
     void resultChanged();
     void step(int by);
-    void click(const QPointF& position);
     void tell();
     [[nodiscard]] QString className(std::int32_t index) const;
     [[nodiscard]] QString verdict(const report::EmbeddedNetwork& network) const;
@@ -33,36 +26,17 @@ struct EmbeddingPlot::Parts {
     EmbeddingPlot& view;
     EmbeddingState state;  // before the figure, which reads it
     EmbeddingFigure figure;
-    bool stale = true;
-    std::optional<QPoint> pressed;
     ToolRow* row = nullptr;
     QAction* wrongSwitch = nullptr;
-    QLabel* empty = nullptr;
 };
 
 void EmbeddingPlot::Parts::assemble() {
-    view.setObjectName(QStringLiteral("embeddingPlot"));
-    empty = new QLabel(
-        tr("Nothing embedded yet.\nOpen a run and press Compute: test images are laid out by what the\n"
-           "network knows of them, in full precision and quantized."),
-        &view);
-    empty->setObjectName(QStringLiteral("emptyHint"));
-    empty->setAlignment(Qt::AlignCenter);
-    empty->setProperty("role", QStringLiteral("muted"));
     makeTools();
-    auto* column = new QVBoxLayout(&view);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(0);
-    column->addWidget(row);
-    column->addWidget(&figure.plot(), 1);
-    column->addWidget(empty, 1);
-    connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] {
-        if (std::exchange(stale, false)) figure.update();
-    });
-    connectMouse();
+    view.assemble(
+        QStringLiteral("embeddingPlot"), figure.plot(), {row},
+        tr("Nothing embedded yet.\nOpen a run and press Compute: test images are laid out by what the\n"
+           "network knows of them, in full precision and quantized."));
     resultChanged();
-    view.setBackgroundRole(QPalette::Base);  // announces a palette change, for which all parts must be there
-    view.setAutoFillBackground(true);
 }
 
 void EmbeddingPlot::Parts::makeTools() {
@@ -70,9 +44,7 @@ void EmbeddingPlot::Parts::makeTools() {
     wrongSwitch = row->addSwitch(QStringLiteral("wrong"), tr("Wrong only"),
                                  tr("Show only images that the network tells wrong"), Qt::Key_W);
     connect(wrongSwitch, &QAction::toggled, &view, &EmbeddingPlot::setWrongOnly);
-    auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
-    connect(exporter, &ExportButton::failed, &view, &EmbeddingPlot::failed);
-    row->add(exporter);
+    row->add(view.makeExportButton());
     addKey("next_image", tr("Next image"), tr("Mark the next image"), Qt::Key_Right, 1);
     addKey("previous_image", tr("Previous image"), tr("Mark the image before"), Qt::Key_Left, -1);
     QAction* all = addCommand(view, QStringLiteral("show_all"), tr("Show all"),
@@ -81,7 +53,7 @@ void EmbeddingPlot::Parts::makeTools() {
         view.setShownClass({});
         view.selectImage({});
         figure.showAll();
-        invalidate();
+        view.invalidate();
     });
 }
 
@@ -91,37 +63,11 @@ void EmbeddingPlot::Parts::addKey(const char* name, const QString& text, const Q
     connect(action, &QAction::triggered, &view, [this, by] { step(by); });
 }
 
-void EmbeddingPlot::Parts::connectMouse() {
-    QCustomPlot* plot = &figure.plot();
-    plot->installEventFilter(&view);
-    connect(plot, &QCustomPlot::mousePress, &view, [this](QMouseEvent* event) {
-        if (event->button() == Qt::LeftButton) pressed = event->pos();
-    });
-    connect(plot, &QCustomPlot::mouseRelease, &view, [this](QMouseEvent* event) {
-        if (event->button() != Qt::LeftButton || !pressed) return;
-        const QPoint from = *std::exchange(pressed, std::nullopt);
-        if ((event->pos() - from).manhattanLength() <= kClickSlack) click(event->position());
-    });
-    connect(plot, &QCustomPlot::mouseMove, &view,
-            [this](QMouseEvent* event) { view.selectImage(figure.imageAt(event->position())); });
-    connect(plot, &QCustomPlot::mouseDoubleClick, &view, [this] {
-        figure.showAll();
-        invalidate();
-    });
-}
-
-void EmbeddingPlot::Parts::invalidate() {
-    stale = true;
-    if (view.isVisible()) figure.plot().replot(QCustomPlot::rpQueuedReplot);
-}
-
 void EmbeddingPlot::Parts::resultChanged() {
     const bool any = state.result.has_value();
-    row->setVisible(any);
-    figure.plot().setVisible(any);
-    empty->setVisible(!any);
+    view.setFilled(any);
     tell();
-    if (any) invalidate();
+    if (any) view.invalidate();
 }
 
 /// Along the images, or with `wrongOnly` or one class those that these leave.
@@ -139,12 +85,6 @@ void EmbeddingPlot::Parts::step(int by) {
         view.selectImage(image);
         return;
     }
-}
-
-void EmbeddingPlot::Parts::click(const QPointF& position) {
-    const auto chosen = figure.classAt(position);
-    if (!chosen) return;
-    view.setShownClass(chosen == state.shown ? std::nullopt : chosen);
 }
 
 QString EmbeddingPlot::Parts::className(std::int32_t index) const {
@@ -171,7 +111,7 @@ void EmbeddingPlot::Parts::tell() {
                              verdict(state.result->fullPrecision), verdict(state.result->quantized)));
 }
 
-EmbeddingPlot::EmbeddingPlot(QWidget* parent) : QWidget(parent), m_parts(std::make_unique<Parts>(*this)) {
+EmbeddingPlot::EmbeddingPlot(QWidget* parent) : FigureView(parent), m_parts(std::make_unique<Parts>(*this)) {
     m_parts->assemble();
 }
 
@@ -197,13 +137,9 @@ void EmbeddingPlot::clear() {
     m_parts->resultChanged();
 }
 
-bool EmbeddingPlot::isEmpty() const {
-    return !m_parts->state.result;
-}
-
 void EmbeddingPlot::setWrongOnly(bool on) {
     m_parts->wrongSwitch->setChecked(on);
-    if (std::exchange(m_parts->state.wrongOnly, on) != on) m_parts->invalidate();
+    if (std::exchange(m_parts->state.wrongOnly, on) != on) invalidate();
 }
 
 bool EmbeddingPlot::wrongOnly() const {
@@ -211,7 +147,7 @@ bool EmbeddingPlot::wrongOnly() const {
 }
 
 void EmbeddingPlot::setShownClass(std::optional<std::int32_t> shown) {
-    if (std::exchange(m_parts->state.shown, shown) != shown) m_parts->invalidate();
+    if (std::exchange(m_parts->state.shown, shown) != shown) invalidate();
 }
 
 std::optional<std::int32_t> EmbeddingPlot::shownClass() const {
@@ -250,21 +186,30 @@ QByteArray EmbeddingPlot::csv() const {
     return text;
 }
 
-void EmbeddingPlot::showEvent(QShowEvent* event) {
-    QWidget::showEvent(event);
-    if (m_parts->stale) m_parts->invalidate();
+void EmbeddingPlot::updateFigure() {
+    m_parts->figure.update();
 }
 
-void EmbeddingPlot::changeEvent(QEvent* event) {
-    QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange || !m_parts) return;
+void EmbeddingPlot::restyle() {
     m_parts->figure.restyle();
-    m_parts->invalidate();
 }
 
-bool EmbeddingPlot::eventFilter(QObject* watched, QEvent* event) {
-    if (event->type() == QEvent::Leave) selectImage({});
-    return QWidget::eventFilter(watched, event);
+void EmbeddingPlot::mouseMoved(QMouseEvent& event) {
+    selectImage(m_parts->figure.imageAt(event.position()));
+}
+
+void EmbeddingPlot::mouseLeft() {
+    selectImage({});
+}
+
+void EmbeddingPlot::clicked(const QPointF& position) {
+    const auto chosen = m_parts->figure.classAt(position);
+    if (chosen) setShownClass(chosen == m_parts->state.shown ? std::nullopt : chosen);
+}
+
+void EmbeddingPlot::doubleClicked(const QPointF&) {
+    m_parts->figure.showAll();
+    invalidate();
 }
 
 }  // namespace bitloom::widgets

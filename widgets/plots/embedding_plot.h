@@ -3,17 +3,16 @@
 // computed while hidden.
 #pragma once
 
-#include <QByteArray>
-#include <QWidget>
 #include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "engine/report/embedding.h"
+#include "widgets/plots/figure_view.h"
 
 namespace bitloom::widgets {
 
-class EmbeddingPlot : public QWidget {
+class EmbeddingPlot : public FigureView {
     Q_OBJECT
 
   public:
@@ -23,7 +22,6 @@ class EmbeddingPlot : public QWidget {
     /// Also one that still forms. Another run's or other images forget what was chosen.
     void setEmbedding(const report::Embedding& embedding);
     void clear();
-    [[nodiscard]] bool isEmpty() const;
 
     /// Those that a network tells right become faint.
     void setWrongOnly(bool on);
@@ -39,21 +37,16 @@ class EmbeddingPlot : public QWidget {
 
     /// One line an image: number, label, and of each network predicted class, whether that is right, x and y,
     /// with a header.
-    [[nodiscard]] QByteArray csv() const;
-
-    [[nodiscard]] QSize sizeHint() const override { return {860, 520}; }
-    [[nodiscard]] QSize minimumSizeHint() const override { return {320, 280}; }
-
-  Q_SIGNALS:
-    /// An export did not succeed; `message` names the file and the remedy.
-    void failed(const QString& message);
-
-  protected:
-    void showEvent(QShowEvent* event) override;
-    void changeEvent(QEvent* event) override;
-    bool eventFilter(QObject* watched, QEvent* event) override;
+    [[nodiscard]] QByteArray csv() const override;
 
   private:
+    void updateFigure() override;
+    void restyle() override;
+    void mouseLeft() override;
+    void clicked(const QPointF& position) override;
+    void doubleClicked(const QPointF& position) override;
+    void mouseMoved(QMouseEvent& event) override;
+
     struct Parts;
     std::unique_ptr<Parts> m_parts;
 };

@@ -66,11 +66,11 @@ int KeyStrip::height() const {
 }
 
 QSize KeyStrip::minimumOuterSizeHint() const {
-    return {40, height()};
+    return {40, m_keys.empty() ? 0 : height()};
 }
 
 QSize KeyStrip::maximumOuterSizeHint() const {
-    return {QWIDGETSIZE_MAX, height()};
+    return {QWIDGETSIZE_MAX, minimumOuterSizeHint().height()};
 }
 
 void KeyStrip::draw(QCPPainter* painter) {

@@ -12,7 +12,8 @@
 
 namespace bitloom::widgets {
 
-/// One line of text runs, each with an optional swatch; what does not fit is left out from the right.
+/// One line of text runs, each with an optional swatch; what does not fit is left out from the right. Without
+/// keys it takes no room.
 class KeyStrip : public QCPLayoutElement {
   public:
     enum class Swatch { None, Box, Outline, Line, Dashes, Stem };

@@ -3,13 +3,10 @@
 #include "widgets/plots/landscape_plot.h"
 
 #include <QAction>
-#include <QLabel>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
 #include "widgets/commands.h"
-#include "widgets/plots/export_button.h"
 #include "widgets/plots/landscape_figure.h"
 #include "widgets/plots/tool_row.h"
 #include "widgets/theme.h"
@@ -22,8 +19,6 @@ struct LandscapePlot::Parts {
     void assemble();
     void makeTools();
     void addKey(const char* name, const QString& text, const QKeySequence& key, int columns, int rows);
-    void connectMouse();
-    void invalidate();
     void resultChanged();
     void move(int columns, int rows);
     void tell();
@@ -32,36 +27,18 @@ struct LandscapePlot::Parts {
     LandscapePlot& view;
     LandscapeState state;  // before the figure, which reads it
     LandscapeFigure figure;
-    bool stale = true;
     ToolRow* row = nullptr;
     QAction* logSwitch = nullptr;
     QAction* top1Switch = nullptr;
-    QLabel* empty = nullptr;
 };
 
 void LandscapePlot::Parts::assemble() {
-    view.setObjectName(QStringLiteral("landscapePlot"));
-    empty = new QLabel(
-        tr("No landscape yet.\nOpen a run and press Compute: the loss is measured around its weights,\n"
-           "in full precision and quantized, along two random directions."),
-        &view);
-    empty->setObjectName(QStringLiteral("emptyHint"));
-    empty->setAlignment(Qt::AlignCenter);
-    empty->setProperty("role", QStringLiteral("muted"));
     makeTools();
-    auto* column = new QVBoxLayout(&view);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(0);
-    column->addWidget(row);
-    column->addWidget(&figure.plot(), 1);
-    column->addWidget(empty, 1);
-    connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] {
-        if (std::exchange(stale, false)) figure.update();
-    });
-    connectMouse();
+    view.assemble(
+        QStringLiteral("landscapePlot"), figure.plot(), {row},
+        tr("No landscape yet.\nOpen a run and press Compute: the loss is measured around its weights,\n"
+           "in full precision and quantized, along two random directions."));
     resultChanged();
-    view.setBackgroundRole(QPalette::Base);  // announces a palette change, for which all parts must be there
-    view.setAutoFillBackground(true);
 }
 
 void LandscapePlot::Parts::makeTools() {
@@ -74,9 +51,7 @@ void LandscapePlot::Parts::makeTools() {
         row->addSwitch(QStringLiteral("top1"), tr("Top-1"), tr("Show top-1 in place of the loss"), Qt::Key_T);
     top1Switch->setIcon(icon(QStringLiteral("curves")));
     connect(top1Switch, &QAction::toggled, &view, &LandscapePlot::setTop1);
-    auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
-    connect(exporter, &ExportButton::failed, &view, &LandscapePlot::failed);
-    row->add(exporter);
+    row->add(view.makeExportButton());
     addKey("point_left", tr("Point to the left"), Qt::Key_Left, -1, 0);
     addKey("point_right", tr("Point to the right"), Qt::Key_Right, 1, 0);
     addKey("point_up", tr("Point above"), Qt::Key_Up, 0, 1);
@@ -90,25 +65,11 @@ void LandscapePlot::Parts::addKey(const char* name, const QString& text, const Q
     connect(action, &QAction::triggered, &view, [this, columns, rows] { move(columns, rows); });
 }
 
-void LandscapePlot::Parts::connectMouse() {
-    QCustomPlot* plot = &figure.plot();
-    plot->installEventFilter(&view);
-    connect(plot, &QCustomPlot::mouseMove, &view,
-            [this](QMouseEvent* event) { view.selectPoint(figure.pointAt(event->position())); });
-}
-
-void LandscapePlot::Parts::invalidate() {
-    stale = true;
-    if (view.isVisible()) figure.plot().replot(QCustomPlot::rpQueuedReplot);
-}
-
 void LandscapePlot::Parts::resultChanged() {
     const bool any = state.result.has_value();
-    row->setVisible(any);
-    figure.plot().setVisible(any);
-    empty->setVisible(!any);
+    view.setFilled(any);
     tell();
-    if (any) invalidate();
+    if (any) view.invalidate();
 }
 
 /// From the weights where no point is framed yet.
@@ -138,7 +99,7 @@ void LandscapePlot::Parts::tell() {
                              figures(state.result->fullPrecision), figures(state.result->quantized)));
 }
 
-LandscapePlot::LandscapePlot(QWidget* parent) : QWidget(parent), m_parts(std::make_unique<Parts>(*this)) {
+LandscapePlot::LandscapePlot(QWidget* parent) : FigureView(parent), m_parts(std::make_unique<Parts>(*this)) {
     m_parts->assemble();
 }
 
@@ -157,13 +118,9 @@ void LandscapePlot::clear() {
     m_parts->resultChanged();
 }
 
-bool LandscapePlot::isEmpty() const {
-    return !m_parts->state.result;
-}
-
 void LandscapePlot::setLogScale(bool on) {
     m_parts->logSwitch->setChecked(on);
-    if (std::exchange(m_parts->state.logScale, on) != on) m_parts->invalidate();
+    if (std::exchange(m_parts->state.logScale, on) != on) invalidate();
 }
 
 bool LandscapePlot::logScale() const {
@@ -173,7 +130,7 @@ bool LandscapePlot::logScale() const {
 void LandscapePlot::setTop1(bool on) {
     m_parts->top1Switch->setChecked(on);
     m_parts->logSwitch->setEnabled(!on);
-    if (std::exchange(m_parts->state.top1, on) != on) m_parts->invalidate();
+    if (std::exchange(m_parts->state.top1, on) != on) invalidate();
 }
 
 bool LandscapePlot::top1() const {
@@ -212,21 +169,20 @@ QByteArray LandscapePlot::csv() const {
     return text;
 }
 
-void LandscapePlot::showEvent(QShowEvent* event) {
-    QWidget::showEvent(event);
-    if (m_parts->stale) m_parts->invalidate();
+void LandscapePlot::updateFigure() {
+    m_parts->figure.update();
 }
 
-void LandscapePlot::changeEvent(QEvent* event) {
-    QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange || !m_parts) return;
+void LandscapePlot::restyle() {
     m_parts->figure.restyle();
-    m_parts->invalidate();
 }
 
-bool LandscapePlot::eventFilter(QObject* watched, QEvent* event) {
-    if (event->type() == QEvent::Leave) selectPoint({});
-    return QWidget::eventFilter(watched, event);
+void LandscapePlot::mouseMoved(QMouseEvent& event) {
+    selectPoint(m_parts->figure.pointAt(event.position()));
+}
+
+void LandscapePlot::mouseLeft() {
+    selectPoint({});
 }
 
 }  // namespace bitloom::widgets

@@ -3,17 +3,16 @@
 // hidden.
 #pragma once
 
-#include <QByteArray>
-#include <QWidget>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "engine/report/landscape.h"
+#include "widgets/plots/figure_view.h"
 
 namespace bitloom::widgets {
 
-class LandscapePlot : public QWidget {
+class LandscapePlot : public FigureView {
     Q_OBJECT
 
   public:
@@ -23,7 +22,6 @@ class LandscapePlot : public QWidget {
     /// Also a part of one: unknown points look like their neighbours, and the figure says so.
     void setLandscape(const report::Landscape& landscape);
     void clear();
-    [[nodiscard]] bool isEmpty() const;
 
     /// Colours by the logarithm of the loss, as at first; top-1 is always linear.
     void setLogScale(bool on);
@@ -40,21 +38,14 @@ class LandscapePlot : public QWidget {
 
     /// One line a point: alpha, beta, loss and top-1 of each network, with a header; empty fields where
     /// nothing was computed.
-    [[nodiscard]] QByteArray csv() const;
-
-    [[nodiscard]] QSize sizeHint() const override { return {860, 520}; }
-    [[nodiscard]] QSize minimumSizeHint() const override { return {320, 280}; }
-
-  Q_SIGNALS:
-    /// An export did not succeed; `message` names the file and the remedy.
-    void failed(const QString& message);
-
-  protected:
-    void showEvent(QShowEvent* event) override;
-    void changeEvent(QEvent* event) override;
-    bool eventFilter(QObject* watched, QEvent* event) override;
+    [[nodiscard]] QByteArray csv() const override;
 
   private:
+    void updateFigure() override;
+    void restyle() override;
+    void mouseLeft() override;
+    void mouseMoved(QMouseEvent& event) override;
+
     struct Parts;
     std::unique_ptr<Parts> m_parts;
 };

@@ -1,34 +1,27 @@
-// The view around MixtureFigure: switches, read-out, mouse. New data only marks the figure stale; it is
-// computed in QCustomPlot's beforeReplot, so that a burst of snapshots costs one replot and a hidden plot
-// none.
+// The view around MixtureFigure: switches, read-out, mouse.
 #include "widgets/plots/mixture_plot.h"
 
 #include <QAction>
 #include <QLabel>
 #include <QSignalBlocker>
 #include <QSpinBox>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "widgets/plots/export_button.h"
 #include "widgets/plots/mixture_figure.h"
 #include "widgets/plots/tool_row.h"
 #include "widgets/theme.h"
 
 namespace bitloom::widgets {
-namespace {}  // namespace
 
 struct MixturePlot::Parts {
     explicit Parts(MixturePlot& owner) : view(owner), figure(&owner) {}
 
     void assemble();
     void makeTools();
-    void connectMouse();
+    void wheel(const QWheelEvent& event);
     void lockByZoom();
-    void invalidate();
-    void refresh();
     void select(int component);
     void click(const QPointF& position);
     void hover(const QPointF& position);
@@ -40,12 +33,9 @@ struct MixturePlot::Parts {
     MixturePlot& view;
     MixtureFigure figure;
     MixtureState state;
-    bool stale = false;
-    bool lockedByZoom = false;  ///< a lock by zooming ends with the layer; one from the switch stays
-    QPoint pressed;
+    bool lockedByZoom = false;       ///< a lock by zooming ends with the layer; one from the switch stays
     std::optional<QPointF> pointed;  ///< where the mouse rests over the figure
     ToolRow* tools = nullptr;
-    QLabel* empty = nullptr;
     QLabel* channelLabel = nullptr;
     QSpinBox* channel = nullptr;
     QAction* logSwitch = nullptr;
@@ -53,27 +43,14 @@ struct MixturePlot::Parts {
 };
 
 void MixturePlot::Parts::assemble() {
-    view.setObjectName(QStringLiteral("mixturePlot"));
-    empty = new QLabel(tr("Nothing to show yet.\nOpen a run or start a job, then choose a layer."), &view);
-    empty->setObjectName(QStringLiteral("emptyHint"));
-    empty->setAlignment(Qt::AlignCenter);
-    empty->setProperty("role", QStringLiteral("muted"));
     makeTools();
-    auto* column = new QVBoxLayout(&view);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(0);
-    column->addWidget(tools);
-    column->addWidget(&figure.plot(), 1);
-    column->addWidget(empty, 1);
-    tools->hide();
-    figure.plot().hide();
     connect(logSwitch, &QAction::toggled, &view, &MixturePlot::setLogCounts);
     connect(lockSwitch, &QAction::toggled, &view, &MixturePlot::setAxesLocked);
     connect(channel, &QSpinBox::valueChanged, &view, &MixturePlot::setChannel);
-    connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] { refresh(); });
-    connectMouse();
-    view.setBackgroundRole(QPalette::Base);  // announces a palette change, for which all parts must be there
-    view.setAutoFillBackground(true);
+    connect(&figure.plot(), &QCustomPlot::beforeReplot, &view, [this] { figure.fitLegend(); });
+    connect(&figure.plot(), &QCustomPlot::mouseWheel, &view, [this](QWheelEvent* event) { wheel(*event); });
+    view.assemble(QStringLiteral("mixturePlot"), figure.plot(), {tools},
+                  tr("Nothing to show yet.\nOpen a run or start a job, then choose a layer."));
 }
 
 void MixturePlot::Parts::makeTools() {
@@ -89,58 +66,25 @@ void MixturePlot::Parts::makeTools() {
     lockSwitch = tools->addSwitch(
         QStringLiteral("lock"), tr("Lock axes"),
         tr("Keep the ranges when new data comes; double-click the plot to see all again"), Qt::Key_K);
-    auto* exporter = new ExportButton(&view, [this] { return view.csv(); });
-    connect(exporter, &ExportButton::failed, &view, &MixturePlot::failed);
-    tools->add(exporter);
+    tools->add(view.makeExportButton());
     channelLabel->hide();
     channel->hide();
     leave();
 }
 
-void MixturePlot::Parts::connectMouse() {
-    QCustomPlot* plot = &figure.plot();
-    plot->installEventFilter(&view);
-    connect(plot, &QCustomPlot::mousePress, &view, [this](QMouseEvent* event) { pressed = event->pos(); });
-    connect(plot, &QCustomPlot::mouseRelease, &view, [this](QMouseEvent* event) {
-        const bool moved = (event->pos() - pressed).manhattanLength() > kClickSlack;
-        if (event->button() == Qt::LeftButton && !moved) click(event->position());
-    });
-    connect(plot, &QCustomPlot::mouseMove, &view, [this](QMouseEvent* event) {
-        const bool dragged = (event->pos() - pressed).manhattanLength() > kClickSlack;
-        if (event->buttons() & Qt::LeftButton && dragged) lockByZoom();
-        hover(event->position());
-    });
-    connect(plot, &QCustomPlot::mouseWheel, &view, [this](QWheelEvent* event) {
-        if (figure.legend().rect().contains(event->position().toPoint())) {
-            figure.legend().scroll(event->angleDelta().y() > 0 ? -3 : 3);
-            figure.plot().replot(QCustomPlot::rpQueuedReplot);
-        } else if (weightAt(event->position())) {
-            lockByZoom();
-        }
-    });
-    connect(plot, &QCustomPlot::mouseDoubleClick, &view, [this] {
-        view.setAxesLocked(false);
-        invalidate();
-    });
+void MixturePlot::Parts::wheel(const QWheelEvent& event) {
+    if (figure.legend().rect().contains(event.position().toPoint())) {
+        figure.legend().scroll(event.angleDelta().y() > 0 ? -3 : 3);
+        figure.plot().replot(QCustomPlot::rpQueuedReplot);
+    } else if (weightAt(event.position())) {
+        lockByZoom();
+    }
 }
 
 void MixturePlot::Parts::lockByZoom() {
     if (state.axesLocked) return;
     view.setAxesLocked(true);
     lockedByZoom = true;
-}
-
-void MixturePlot::Parts::invalidate() {
-    stale = true;
-    if (view.isVisible()) figure.plot().replot(QCustomPlot::rpQueuedReplot);
-}
-
-void MixturePlot::Parts::refresh() {
-    figure.fitLegend();
-    if (!stale || !state.snapshot) return;
-    stale = false;
-    figure.update(state);
-    if (pointed) hover(*pointed);  // what is under a resting mouse has changed
 }
 
 std::optional<double> MixturePlot::Parts::weightAt(const QPointF& position) const {
@@ -154,7 +98,7 @@ std::optional<double> MixturePlot::Parts::weightAt(const QPointF& position) cons
 void MixturePlot::Parts::select(int component) {
     if (component == state.selected) return;
     state.selected = component;
-    invalidate();
+    view.invalidate();
     Q_EMIT view.componentSelected(component);
 }
 
@@ -210,7 +154,7 @@ void MixturePlot::Parts::leave() {
     figure.setCursor(std::nullopt);
 }
 
-MixturePlot::MixturePlot(QWidget* parent) : QWidget(parent), m_parts(std::make_unique<Parts>(*this)) {
+MixturePlot::MixturePlot(QWidget* parent) : FigureView(parent), m_parts(std::make_unique<Parts>(*this)) {
     m_parts->assemble();
 }
 
@@ -231,10 +175,8 @@ void MixturePlot::setSnapshot(report::LayerSnapshotPtr snapshot) {
     p.channel->setValue(channel);
     p.channel->setVisible(channels > 1);
     p.channelLabel->setVisible(channels > 1);
-    p.tools->setVisible(any);
-    p.figure.plot().setVisible(any);
-    p.empty->setVisible(!any);
-    if (any) p.invalidate();
+    setFilled(any);
+    if (any) invalidate();
     if (otherChannel) Q_EMIT channelChanged(channel);
     if (otherLayer || otherChannel || p.components() != componentsBefore) p.select(-1);
 }
@@ -247,7 +189,7 @@ void MixturePlot::setLogCounts(bool on) {
     m_parts->logSwitch->setChecked(on);
     if (m_parts->state.logCounts == on) return;
     m_parts->state.logCounts = on;
-    m_parts->invalidate();
+    invalidate();
 }
 
 bool MixturePlot::logCounts() const {
@@ -261,7 +203,7 @@ void MixturePlot::setChannel(int channel) {
     if (wanted == p.state.channel) return;
     p.state.channel = wanted;
     p.channel->setValue(wanted);
-    p.invalidate();
+    invalidate();
     Q_EMIT channelChanged(wanted);
     p.select(-1);
 }
@@ -275,7 +217,7 @@ void MixturePlot::setAxesLocked(bool locked) {
     if (m_parts->state.axesLocked == locked) return;
     m_parts->state.axesLocked = locked;
     m_parts->lockedByZoom = false;
-    if (!locked) m_parts->invalidate();
+    if (!locked) invalidate();
 }
 
 bool MixturePlot::axesLocked() const {
@@ -313,21 +255,32 @@ QByteArray MixturePlot::csv() const {
     return text;
 }
 
-void MixturePlot::showEvent(QShowEvent* event) {
-    QWidget::showEvent(event);
-    if (m_parts->stale) m_parts->invalidate();
+void MixturePlot::updateFigure() {
+    m_parts->figure.update(m_parts->state);
+    if (m_parts->pointed) m_parts->hover(*m_parts->pointed);  // what is under a resting mouse has changed
 }
 
-void MixturePlot::changeEvent(QEvent* event) {
-    QWidget::changeEvent(event);
-    if (event->type() != QEvent::PaletteChange || !m_parts) return;
+void MixturePlot::restyle() {
     m_parts->figure.restyle();
-    m_parts->invalidate();
 }
 
-bool MixturePlot::eventFilter(QObject* watched, QEvent* event) {
-    if (event->type() == QEvent::Leave) m_parts->leave();
-    return QWidget::eventFilter(watched, event);
+void MixturePlot::mouseMoved(QMouseEvent& event) {
+    if (event.buttons() & Qt::LeftButton && dragged(event)) m_parts->lockByZoom();
+    m_parts->hover(event.position());
+}
+
+void MixturePlot::mouseLeft() {
+    m_parts->leave();
+}
+
+void MixturePlot::clicked(const QPointF& position) {
+    m_parts->click(position);
+}
+
+void MixturePlot::doubleClicked(const QPointF& position) {
+    m_parts->click(position);  // takes back what its first click did
+    setAxesLocked(false);
+    invalidate();
 }
 
 }  // namespace bitloom::widgets

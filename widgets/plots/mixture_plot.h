@@ -4,15 +4,14 @@
 // computed before the plot shows.
 #pragma once
 
-#include <QByteArray>
-#include <QWidget>
 #include <memory>
 
 #include "engine/report/snapshot.h"
+#include "widgets/plots/figure_view.h"
 
 namespace bitloom::widgets {
 
-class MixturePlot : public QWidget {
+class MixturePlot : public FigureView {
     Q_OBJECT
 
   public:
@@ -41,7 +40,7 @@ class MixturePlot : public QWidget {
     [[nodiscard]] int selectedComponent() const;
 
     /// What is drawn, as comma-separated values with a header line and full precision.
-    [[nodiscard]] QByteArray csv() const;
+    [[nodiscard]] QByteArray csv() const override;
 
     [[nodiscard]] QSize sizeHint() const override { return {860, 560}; }
     [[nodiscard]] QSize minimumSizeHint() const override { return {360, 260}; }
@@ -52,15 +51,15 @@ class MixturePlot : public QWidget {
     /// chosen.
     void componentSelected(int component);
     void channelChanged(int channel);
-    /// An export did not succeed; `message` names the file and the remedy.
-    void failed(const QString& message);
-
-  protected:
-    void showEvent(QShowEvent* event) override;
-    void changeEvent(QEvent* event) override;
-    bool eventFilter(QObject* watched, QEvent* event) override;
 
   private:
+    void updateFigure() override;
+    void restyle() override;
+    void mouseLeft() override;
+    void clicked(const QPointF& position) override;
+    void doubleClicked(const QPointF& position) override;
+    void mouseMoved(QMouseEvent& event) override;
+
     struct Parts;
     std::unique_ptr<Parts> m_parts;
 };

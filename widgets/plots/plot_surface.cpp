@@ -42,6 +42,27 @@ QCPAxisRect* makeAxisRect(QCustomPlot& figure) {
     return rect;
 }
 
+QCPItemStraightLine* makeStepCursor(QCPAxisRect& rect) {
+    auto* cursor = new QCPItemStraightLine(rect.parentPlot());
+    cursor->setLayer(QStringLiteral("overlay"));
+    cursor->setClipAxisRect(&rect);
+    for (QCPItemPosition* point : {cursor->point1, cursor->point2}) {
+        point->setAxisRect(&rect);
+        point->setAxes(rect.axis(QCPAxis::atBottom), rect.axis(QCPAxis::atLeft));
+        point->setTypeX(QCPItemPosition::ptPlotCoords);
+        point->setTypeY(QCPItemPosition::ptAxisRectRatio);
+    }
+    cursor->setVisible(false);
+    return cursor;
+}
+
+void placeStepCursor(QCPItemStraightLine& cursor, std::optional<std::int64_t> step) {
+    cursor.setVisible(step.has_value());
+    if (!step) return;
+    cursor.point1->setCoords(static_cast<double>(*step), 0);
+    cursor.point2->setCoords(static_cast<double>(*step), 1);
+}
+
 void setLogarithmic(QCPAxis& axis, bool on) {
     axis.setScaleType(on ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
     if (on) {

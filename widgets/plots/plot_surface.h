@@ -2,6 +2,9 @@
 // style, ticks with our number format, filling a graph.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include <qcustomplot.h>
 
 #include "widgets/format.h"
@@ -30,6 +33,11 @@ using LogTicker = FormattedTicker<QCPAxisTickerLog>;
 
 /// An axis rect with left and bottom axes, in the layers that figures use.
 [[nodiscard]] QCPAxisRect* makeAxisRect(QCustomPlot& figure);
+
+/// An upright line through `rect` at a training step, hidden until it is placed.
+[[nodiscard]] QCPItemStraightLine* makeStepCursor(QCPAxisRect& rect);
+/// Moves such a line; none hides it.
+void placeStepCursor(QCPItemStraightLine& cursor, std::optional<std::int64_t> step);
 
 void setLogarithmic(QCPAxis& axis, bool on);
 

@@ -93,9 +93,16 @@ bool renderToFile(QWidget& view, const QString& path, QString* error, int pixelR
     view.ensurePolished();
     if (view.layout()) view.layout()->activate();
     QCustomPlot* figure = figureOf(view);
-    // What a figure shows is computed when it is replotted, which a view that was never shown has not been.
-    if (figure) figure->replot(QCustomPlot::rpQueuedRefresh);
-    return writeToFile(path, format(view, figure), error);
+    if (!figure) return writeToFile(path, format(view, nullptr), error);
+    // What a figure shows is computed when it is replotted, which a view that was never shown has not been;
+    // and what it shows may depend on its size.
+    const QRect before = figure->viewport();
+    figure->setViewport(QRect({0, 0}, view.size()));
+    figure->replot(QCustomPlot::rpQueuedRefresh);
+    const QByteArray picture = format(view, figure);
+    figure->setViewport(before);
+    if (figure->isVisible()) figure->replot(QCustomPlot::rpQueuedReplot);
+    return writeToFile(path, picture, error);
 }
 
 bool writeToFile(const QString& path, const QByteArray& content, QString* error) {

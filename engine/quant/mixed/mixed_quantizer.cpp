@@ -177,6 +177,7 @@ report::LayerSnapshot MixedQuantizer::snapshot(const torch::Tensor& weight) cons
     std::erase_if(snapshot.mixtures.front().components,
                   [](const report::MixtureComponent& component) { return component.pi <= 0; });
     snapshot.bits = bits;
+    snapshot.choice = {m_width->probability(), m_width->lastGradient(), m_width->isOpen()};
     return snapshot;
 }
 

@@ -60,7 +60,9 @@ QuantizedTensor SdqQuantizer::hard(const torch::Tensor& weight) const {
 }
 
 report::LayerSnapshot SdqQuantizer::snapshot(const torch::Tensor& weight) const {
-    return snapshotOfSet(weight, hard(weight), m_histogramRange);
+    report::LayerSnapshot snapshot = snapshotOfSet(weight, hard(weight), m_histogramRange);
+    snapshot.choice = {m_width->probability(), m_width->lastGradient(), m_width->isOpen()};
+    return snapshot;
 }
 
 graph::StateDict SdqQuantizer::state() const {

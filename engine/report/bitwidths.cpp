@@ -1,0 +1,147 @@
+#include "engine/report/bitwidths.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+namespace bitloom::report {
+namespace {
+
+bool isBefore(const BitwidthPoint& point, std::int64_t step) {
+    return point.step < step;
+}
+
+/// Of points [first, last) those with the least and the greatest value.
+template <class Value>
+void addExtremes(const std::vector<BitwidthPoint>& points, std::size_t first, std::size_t last, Value value,
+                 std::vector<std::size_t>& chosen) {
+    std::optional<std::size_t> least;
+    std::optional<std::size_t> greatest;
+    for (std::size_t i = first; i < last; ++i) {
+        if (std::isnan(value(points[i]))) continue;
+        if (!least || value(points[i]) < value(points[*least])) least = i;
+        if (!greatest || value(points[i]) > value(points[*greatest])) greatest = i;
+    }
+    if (!least) return;
+    chosen.push_back(*least);
+    chosen.push_back(*greatest);
+}
+
+}  // namespace
+
+const BitwidthPoint* BitwidthTrack::at(std::int64_t step) const {
+    if (points.empty()) return nullptr;
+    const auto after = std::lower_bound(points.begin(), points.end(), step + 1, isBefore);
+    return after == points.begin() ? &points.front() : &*(after - 1);
+}
+
+bool BitwidthTrack::isLearned() const {
+    return std::ranges::any_of(points, [](const BitwidthPoint& point) { return point.choice.isLearned(); });
+}
+
+void BitwidthTrack::append(const BitwidthPoint& point) {
+    points.erase(std::lower_bound(points.begin(), points.end(), point.step, isBefore), points.end());
+    points.push_back(point);
+}
+
+BitwidthPoint bitwidthPoint(const LayerSnapshot& snapshot) {
+    return {snapshot.step, snapshot.bits, snapshot.choice};
+}
+
+std::vector<BitwidthPoint> thinned(std::vector<BitwidthPoint> points, std::size_t most) {
+    const std::size_t count = points.size();
+    if (count <= most || most < 4) return points;
+    std::vector<std::size_t> chosen = {0, count - 1};
+    for (std::size_t i = 1; i < count; ++i) {
+        if (points[i].bits == points[i - 1].bits && points[i].choice.open == points[i - 1].choice.open)
+            continue;
+        chosen.push_back(i - 1);
+        chosen.push_back(i);
+    }
+    const std::size_t buckets = most / 4;
+    for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+        const std::size_t first = bucket * count / buckets;
+        const std::size_t last = (bucket + 1) * count / buckets;
+        addExtremes(
+            points, first, last, [](const BitwidthPoint& point) { return point.choice.probability; }, chosen);
+        addExtremes(
+            points, first, last, [](const BitwidthPoint& point) { return point.choice.gradient; }, chosen);
+    }
+    std::ranges::sort(chosen);
+    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+    std::vector<BitwidthPoint> kept;
+    kept.reserve(chosen.size());
+    for (const std::size_t i : chosen)
+        kept.push_back(points[i]);
+    return kept;
+}
+
+StalledBits stalledBits(const BitwidthTrack& track, std::int64_t step) {
+    const auto begin = track.points.begin();
+    const auto end = std::lower_bound(begin, track.points.end(), step + 1, isBefore);
+    const auto seen = static_cast<std::size_t>(end - begin);
+    const std::size_t recent = std::max(kStallPoints, seen / 10);
+    if (seen < recent) return {};
+    const auto first = end - static_cast<std::ptrdiff_t>(recent);
+    const auto staysOpen = [&](const BitwidthPoint& point) {
+        return point.choice.isLearned() && point.choice.open && point.bits == first->bits;
+    };
+    if (!std::all_of(first, end, staysOpen)) return {};
+    const auto since = [&](auto holds) {
+        auto from = first;
+        while (from != begin && staysOpen(*(from - 1)) && holds(*(from - 1)))
+            --from;
+        return from->step;
+    };
+    const auto noGradient = [](const BitwidthPoint& point) { return point.choice.gradient == 0; };
+    if (std::all_of(first, end, noGradient)) return {BitStall::NoGradient, since(noGradient)};
+    const auto noChange = [&](const BitwidthPoint& point) {
+        return point.choice.probability == first->choice.probability;
+    };
+    if (std::all_of(first, end, noChange)) return {BitStall::NoChange, since(noChange)};
+    return {};
+}
+
+std::vector<BitTotals> bitTotals(const NetworkInfo& network, const std::vector<BitwidthTrack>& tracks,
+                                 bool learnedOnly) {
+    constexpr double kActivationBits = 32;
+    std::vector<std::pair<const LayerInfo*, const BitwidthTrack*>> counted;
+    std::set<std::int64_t> steps;
+    double weights = 0;
+    for (const LayerInfo& layer : network.layers) {
+        if (!layer.quantized) continue;
+        const auto found = std::ranges::find(tracks, layer.name, &BitwidthTrack::layer);
+        const BitwidthTrack* track = found == tracks.end() || found->points.empty() ? nullptr : &*found;
+        if (learnedOnly && (track == nullptr || !track->isLearned())) continue;
+        counted.emplace_back(&layer, track);
+        weights += static_cast<double>(layer.weights);
+        if (track == nullptr) continue;
+        for (std::size_t i = 0; i < track->points.size(); ++i) {
+            if (i == 0 || track->points[i].bits != track->points[i - 1].bits)
+                steps.insert(track->points[i].step);
+        }
+    }
+    if (weights == 0) return {};
+    if (steps.empty()) steps.insert(0);
+    std::vector<BitTotals> stair;
+    for (const std::int64_t step : steps) {
+        double weightBits = 0;
+        double operations = 0;
+        for (const auto& [layer, track] : counted) {
+            const double bits = track != nullptr ? track->at(step)->bits : layer->bits;
+            weightBits += bits * static_cast<double>(layer->weights);
+            operations += bits * static_cast<double>(layer->macs) * kActivationBits;
+        }
+        stair.push_back({step, weightBits / weights, weightBits / 8, operations});
+    }
+    return stair;
+}
+
+BitTotals totalsAt(const std::vector<BitTotals>& stair, std::int64_t step) {
+    const auto after = std::ranges::upper_bound(stair, step, {}, &BitTotals::step);
+    if (stair.empty()) return {};
+    return after == stair.begin() ? stair.front() : *(after - 1);
+}
+
+}  // namespace bitloom::report

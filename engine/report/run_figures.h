@@ -1,0 +1,44 @@
+// Runs beside each other: what each comes down to, and which of them no other beats. Value structs and pure
+// functions.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "engine/report/run.h"
+
+namespace bitloom::report {
+
+/// One run. Figures are those of its newest evaluation; NaN where nothing is known yet.
+struct RunFigures {
+    std::string path;
+    std::string name;        ///< for a person: the file without folder and suffix
+    std::string network;     ///< "resnet20"
+    std::string images;      ///< what it was scored on: "cifar10", a folder's name
+    std::string method;      ///< of the job: "dgms"; "dgms, sdq" where layers differ, "sdq, then
+                             ///< uniform" where stages do
+    std::string started;     ///< as RunInfo::started
+    double top1 = kNoValue;  ///< per cent, hard weights
+    double top1Fp32 = kNoValue;
+    double bits = kNoValue;    ///< mean bits a quantized weight
+    double bytes = kNoValue;   ///< of the packed export
+    double bitOps = kNoValue;  ///< an image, as RunSummary::bitOps
+    RunStatus status = RunStatus::Running;
+    std::vector<MetricSample> metrics;
+
+    /// What runs must share to be compared: network and images.
+    [[nodiscard]] std::string group() const { return network + ", " + images; }
+};
+
+/// Indices of the runs that none of the same group beats: as good in both, `cost` (less is better) and top-1,
+/// and better in one. Ascending by cost; runs without either figure have no part.
+[[nodiscard]] std::vector<std::size_t> paretoFront(const std::vector<RunFigures>& runs,
+                                                   double RunFigures::*cost, const std::string& group);
+
+/// Every group once, in the order of the first run of each.
+[[nodiscard]] std::vector<std::string> groupsOf(const std::vector<RunFigures>& runs);
+/// Every method once, in alphabetical order.
+[[nodiscard]] std::vector<std::string> methodsOf(const std::vector<RunFigures>& runs);
+
+}  // namespace bitloom::report
