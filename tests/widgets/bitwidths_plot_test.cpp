@@ -79,7 +79,7 @@ class BitwidthsPlotTest : public ::testing::Test {
     /// All texts of the header strips.
     [[nodiscard]] std::string headers() const {
         QString text;
-        for (QCPLayoutElement* element : figure()->plotLayout()->elements(false)) {
+        for (QCPLayoutElement* element : figure()->plotLayout()->elements(true)) {
             const auto* strip = dynamic_cast<KeyStrip*>(element);
             for (const KeyStrip::Key& key : strip ? strip->keys() : std::vector<KeyStrip::Key>{})
                 text += key.text + QLatin1Char(' ') + key.value + QLatin1Char('|');
@@ -128,11 +128,11 @@ TEST_F(BitwidthsPlotTest, TotalsAreThoseOfTheStepBesideTheTarget) {
     show(2, learnedTracks(2));
     m_plot.setTarget(report::BitTarget{&report::BitTotals::bits, 2.5});
     settle();
-    EXPECT_THAT(headers(), HasSubstr("step 90 2.00 bits, weights 50 B"));
+    EXPECT_THAT(headers(), HasSubstr("step 90 2.00 bits, 50 B"));
     EXPECT_THAT(headers(), HasSubstr("target 2.5"));
     EXPECT_THAT(headers(), HasSubstr("an image " + plain(formatNumber(2 * 1000 * 2.0 * 32))));
     m_plot.setCurrentStep(0);
-    EXPECT_THAT(headers(), HasSubstr("step 0 8.00 bits, weights 200 B"));
+    EXPECT_THAT(headers(), HasSubstr("step 0 8.00 bits, 200 B"));
     m_plot.setTarget(report::BitTarget{&report::BitTotals::bytes, 60});
     settle();
     EXPECT_THAT(headers(), HasSubstr("target 60 B"));
@@ -179,6 +179,14 @@ TEST_F(BitwidthsPlotTest, FixedBitsAreShownAsSuch) {
     EXPECT_TRUE(m_plot.alarm().isEmpty());
     QTest::mouseMove(figure(), pixelOf(0, 6));
     EXPECT_EQ(readOut(), "step 6   layer0   4 bits, fixed");
+}
+
+TEST_F(BitwidthsPlotTest, ARunWithoutProbabilitiesIsNotCalledFixed) {
+    report::BitwidthTrack older{"layer0", {}};
+    for (std::int64_t step = 0; step < 20; ++step)
+        older.append({step, step < 10 ? 8.0 : 5.0, {}});
+    show(1, {older});
+    EXPECT_THAT(headers(), HasSubstr("not recorded in this run"));
 }
 
 TEST_F(BitwidthsPlotTest, RowsThatDoNotFitAreScrolledTo) {

@@ -40,6 +40,14 @@ bool BitwidthsState::isLearned() const {
     return std::ranges::any_of(tracks, &report::BitwidthTrack::isLearned);
 }
 
+bool BitwidthsState::changes() const {
+    return std::ranges::any_of(tracks, [](const report::BitwidthTrack& track) {
+        return std::ranges::any_of(track.points, [&](const report::BitwidthPoint& point) {
+            return point.bits != track.points.front().bits;
+        });
+    });
+}
+
 int BitwidthsState::selectedRow() const {
     const auto found = std::ranges::find(tracks, layer.toStdString(), &report::BitwidthTrack::layer);
     return found == tracks.end() ? -1 : static_cast<int>(found - tracks.begin());
@@ -111,7 +119,8 @@ void BitwidthGradients::draw(QCPPainter* painter) {
     BitwidthRows::draw(painter);
     if (state().isLearned()) return;
     painter->setPen(colors().mutedText);
-    painter->drawText(clipRect(), Qt::AlignCenter, QStringLiteral("The bits of this run are fixed"));
+    painter->drawText(clipRect(), Qt::AlignCenter | Qt::TextWordWrap,
+                      state().changes() ? QStringLiteral("Not recorded") : QStringLiteral("Bits are fixed"));
 }
 
 void BitwidthGradients::drawRow(QCPPainter& painter, const report::BitwidthTrack& track, const QRectF& room) {

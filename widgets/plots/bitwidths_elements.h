@@ -22,6 +22,8 @@ struct BitwidthsState {
     [[nodiscard]] std::int64_t newestStep() const;
     [[nodiscard]] std::int64_t shownStep() const { return step.value_or(newestStep()); }
     [[nodiscard]] bool isLearned() const;  ///< any layer's bits
+    [[nodiscard]] bool changes()
+        const;  ///< any layer's bits; of runs from before probabilities were recorded
     [[nodiscard]] int rows() const { return static_cast<int>(tracks.size()); }
     [[nodiscard]] int selectedRow() const;  ///< -1: none
 };

@@ -15,7 +15,7 @@ constexpr double kLeastStepsShown = 10;  // one point alone still needs a width
 /// The average, and the size that goes with it: both are one curve on two scales.
 QString totalsText(const report::BitTotals& totals) {
     if (!std::isfinite(totals.bits)) return noValueText();
-    return QStringLiteral("%1 bits, weights %2")
+    return QStringLiteral("%1 bits, %2")
         .arg(formatFixed(totals.bits, 2), formatBytes(std::llround(totals.bytes)));
 }
 
@@ -37,21 +37,22 @@ double usualGradient(const std::vector<report::BitwidthTrack>& tracks) {
 }  // namespace
 
 BitwidthsFigure::BitwidthsFigure(QWidget* parent, const BitwidthsState& state)
-    : m_state(state), m_plot(makeFigure(parent)), m_legend(new KeyStrip(m_plot)) {
-    QCPLayoutGrid* grid = m_plot->plotLayout();
-    grid->addElement(0, 0, m_legend);
+    : m_state(state), m_plot(makeFigure(parent)), m_legend(new KeyStrip(m_plot)), m_grid(new QCPLayoutGrid) {
+    m_plot->plotLayout()->addElement(0, 0, m_legend);
+    m_plot->plotLayout()->addElement(1, 0, m_grid);
+    m_grid->setRowSpacing(0);
     for (QCPMarginGroup*& margins : m_margins)
         margins = new QCPMarginGroup(m_plot);
-    assemblePanel(Ribbons, 1, 0);
-    assemblePanel(Gradients, 1, 1);
-    assemblePanel(Average, 3, 0);
-    assemblePanel(Operations, 3, 1);
+    assemblePanel(Ribbons, 0, 0);
+    assemblePanel(Gradients, 0, 1);
+    assemblePanel(Average, 2, 0);
+    assemblePanel(Operations, 2, 1);
     m_numbers = new BitwidthNumbers(*m_panels[Ribbons].rect, m_state);
-    grid->addElement(2, 2, m_numbers);
-    grid->setColumnStretchFactor(0, 1.8);
-    grid->setColumnStretchFactor(1, 1);
-    grid->setRowStretchFactor(2, 4.5);
-    grid->setColumnSpacing(0);
+    m_grid->addElement(1, 2, m_numbers);
+    m_grid->setColumnStretchFactor(0, 1.8);
+    m_grid->setColumnStretchFactor(1, 1);
+    m_grid->setRowStretchFactor(1, 4.5);
+    m_grid->setColumnSpacing(0);
     new BitwidthRibbons(*m_panels[Ribbons].rect, m_state);
     m_gradients = new BitwidthGradients(*m_panels[Gradients].rect, m_state);
     m_average = addCurve(Average);
@@ -65,8 +66,8 @@ void BitwidthsFigure::assemblePanel(PanelName name, int row, int column) {
     Panel& panel = m_panels[name];
     panel.header = new KeyStrip(m_plot);
     panel.rect = makeAxisRect(*m_plot);
-    m_plot->plotLayout()->addElement(row, column, panel.header);
-    m_plot->plotLayout()->addElement(row + 1, column, panel.rect);
+    m_grid->addElement(row, column, panel.header);
+    m_grid->addElement(row + 1, column, panel.rect);
     panel.rect->setMarginGroup(QCP::msLeft | QCP::msRight, m_margins[column]);
     panel.cursor = makeStepCursor(*panel.rect);
     QCPAxis* step = panel.rect->axis(QCPAxis::atBottom);
@@ -178,8 +179,9 @@ void BitwidthsFigure::updateHeaders() {
     const ThemeColors& c = colors();
     const bool learned = m_state.isLearned();
     const int inView = rowsInView();
-    QString rows = learned ? QStringLiteral("each as high as its probability β")
-                           : QStringLiteral("fixed in this run: nothing is learned");
+    QString rows = learned             ? QStringLiteral("each as high as its probability β")
+                   : m_state.changes() ? QStringLiteral("their probabilities are not recorded in this run")
+                                       : QStringLiteral("fixed in this run: nothing is learned");
     if (inView < m_state.rows()) {
         rows = QStringLiteral("rows %1 to %2 of %3, wheel to scroll")
                    .arg(m_state.firstRow + 1)
@@ -191,15 +193,15 @@ void BitwidthsFigure::updateHeaders() {
          {rows}});
     std::vector<KeyStrip::Key> gradient = {{QStringLiteral("Gradient"), {}, Swatch::None, true}};
     if (learned) {
-        gradient.push_back({QStringLiteral("to fewer bits"), c.hard, Swatch::Box});
-        gradient.push_back({QStringLiteral("to stay"), c.soft, Swatch::Box});
+        gradient.push_back({QStringLiteral("fewer bits"), c.hard, Swatch::Box});
+        gradient.push_back({QStringLiteral("stay"), c.soft, Swatch::Box});
         gradient.push_back({QStringLiteral("half a row %1, by root").arg(formatNumber(m_halfRow, 2))});
     }
     m_panels[Gradients].header->setKeys(std::move(gradient));
 
     const report::BitTotals now = report::totalsAt(m_totals, m_state.shownStep());
     std::vector<KeyStrip::Key> average = {
-        {QStringLiteral("Average and size"), {}, Swatch::None, true},
+        {QStringLiteral("Average"), {}, Swatch::None, true},
         {QStringLiteral("step %1").arg(formatCount(m_state.shownStep())), m_average.graph->pen().color(),
          Swatch::Line, false, totalsText(now)}};
     const auto addTarget = [&](std::vector<KeyStrip::Key>& keys, const QString& value) {

@@ -63,6 +63,7 @@ class BitwidthsFigure {
     const BitwidthsState& m_state;
     QCustomPlot* m_plot;
     KeyStrip* m_legend;
+    QCPLayoutGrid* m_grid;  ///< below the legend, which spans its columns
     std::array<Panel, PanelCount> m_panels;
     BitwidthGradients* m_gradients = nullptr;
     BitwidthNumbers* m_numbers = nullptr;

@@ -38,7 +38,7 @@ constexpr std::array kOtherFields = {&MetricSample::loss, &MetricSample::learnin
 QColor otherColor(std::size_t run, std::size_t count) {
     const double age = count < 2 ? 1 : static_cast<double>(run) / static_cast<double>(count - 1);
     // The end of the map that is farther from the panel.
-    return faded(sequentialColor(colors().dark ? age : 1 - age), 0.4 + 0.5 * age);
+    return faded(sequentialColor(colors().dark ? age : 1 - age), 0.55 + 0.4 * age);
 }
 
 struct PanelText {
