@@ -106,8 +106,8 @@ int parseAndRun(int argc, char** argv, const FrontEnd& frontEnd) {
     Action chosen;
     const VerbContext context{app, chosen, frontEnd, commandOf(argc, argv)};
     for (const auto add :
-         {addInspectVerb, addEvaluateVerb, addTrainVerb, addReportVerb, addPlotVerb, addExportVerb,
-          addDevicesVerb, addBenchVerb, addTuneVerb, addParityVerb, addWindowVerb}) {
+         {addInspectVerb, addEvaluateVerb, addTrainVerb, addSweepVerb, addReportVerb, addPlotVerb,
+          addExportVerb, addDevicesVerb, addBenchVerb, addTuneVerb, addParityVerb, addWindowVerb}) {
         add(context);
     }
     if (const Status known = checkFirstWord(app, argc > 1 ? argv[1] : ""); !known)

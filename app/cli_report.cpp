@@ -24,6 +24,7 @@ Json layerJson(const jobs::LayerReport& layer) {
             {"macs", layer.info.macs},
             {"quantized", layer.info.quantized},
             {"bits", layer.info.bits},
+            {"activation_bits", layer.activationBits},
             {"sparsity", layer.sparsity},
             {"mse", layer.mse},
             {"soft_hard_gap", layer.softHardGap},
@@ -31,15 +32,17 @@ Json layerJson(const jobs::LayerReport& layer) {
 }
 
 std::string layersText(const std::vector<jobs::LayerReport>& layers) {
-    Table table({"layer", "op", "weights", "bits", "sparsity", "MSE", "soft-hard gap", "bytes"});
+    Table table(
+        {"layer", "op", "weights", "bits", "activation", "sparsity", "MSE", "soft-hard gap", "bytes"});
     for (const jobs::LayerReport& layer : layers) {
         const auto measured = [&layer](double value, int digits, bool exponent = false) {
             if (!layer.info.quantized || std::isnan(value)) return std::string("-");
             return exponent ? fmt::format("{:.{}e}", value, digits) : fmt::format("{:.{}f}", value, digits);
         };
         table.add({layer.info.name, layer.info.op, fmt::format("{}", layer.info.weights),
-                   numberText(layer.info.bits, 3), measured(layer.sparsity, 3), measured(layer.mse, 3, true),
-                   measured(layer.softHardGap, 4), countText(layer.packedBytes)});
+                   numberText(layer.info.bits, 3), numberText(layer.activationBits, 3),
+                   measured(layer.sparsity, 3), measured(layer.mse, 3, true), measured(layer.softHardGap, 4),
+                   countText(layer.packedBytes)});
     }
     return table.text();
 }
@@ -102,6 +105,10 @@ int runExport(const ExportOptions& options) {
     return result->identical ? 0 : reportError(fail("{}: read back, it differs from the run", result->path));
 }
 
+std::string gigaText(double operations) {
+    return std::isnan(operations) ? "-" : numberText(operations / 1e9) + " G per image";
+}
+
 }  // namespace
 
 Json toJson(const jobs::RunReport& report) {
@@ -123,6 +130,8 @@ Json toJson(const jobs::RunReport& report) {
                  {"compression_rate", summary.compressionRate},
                  {"wcr", summary.weightCompression},
                  {"bitops", summary.bitOps},
+                 {"bitops_of_mean_bits", report.meanBitsBitOps},
+                 {"bytes_of_mean_bits", report.meanBitsBytes},
                  {"file_bytes", countJson(summary.fileBytes)},
                  {"file_compression", summary.fileCompression},
                  {"mse", summary.mse},
@@ -156,8 +165,10 @@ std::string toText(const jobs::RunReport& report) {
                     {"Non-zero parameters", countText(summary.nonzeroParameters)},
                     {"Compression rate", numberText(summary.compressionRate)},
                     {"Weight compression", numberText(summary.weightCompression)},
-                    {"Bit operations",
-                     std::isnan(summary.bitOps) ? "-" : numberText(summary.bitOps / 1e9) + " G per image"},
+                    {"Bit operations", gigaText(summary.bitOps)},
+                    {"  from the mean bits", gigaText(report.meanBitsBitOps)},
+                    {"Weights at the mean bits",
+                     bytesText(std::isnan(report.meanBitsBytes) ? -1 : std::llround(report.meanBitsBytes))},
                     {"Packed file", bytesText(summary.fileBytes)},
                     {"File compression", numberText(summary.fileCompression)},
                     {"Quantization MSE", numberText(summary.mse)},
@@ -182,6 +193,7 @@ void addExportVerb(const VerbContext& context) {
         context, "export", "Write a run's quantized network to a file, read it back and compare",
         "  bitloom export run.h5 --to safetensors --out net.safetensors\n"
         "  bitloom export run.h5 --to hdf5 --out net.h5 --no-check --json\n"
+        "  bitloom export run.h5 --to safetensors --out net.safetensors --set activation.bits=8\n"
         "  bitloom export run.h5 --to bundle --target aarch64 --out net --exact conv1\n",
         options, runExport);
     options->request.command = context.command;
@@ -189,6 +201,9 @@ void addExportVerb(const VerbContext& context) {
     verb->add_option("--to", options->request.to, fmt::format("{}", fmt::join(jobs::exportFormats(), " or ")))
         ->required();
     verb->add_option("--out", options->request.out, "File to write; of a bundle, a new folder")->required();
+    verb->add_option(
+        "--set", options->request.overrides,
+        "activation.KEY=VALUE: round the activations of a finished run, as a job's [activation]");
     jobs::DeploymentOptions& deployment = options->request.deployment;
     const std::string bundles = "Bundles";
     verb->add_option("--target", deployment.target, "host, aarch64 or android")

@@ -26,6 +26,7 @@ struct VerbContext {
 void addInspectVerb(const VerbContext& context);
 void addEvaluateVerb(const VerbContext& context);
 void addTrainVerb(const VerbContext& context);
+void addSweepVerb(const VerbContext& context);
 void addReportVerb(const VerbContext& context);
 void addPlotVerb(const VerbContext& context);
 void addExportVerb(const VerbContext& context);

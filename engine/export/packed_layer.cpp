@@ -6,6 +6,8 @@
 #include <limits>
 #include <variant>
 
+#include "engine/export/activation_text.h"
+
 namespace bitloom::exporting {
 namespace {
 
@@ -133,7 +135,7 @@ Status checkModel(const quant::QuantizedModel& model) {
             return fail("layer {}: its weight is there twice, quantized and in full precision", node);
         }
     }
-    return {};
+    return checkActivations(model);
 }
 
 }  // namespace bitloom::exporting

@@ -12,6 +12,8 @@ namespace bitloom::exporting {
 /// Written into every file and demanded of it.
 inline constexpr const char* kFormatName = "bitloom-quantized";
 inline constexpr int kFormatVersion = 1;
+/// Of files whose network rounds its activations: a program that would leave that out refuses them.
+inline constexpr int kActivationVersion = 2;
 
 /// Packed indices as uint8 [bytes]: quant::packIndices.
 [[nodiscard]] graph::Tensor indicesTensor(const quant::QuantizedTensor& layer);
@@ -24,7 +26,8 @@ inline constexpr int kFormatVersion = 1;
                                                          std::int64_t bits, const graph::Tensor& indices,
                                                          const graph::Tensor& codebook);
 
-/// Every layer is whole and is the weight of a convolution or linear layer of the graph.
+/// Every layer is whole and is the weight of a convolution or linear layer of the graph; activations are
+/// sound.
 [[nodiscard]] Status checkModel(const quant::QuantizedModel& model);
 
 }  // namespace bitloom::exporting

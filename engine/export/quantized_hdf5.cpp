@@ -1,6 +1,7 @@
 #include "engine/export/quantized_hdf5.h"
 
 #include "engine/base/atomic_file.h"
+#include "engine/export/activation_text.h"
 #include "engine/export/hdf5_image.h"
 #include "engine/export/packed_layer.h"
 #include "engine/graph/graph_json.h"
@@ -26,10 +27,15 @@ Status addLayer(const H5Builder& builder, hid_t parent, const std::string& node,
 Result<std::vector<std::byte>> build(const QuantizedModel& model) {
     BITLOOM_RETURN_IF_ERROR(checkModel(model));
     const std::string graph = graph::toJson(model.graph);
-    BITLOOM_ASSIGN_OR_RETURN(const H5Builder builder, H5Builder::create(graph.size()));
+    const bool rounds = !model.activations.empty();
+    const std::string activations = activationsText(model.activations);
+    BITLOOM_ASSIGN_OR_RETURN(const H5Builder builder,
+                             H5Builder::create(std::max(graph.size(), activations.size())));
     BITLOOM_RETURN_IF_ERROR(writeText(builder.root(), "format", kFormatName));
-    BITLOOM_RETURN_IF_ERROR(writeIntegers(builder.root(), "version", {kFormatVersion}));
+    BITLOOM_RETURN_IF_ERROR(
+        writeIntegers(builder.root(), "version", {rounds ? kActivationVersion : kFormatVersion}));
     BITLOOM_RETURN_IF_ERROR(writeText(builder.root(), "graph", graph));
+    if (rounds) BITLOOM_RETURN_IF_ERROR(writeText(builder.root(), "activations", activations));
     {
         BITLOOM_ASSIGN_OR_RETURN(const H5Handle layers, builder.addGroup(builder.root(), "layers"));
         for (const auto& [node, layer] : model.layers) {
@@ -58,11 +64,16 @@ Result<QuantizedModel> parse(std::span<const std::byte> bytes) {
     if (format != kFormatName) return fail("its format is \"{}\", expected \"{}\"", format, kFormatName);
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<std::int64_t> version,
                              image.readIntegers(image.root(), "version"));
-    if (version.front() != kFormatVersion) {
-        return fail("format version {} was written by another version of Bitloom; this one reads {}",
-                    version.front(), kFormatVersion);
+    const bool rounds = version.front() == kActivationVersion;
+    if (!rounds && version.front() != kFormatVersion) {
+        return fail("format version {} was written by another version of Bitloom; this one reads {} and {}",
+                    version.front(), kFormatVersion, kActivationVersion);
     }
     QuantizedModel model;
+    if (rounds) {
+        BITLOOM_ASSIGN_OR_RETURN(const std::string text, image.readText(image.root(), "activations"));
+        BITLOOM_ASSIGN_OR_RETURN(model.activations, activationsFromText(text));
+    }
     BITLOOM_ASSIGN_OR_RETURN(const std::string graph, image.readText(image.root(), "graph"));
     BITLOOM_ASSIGN_OR_RETURN(model.graph, graph::fromJson(graph));
     BITLOOM_ASSIGN_OR_RETURN(const H5Handle layers, image.openGroup(image.root(), "layers"));

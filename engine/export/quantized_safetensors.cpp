@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/export/activation_text.h"
 #include "engine/export/packed_layer.h"
 #include "engine/graph/graph_json.h"
 
@@ -60,9 +61,10 @@ Result<QuantizedModel> assemble(checkpoint::Checkpoint file) {
     BITLOOM_ASSIGN_OR_RETURN(const std::string format, metadataOf(file, "format"));
     BITLOOM_ASSIGN_OR_RETURN(const std::string version, metadataOf(file, "version"));
     if (format != kFormatName) return fail("its format is \"{}\", expected \"{}\"", format, kFormatName);
-    if (version != std::to_string(kFormatVersion)) {
-        return fail("format version {} was written by another version of Bitloom; this one reads {}", version,
-                    kFormatVersion);
+    const bool rounds = version == std::to_string(kActivationVersion);
+    if (!rounds && version != std::to_string(kFormatVersion)) {
+        return fail("format version {} was written by another version of Bitloom; this one reads {} and {}",
+                    version, kFormatVersion, kActivationVersion);
     }
     BITLOOM_ASSIGN_OR_RETURN(const std::string graphText, metadataOf(file, "graph"));
     BITLOOM_ASSIGN_OR_RETURN(const std::string layersText, metadataOf(file, "layers"));
@@ -74,6 +76,10 @@ Result<QuantizedModel> assemble(checkpoint::Checkpoint file) {
         BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor codebook, take(file.tensors, codebookKey(node)));
         BITLOOM_ASSIGN_OR_RETURN(model.layers[node],
                                  unpackLayer(node, header.shape, header.bits, indices, codebook));
+    }
+    if (rounds) {
+        BITLOOM_ASSIGN_OR_RETURN(const std::string text, metadataOf(file, "activations"));
+        BITLOOM_ASSIGN_OR_RETURN(model.activations, activationsFromText(text));
     }
     model.rest = std::move(file.tensors);
     BITLOOM_RETURN_IF_ERROR(checkModel(model));
@@ -98,6 +104,10 @@ Result<PackedFile> pack(const QuantizedModel& model) {
                      {"version", std::to_string(kFormatVersion)},
                      {"graph", graph::toJson(model.graph)},
                      {"layers", layers.dump()}};
+    if (!model.activations.empty()) {
+        file.metadata["version"] = std::to_string(kActivationVersion);
+        file.metadata["activations"] = activationsText(model.activations);
+    }
     return file;
 }
 

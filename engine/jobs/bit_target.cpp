@@ -3,23 +3,27 @@
 #include <algorithm>
 
 #include "engine/jobs/job_spec.h"
+#include "engine/quant/method_names.h"
 
 namespace bitloom::jobs {
 namespace {
 
-constexpr const char* kLearning = "sdq";
+bool learnsBits(const quant::QuantizerOptions& options) {
+    return quant::learnsBits(options.layer.method) ||
+           std::ranges::any_of(options.layers,
+                               [](const auto& layer) { return quant::learnsBits(layer.second.method); });
+}
 
 }  // namespace
 
 std::optional<report::BitTarget> bitTarget(const std::string& jobToml) {
     const auto job = parseJob(jobToml, "the run's job", {});
     if (!job) return std::nullopt;
-    const quant::QuantizerOptions& options = job->quantizer;
-    const bool learns =
-        options.layer.method == kLearning || std::ranges::any_of(options.layers, [](const auto& layer) {
-            return layer.second.method == kLearning;
-        });
-    if (!learns) return std::nullopt;
+    const std::vector<JobSpec> stages = stagesOf(*job);
+    const auto learning =
+        std::ranges::find_if(stages, [](const JobSpec& stage) { return learnsBits(stage.quantizer); });
+    if (learning == stages.end()) return std::nullopt;
+    const quant::QuantizerOptions& options = learning->quantizer;
     switch (options.sdq.budget) {
         case quant::BitBudgetKind::Bits:
             return report::BitTarget{&report::BitTotals::bits, options.sdq.target};

@@ -1,6 +1,7 @@
 #include "engine/jobs/bundle_export.h"
 
 #include "engine/jobs/deployment.h"
+#include "engine/jobs/rounded_network.h"
 #include "engine/jobs/version.h"
 #include "engine/qsimd/emit.h"
 #include "engine/qsimd/runtime/model_file.h"
@@ -27,7 +28,7 @@ Result<bool> repeatsItsOutput(const qsimd::Model& model, const std::filesystem::
 }
 
 std::string originOf(const ExportRequest& request, const RecordedRun& run) {
-    return fmt::format("{}, {} of {}", request.run.filename().string(), run.spec.quantizer.layer.method,
+    return fmt::format("{}, {} of {}", request.run.filename().string(), run.stage.quantizer.layer.method,
                        run.graph.arch());
 }
 
@@ -39,7 +40,8 @@ Result<ExportResult> exportBundle(const ExportRequest& request, report::Progress
     sink.progress({"exporting", 0, 0, 0, report::kNoValue});
     BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
     train::configureTorch(run.spec.train.threads);
-    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model,
+                             roundedNetwork(run, request.run, request.overrides, sink, control));
     BITLOOM_ASSIGN_OR_RETURN(const Deployment deployment,
                              deploy(model, run.spec.data, request.deployment, sink, control));
     BITLOOM_ASSIGN_OR_RETURN(const qsimd::Model lowered,

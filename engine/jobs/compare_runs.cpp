@@ -32,6 +32,18 @@ std::string methodOf(const quant::QuantizerOptions& options) {
     return text;
 }
 
+/// "sdq, then uniform" of a job of two stages.
+std::string methodOf(const JobSpec& job) {
+    std::string text;
+    std::string last;
+    for (const JobSpec& stage : stagesOf(job)) {
+        const std::string method = methodOf(stage.quantizer);
+        if (method != last) text += (text.empty() ? "" : ", then ") + method;
+        last = method;
+    }
+    return text;
+}
+
 /// As quant::measure counts them: full-precision layers at 32 bits, a codebook by what an index takes.
 double recordedBitOps(const report::NetworkInfo& network, const std::vector<report::BitwidthTrack>& tracks) {
     constexpr double kFloatBits = 32;
@@ -82,7 +94,7 @@ Result<report::RunFigures> readRunFigures(const fs::path& path) {
     figures.images = figures.method = "unknown";
     if (const auto job = parseJob(info.jobToml, path.string(), path.parent_path())) {
         figures.images = imagesOf(job->data.source);
-        figures.method = methodOf(job->quantizer);
+        figures.method = methodOf(*job);
     }
     BITLOOM_ASSIGN_OR_RETURN(figures.metrics, run->metrics());
     if (!std::isfinite(figures.top1) || !std::isfinite(figures.bits) || !std::isfinite(figures.bitOps))

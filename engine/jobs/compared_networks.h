@@ -22,8 +22,9 @@ struct ComparedNetworks {
     train::EvaluationOptions scoring;
 
     /// An executor of the run's graph that holds `parameters`, on the device that the run was trained on or,
-    /// where that is absent, the CPU.
-    [[nodiscard]] Result<std::unique_ptr<train::Executor>> executor(const graph::StateDict& parameters) const;
+    /// where that is absent, the CPU, and rounds `activations`.
+    [[nodiscard]] Result<std::unique_ptr<train::Executor>> executor(
+        const graph::StateDict& parameters, const quant::ActivationMap& activations = {}) const;
 
     [[nodiscard]] std::int64_t images() const;  ///< of the test set that are scored
 };

@@ -100,6 +100,9 @@ Result<Deployment> deploy(const quant::QuantizedModel& model, const DataSpec& da
     };
     BITLOOM_ASSIGN_OR_RETURN(deployment.lowering.activations,
                              qsimd::calibrate(deployment.network, deployment.images, 1, control, progress));
+    // Where the network was given ranges it keeps them; with fewer bits than 8 the steps between are finer.
+    for (const auto& [node, rounding] : model.activations)
+        deployment.lowering.activations[node].range = {rounding.low(), rounding.high()};
     return deployment;
 }
 

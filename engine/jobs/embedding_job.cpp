@@ -30,12 +30,12 @@ class EmbeddingJob {
         describe(networks);
         BITLOOM_ASSIGN_OR_RETURN(
             const train::Features full,
-            compute(networks, networks.fullPrecision, m_result.fullPrecision, "full precision"));
+            compute(networks, networks.fullPrecision, {}, m_result.fullPrecision, "full precision"));
         m_result.labels = full.labels;
         m_result.dimension = full.dimension;
-        BITLOOM_ASSIGN_OR_RETURN(
-            const train::Features quantized,
-            compute(networks, networks.quantized.dequantize(), m_result.quantized, "quantized"));
+        BITLOOM_ASSIGN_OR_RETURN(const train::Features quantized,
+                                 compute(networks, networks.quantized.dequantize(),
+                                         networks.quantized.activations, m_result.quantized, "quantized"));
         BITLOOM_ASSIGN_OR_RETURN(const auto layout,
                                  layOut(full, {}, m_result.fullPrecision, "full precision"));
         BITLOOM_RETURN_IF_ERROR(layOut(quantized, layout.points, m_result.quantized, "quantized"));
@@ -62,8 +62,9 @@ class EmbeddingJob {
     }
 
     Result<train::Features> compute(const ComparedNetworks& networks, const graph::StateDict& parameters,
-                                    report::EmbeddedNetwork& network, const std::string& name) {
-        BITLOOM_ASSIGN_OR_RETURN(const auto executor, networks.executor(parameters));
+                                    const quant::ActivationMap& activations, report::EmbeddedNetwork& network,
+                                    const std::string& name) {
+        BITLOOM_ASSIGN_OR_RETURN(const auto executor, networks.executor(parameters, activations));
         const auto progress = [&](std::int64_t done, std::int64_t total) {
             m_sink.progress({"features, " + name, done, total, 0, report::kNoValue});
             return m_control.waitWhilePaused();

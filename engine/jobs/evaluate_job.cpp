@@ -25,6 +25,9 @@ Result<NetworkSource> openSource(EvaluateRequest& request, report::ProgressSink&
     if (request.data.empty()) request.data = run.spec.data.source;
     if (request.normalize.empty()) request.normalize = run.spec.data.normalize;
     BITLOOM_ASSIGN_OR_RETURN(quant::QuantizedModel model, deployedNetwork(run, request.weights));
+    const bool rounds = run.stage.quantizer.activation.method != quant::ActivationMethod::None;
+    if (rounds && model.activations.empty())
+        sink.log("the run has not come to rounding its activations; they are evaluated in float");
     return NetworkSource(std::move(model));
 }
 
@@ -48,6 +51,7 @@ Result<EvaluateResult> runEvaluateJob(EvaluateRequest request, report::ProgressS
     options.images = request.images;
     BITLOOM_ASSIGN_OR_RETURN(const auto executor,
                              train::Executor::create(std::move(network.graph), request.device));
+    BITLOOM_RETURN_IF_ERROR(executor->setActivations(quant::roundingFunctions(network.activations)));
     BITLOOM_RETURN_IF_ERROR(executor->load(network.state));
     const auto progress = [&](std::int64_t done, std::int64_t total) {
         sink.progress({"evaluating", done, total, 0, report::kNoValue});

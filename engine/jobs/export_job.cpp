@@ -4,12 +4,15 @@
 #include <array>
 #include <utility>
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
 #include "engine/export/quantized_hdf5.h"
 #include "engine/export/quantized_safetensors.h"
 #include "engine/jobs/bundle_export.h"
 #include "engine/jobs/job_inputs.h"
+#include "engine/jobs/rounded_network.h"
 #include "engine/jobs/run_checkpoint.h"
+#include "engine/jobs/strategy_file.h"
 #include "engine/train/runtime.h"
 #include "engine/train/scoring.h"
 #include "engine/train/state_layout.h"
@@ -26,6 +29,7 @@ struct Format {
     Result<quant::QuantizedModel> (*read)(const fs::path&);
 };
 constexpr const char* kBundle = "bundle";
+constexpr const char* kStrategy = "strategy";
 constexpr std::array kFormats{
     Format{"safetensors", &exporting::writeQuantizedSafetensors, &exporting::readQuantizedSafetensors},
     Format{"hdf5", &exporting::writeQuantizedHdf5, &exporting::readQuantizedHdf5},
@@ -45,7 +49,7 @@ bool equal(const quant::QuantizedTensor& a, const quant::QuantizedTensor& b) {
 }
 
 bool identical(const quant::QuantizedModel& a, const quant::QuantizedModel& b) {
-    return graph::hashState(a.rest) == graph::hashState(b.rest) &&
+    return graph::hashState(a.rest) == graph::hashState(b.rest) && a.activations == b.activations &&
            std::ranges::equal(a.layers, b.layers, [](const auto& left, const auto& right) {
                return left.first == right.first && equal(left.second, right.second);
            });
@@ -69,7 +73,7 @@ Result<double> scoreFile(const RecordedRun& run, const Datasets& datasets, const
         sink.progress({"checking the file", done, total, 0, report::kNoValue});
         return control.waitWhilePaused();
     };
-    BITLOOM_ASSIGN_OR_RETURN(const train::Accuracy accuracy, scorer.evaluate(model.dequantize(), progress));
+    BITLOOM_ASSIGN_OR_RETURN(const train::Accuracy accuracy, scorer.evaluate(model, progress));
     return accuracy.top1;
 }
 
@@ -83,6 +87,28 @@ Status checkExport(const ExportRequest& request) {
     return {};
 }
 
+/// The bits of its layers, for other jobs to follow.
+Result<ExportResult> exportStrategy(const ExportRequest& request, report::ProgressSink& sink) {
+    BITLOOM_RETURN_IF_ERROR(checkExport(request));
+    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, checkpointNetwork(run, request.run));
+    if (model.layers.empty()) {
+        return fail("{}: no layer of {} is quantized, so there are no bits to export", request.run.string(),
+                    model.graph.arch());
+    }
+    const Strategy strategy = strategyOf(model);
+    const std::string text = toToml(strategy, model);
+    BITLOOM_RETURN_IF_ERROR(writeFileAtomically(request.out, text));
+    BITLOOM_ASSIGN_OR_RETURN(const Strategy reread, readStrategy(request.out));
+    ExportResult result;
+    result.path = request.out.string();
+    result.format = kStrategy;
+    result.bytes = static_cast<std::int64_t>(text.size());
+    result.fp32Bytes = quant::measure(model).fp32Bytes;
+    result.identical = reread.network == strategy.network && reread.bits == strategy.bits;
+    return result;
+}
+
 }  // namespace
 
 std::vector<std::string> exportFormats() {
@@ -90,18 +116,21 @@ std::vector<std::string> exportFormats() {
     for (const Format& format : kFormats)
         names.emplace_back(format.name);
     names.emplace_back(kBundle);
+    names.emplace_back(kStrategy);
     return names;
 }
 
 Result<ExportResult> runExportJob(const ExportRequest& request, report::ProgressSink& sink,
                                   JobControl& control) {
     if (request.to == kBundle) return exportBundle(request, sink, control);
+    if (request.to == kStrategy) return exportStrategy(request, sink);
     BITLOOM_ASSIGN_OR_RETURN(const Format format, formatByName(request.to));
     BITLOOM_RETURN_IF_ERROR(checkExport(request));
     sink.progress({"exporting", 0, 0, 0, report::kNoValue});
     BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
     train::configureTorch(run.spec.train.threads);
-    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, deployedNetwork(run, request.run));
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model,
+                             roundedNetwork(run, request.run, request.overrides, sink, control));
     Datasets images;  // before the file is there, which a failure would leave behind
     if (request.validate) {
         BITLOOM_ASSIGN_OR_RETURN(images, openImages(run));

@@ -17,9 +17,10 @@ struct ExportRequest {
     std::filesystem::path run;
     std::string to;  ///< "safetensors", "hdf5" or "bundle"
     std::filesystem::path out;
-    bool validate = true;          ///< run the re-read network on the run's test set
-    DeploymentOptions deployment;  ///< of a bundle
-    std::string command;           ///< that repeats the export, for the bundle's README
+    bool validate = true;                ///< run the re-read network on the run's test set
+    std::vector<std::string> overrides;  ///< of the run's [activation]: roundedNetwork()
+    DeploymentOptions deployment;        ///< of a bundle
+    std::string command;                 ///< that repeats the export, for the bundle's README
 };
 
 struct ExportResult {

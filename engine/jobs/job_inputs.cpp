@@ -91,10 +91,10 @@ Result<int> NetworkSource::imageSize() const {
 Result<Network> NetworkSource::fitWeights(graph::zoo::ModelOptions options,
                                           std::int64_t datasetClasses) const {
     BITLOOM_ASSIGN_OR_RETURN(graph::Graph graph, graph::zoo::makeModel(m_spec.arch, options));
-    if (!m_weights) return Network{std::move(graph), {}};
+    if (!m_weights) return Network{std::move(graph), {}, {}};
     auto mapped = checkpoint::mapWeights(graph, *m_weights);
     if (!mapped) return fail("{}: {}", m_spec.weights, mapped.error().message);
-    if (mapped->report.fits()) return Network{std::move(graph), std::move(mapped->state)};
+    if (mapped->report.fits()) return Network{std::move(graph), std::move(mapped->state), {}};
     // Weights made for this dataset rather than for the network's usual one.
     if (options.classes == 0) {
         options.classes = datasetClasses;
@@ -111,7 +111,7 @@ Result<Network> NetworkSource::build(const data::Dataset& images, const std::str
     const auto datasetClasses = static_cast<std::int64_t>(images.classNames().size());
     Network network;
     if (m_packed) {
-        network = {m_packed->graph, m_packed->dequantize()};
+        network = {m_packed->graph, m_packed->dequantize(), m_packed->activations};
     } else {
         graph::zoo::ModelOptions options{m_spec.classes, images.shape().height};
         if (options.classes == 0 && !m_weights) options.classes = datasetClasses;

@@ -32,7 +32,8 @@ struct Datasets {
 
 struct Network {
     graph::Graph graph{""};
-    graph::StateDict state;  ///< all parameters, or empty: random initialisation
+    graph::StateDict state;              ///< all parameters, or empty: random initialisation
+    quant::ActivationMap activations{};  ///< of a packed network that rounds them
 };
 
 /// Edge of the square images that a network takes.

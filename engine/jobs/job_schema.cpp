@@ -164,19 +164,22 @@ void addUniformKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(number<Job>("quantizer.bin_regulariser",
                                "uniform: weight of the entropy-aware bin regulariser; 0.1 in SDQ",
                                BITLOOM_FIELD(quantizer.binRegulariser), 0, 1e3));
-    keys.push_back(number<Job>("quantizer.target",
-                               "sdq: mean bits a weight, bytes or bit operations that the layers may take",
-                               BITLOOM_FIELD(quantizer.sdq.target), 0, 1e18));
-    keys.push_back(choice<Job, BitBudgetKind>("quantizer.budget", "sdq: what target counts",
+    keys.push_back(
+        number<Job>("quantizer.target",
+                    "sdq, dgms-mixed: mean bits a weight, bytes or bit operations that the layers may take",
+                    BITLOOM_FIELD(quantizer.sdq.target), 0, 1e18));
+    keys.push_back(choice<Job, BitBudgetKind>("quantizer.budget", "sdq, dgms-mixed: what target counts",
                                               {{"bits", BitBudgetKind::Bits},
                                                {"bytes", BitBudgetKind::Bytes},
                                                {"bit_operations", BitBudgetKind::BitOps}},
                                               BITLOOM_FIELD(quantizer.sdq.budget)));
-    keys.push_back(boolean<Job>("quantizer.per_block", "sdq: the layers of a block share one bitwidth",
+    keys.push_back(boolean<Job>("quantizer.per_block",
+                                "sdq, dgms-mixed: the layers of a block share one bitwidth",
                                 BITLOOM_FIELD(quantizer.sdq.perBlock)));
-    keys.push_back(number<Job>("quantizer.error_weight", "sdq: weight of the quantization error",
+    keys.push_back(number<Job>("quantizer.error_weight", "sdq, dgms-mixed: weight of the quantization error",
                                BITLOOM_FIELD(quantizer.sdq.errorWeight), 0, 1e3));
-    keys.push_back(number<Job>("quantizer.budget_weight", "sdq: weight of what exceeds the target",
+    keys.push_back(number<Job>("quantizer.budget_weight",
+                               "sdq, dgms-mixed: weight of what exceeds the target",
                                BITLOOM_FIELD(quantizer.sdq.budgetWeight), 0, 1e3));
 }
 
@@ -205,7 +208,31 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
         BITLOOM_FIELD(quantizer.weightGradient)));
     addSearchKeys(keys);
     addUniformKeys(keys);
+    keys.push_back(text<Job>("quantizer.strategy",
+                             "file of each layer's bits, or learned: those that the stage before ended with",
+                             BITLOOM_FIELD(quantizer.strategy)));
     keys.push_back(excludeKey());
+}
+
+void addActivationKeys(std::vector<Key<JobSpec>>& keys) {
+    using Job = JobSpec;
+    using quant::ActivationMethod;
+    keys.push_back(choice<Job, ActivationMethod>(
+        "activation.method", "how activations are quantized; none: float",
+        {{"none", ActivationMethod::None}, {"ptq", ActivationMethod::Ptq}, {"lsq", ActivationMethod::Lsq}},
+        BITLOOM_FIELD(quantizer.activation.method)));
+    keys.push_back(integer<Job>("activation.bits", "bits per activation",
+                                BITLOOM_FIELD(quantizer.activation.bits), 2, 8));
+    keys.push_back(integer<Job>("activation.first_last_bits",
+                                "bits of the image, the first layer's output and the last layer's input",
+                                BITLOOM_FIELD(quantizer.activation.firstLastBits), 2, 8));
+    keys.push_back(integer<Job>("activation.images", "training images that set the ranges",
+                                BITLOOM_FIELD(quantizer.activation.images), 1, kMany));
+    keys.push_back(integer<Job>("activation.iterations",
+                                "ptq: steps that train the scales of a block; 0: none",
+                                BITLOOM_FIELD(quantizer.activation.iterations), 0, 1000000));
+    keys.push_back(number<Job>("activation.rate", "ptq: of Adam in these steps",
+                               BITLOOM_FIELD(quantizer.activation.rate), 1e-9, 1));
 }
 
 Key<JobSpec> recipeKey() {
@@ -321,6 +348,8 @@ void addRateKeys(std::vector<Key<JobSpec>>& keys) {
     add("train.rate_pi", "mixing weights", BITLOOM_FIELD(train.rates.pi));
     add("train.rate_tau", "temperature, with quantizer.train_temperature", BITLOOM_FIELD(train.rates.tau));
     add("train.rate_clip", "clips of uniform levels", BITLOOM_FIELD(train.rates.clip));
+    add("train.rate_activation_step", "lsq: step sizes of activations",
+        BITLOOM_FIELD(train.rates.activationStep));
     add("train.rate_alpha", "logits of rdhs and sgt", BITLOOM_FIELD(train.rates.alpha));
 }
 
@@ -359,6 +388,7 @@ const std::vector<Key<JobSpec>>& jobSchema() {
         std::vector<Key<JobSpec>> keys;
         addModelAndDataKeys(keys);
         addQuantizerKeys(keys);
+        addActivationKeys(keys);
         addScheduleKeys(keys);
         addOptimizerKeys(keys);
         addRateKeys(keys);
@@ -374,6 +404,20 @@ const std::vector<Key<quant::LayerOptions>>& layerSchema() {
         addLayerKeys<quant::LayerOptions>(
             keys, "", [](auto& layer) -> auto& { return layer; });
         return keys;
+    }();
+    return schema;
+}
+
+const std::vector<Key<int>>& activationLayerSchema() {
+    static const std::vector<Key<int>> schema = [] {
+        Key<int> bits = integer<int>(
+            "bits", "bits of this activation; 32: float", [](auto& value) -> auto& { return value; }, 2, 32);
+        const auto set = bits.set;
+        bits.expected = "an integer from 2 to 8, or 32 for float";
+        bits.set = [set](const toml::node& node, int& value) {
+            return set(node, value) && (value <= 8 || value == 32);
+        };
+        return std::vector{bits};
     }();
     return schema;
 }

@@ -27,6 +27,9 @@ struct Key {
 /// Keys of [quantizer.layers."NAME"].
 [[nodiscard]] const std::vector<Key<quant::LayerOptions>>& layerSchema();
 
+/// Keys of [activation.layers."NAME"]; the target is the number of bits.
+[[nodiscard]] const std::vector<Key<int>>& activationLayerSchema();
+
 /// Two keys that say the same thing in two ways: giving both is an error, overriding one drops the other.
 struct Rivals {
     std::string key;

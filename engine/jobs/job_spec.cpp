@@ -1,5 +1,6 @@
 #include "engine/jobs/job_spec.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -15,15 +16,40 @@ std::string keyOf(const std::string& name) {
     return name.substr(name.find('.') + 1);
 }
 
-std::string layersToToml(const JobSpec& job) {
-    std::string text;
-    for (const auto& [name, layer] : job.quantizer.layers) {
-        text += fmt::format("\n[quantizer.layers.{}]\n", quoteToml(name));
-        for (const auto& key : layerSchema()) {
+/// The tables of `section` that override single layers, but for those that `inherited` has alike.
+template <class Layers, class Schema>
+std::string layersToToml(const std::string& section, const Layers& layers, const Schema& schema,
+                         const Layers& inherited = {}) {
+    const auto keysOf = [&](const auto& layer) {
+        std::string text;
+        for (const auto& key : schema) {
             const std::string value = key.write(layer);
             if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
         }
+        return text;
+    };
+    std::string text;
+    for (const auto& [name, layer] : layers) {
+        const auto same = inherited.find(name);
+        if (same != inherited.end() && keysOf(same->second) == keysOf(layer)) continue;
+        text += fmt::format("\n[{}.layers.{}]\n{}", section, quoteToml(name), keysOf(layer));
     }
+    return text;
+}
+
+/// What the stage says otherwise than the job.
+std::string stageToToml(const JobSpec& job, const StageSpec& stage) {
+    JobSpec whole = job;
+    whole.quantizer = stage.quantizer;
+    whole.train = stage.train;
+    std::string text = fmt::format("\n[[stage]]\nname = {}\n", quoteToml(stage.name));
+    for (const auto& key : jobSchema()) {
+        const std::string value = key.write(whole);
+        if (!value.empty() && value != key.write(job)) text += fmt::format("{} = {}\n", key.name, value);
+    }
+    text += layersToToml("stage.quantizer", stage.quantizer.layers, layerSchema(), job.quantizer.layers);
+    text += layersToToml("stage.activation", stage.quantizer.activation.layers, activationLayerSchema(),
+                         job.quantizer.activation.layers);
     return text;
 }
 
@@ -36,13 +62,43 @@ std::string toToml(const JobSpec& job) {
         const std::string value = key.write(job);
         if (value.empty()) continue;
         if (sectionOf(key.name) != section) {
-            if (section == "quantizer") text += layersToToml(job);
+            if (section == "quantizer")
+                text += layersToToml("quantizer", job.quantizer.layers, layerSchema());
+            if (section == "activation") {
+                text += layersToToml("activation", job.quantizer.activation.layers, activationLayerSchema());
+            }
             section = sectionOf(key.name);
             text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section);
         }
         text += fmt::format("{} = {}\n", keyOf(key.name), value);
     }
+    for (const StageSpec& stage : job.stages)
+        text += stageToToml(job, stage);
     return text;
+}
+
+std::vector<JobSpec> stagesOf(const JobSpec& job) {
+    if (job.stages.empty()) return {job};
+    std::vector<JobSpec> stages;
+    for (const StageSpec& stage : job.stages) {
+        JobSpec whole = job;
+        whole.quantizer = stage.quantizer;
+        whole.train = stage.train;
+        whole.stages.clear();
+        stages.push_back(std::move(whole));
+    }
+    // Rounded after training: after all of it.
+    for (std::size_t i = 0; i + 1 < stages.size(); ++i) {
+        quant::ActivationOptions& activation = stages[i].quantizer.activation;
+        if (activation.method == quant::ActivationMethod::Ptq)
+            activation.method = quant::ActivationMethod::None;
+    }
+    return stages;
+}
+
+bool distils(const JobSpec& job) {
+    return std::ranges::any_of(stagesOf(job),
+                               [](const JobSpec& stage) { return stage.train.distillation > 0; });
 }
 
 bool operator==(const JobSpec& a, const JobSpec& b) {

@@ -23,8 +23,9 @@ struct Surveyed {
 };
 
 Result<Surveyed> surveyed(const ComparedNetworks& networks, const graph::StateDict& parameters,
-                          quant::QuantizerMap quantizers, std::uint64_t seed) {
-    BITLOOM_ASSIGN_OR_RETURN(auto executor, networks.executor(parameters));
+                          const quant::ActivationMap& activations, quant::QuantizerMap quantizers,
+                          std::uint64_t seed) {
+    BITLOOM_ASSIGN_OR_RETURN(auto executor, networks.executor(parameters, activations));
     BITLOOM_ASSIGN_OR_RETURN(train::WeightPlane plane, train::WeightPlane::create(*executor, seed));
     return Surveyed{std::move(executor), std::move(plane), std::move(quantizers)};
 }
@@ -127,9 +128,10 @@ Result<report::Landscape> runLandscapeJob(const LandscapeRequest& request, repor
     BITLOOM_ASSIGN_OR_RETURN(const ComparedNetworks networks,
                              openCompared(request.run, request.images, sink));
     BITLOOM_ASSIGN_OR_RETURN(LatentNetwork latent, latentNetwork(networks));
-    BITLOOM_ASSIGN_OR_RETURN(Surveyed full, surveyed(networks, networks.fullPrecision, {}, request.seed));
-    BITLOOM_ASSIGN_OR_RETURN(Surveyed quantized, surveyed(networks, latent.parameters,
-                                                          std::move(latent.quantizers), request.seed));
+    BITLOOM_ASSIGN_OR_RETURN(Surveyed full, surveyed(networks, networks.fullPrecision, {}, {}, request.seed));
+    BITLOOM_ASSIGN_OR_RETURN(Surveyed quantized,
+                             surveyed(networks, latent.parameters, networks.quantized.activations,
+                                      std::move(latent.quantizers), request.seed));
 
     report::Landscape landscape = emptyLandscape(request, networks);
     BITLOOM_ASSIGN_OR_RETURN(train::KeptImages images,

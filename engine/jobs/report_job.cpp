@@ -1,11 +1,15 @@
 #include "engine/jobs/report_job.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
+#include "engine/graph/graph_json.h"
 #include "engine/jobs/run_checkpoint.h"
 #include "engine/jobs/run_figures.h"
 #include "engine/jobs/run_playback.h"
+#include "engine/quant/activation/activation_plan.h"
+#include "engine/quant/table_figures.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -31,6 +35,40 @@ std::vector<LayerReport> reportLayers(const report::NetworkInfo& network,
         layers.push_back(std::move(layer));
     }
     return layers;
+}
+
+/// Of what each layer reads, as the run's job says; rounding that comes after the last step counts once the
+/// run is finished.
+Status addActivationBits(RunReport& report) {
+    BITLOOM_ASSIGN_OR_RETURN(const JobSpec spec, parseJob(report.info.jobToml, "its job", {}));
+    const quant::ActivationOptions options = stagesOf(spec).back().quantizer.activation;
+    const bool later = options.method == quant::ActivationMethod::Ptq;
+    if (later && report.summary.status != report::RunStatus::Finished) return {};
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Graph graph, graph::fromJson(report.info.graphJson));
+    BITLOOM_ASSIGN_OR_RETURN(const auto planned, quant::planActivations(graph, options));
+    for (LayerReport& layer : report.layers) {
+        const auto id = graph.find(layer.info.name);
+        if (!id) continue;
+        const std::string& source = graph.node(quant::activationOf(graph, *id)).name;
+        const auto found = std::ranges::find(planned, source, &quant::PlannedActivation::node);
+        if (found != planned.end()) layer.activationBits = found->bits;
+    }
+    return {};
+}
+
+/// From the mean bits of the weights and those that most layers read.
+void addTableFigures(RunReport& report) {
+    const auto graph = graph::fromJson(report.info.graphJson);
+    if (!graph || std::isnan(report.summary.bits)) return;
+    std::map<double, int> readers;
+    for (const LayerReport& layer : report.layers)
+        ++readers[layer.activationBits];
+    if (readers.empty()) return;
+    const auto most = std::ranges::max_element(readers, {}, [](const auto& entry) { return entry.second; });
+    const auto figures = quant::tableFigures(*graph, report.summary.bits, most->first);
+    if (!figures) return;
+    report.meanBitsBytes = figures->bytes;
+    report.meanBitsBitOps = figures->bitOps;
 }
 
 /// What a run knows that never got to write its summary: the accuracies of its record.
@@ -70,6 +108,8 @@ Result<RunReport> reportRun(const std::filesystem::path& path) {
         report.summary = unfinishedSummary(report.info, status, metrics);
         BITLOOM_RETURN_IF_ERROR(addCheckpointFigures(report.summary, path));
     }
+    BITLOOM_RETURN_IF_ERROR(addActivationBits(report));
+    addTableFigures(report);
     report.steps = status == report::RunStatus::Finished ? report.info.totalSteps : report.summary.steps;
     return report;
 }

@@ -15,6 +15,7 @@ struct LayerReport {
     double mse = report::kNoValue;
     double softHardGap = report::kNoValue;
     std::int64_t packedBytes = -1;  ///< as exported; -1: not known
+    double activationBits = 32;     ///< of what the layer reads; 32: float
 };
 
 struct RunReport {
@@ -23,6 +24,9 @@ struct RunReport {
     /// Done: all of a finished run, else those of its newest checkpoint. -1: not known.
     std::int64_t steps = -1;
     std::vector<LayerReport> layers;
+    /// As SDQ's tables state them (quant/table_figures.h): weights and bit operations of the mean bits.
+    double meanBitsBytes = report::kNoValue;
+    double meanBitsBitOps = report::kNoValue;  ///< per image
 };
 
 [[nodiscard]] Result<RunReport> reportRun(const std::filesystem::path& run);

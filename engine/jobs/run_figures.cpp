@@ -25,12 +25,13 @@ double quantizationError(const quant::QuantizedModel& model, const train::Traine
     return count > 0 ? squares / static_cast<double>(count) : 0;
 }
 
-/// Of weights, statistics and codebooks; momentum and scores do not matter.
+/// Of weights, statistics, codebooks and activation scales; momentum and scores do not matter.
 std::string finalHash(const train::TrainerState& state) {
     graph::StateDict parts;
     for (const auto& [name, tensor] : state.tensors) {
-        if (name.starts_with(train::kModelPart) || name.starts_with(train::kQuantizerPart))
-            parts.emplace(name, tensor);
+        const bool counts = name.starts_with(train::kModelPart) || name.starts_with(train::kQuantizerPart) ||
+                            name.starts_with(train::kActivationPart);
+        if (counts) parts.emplace(name, tensor);
     }
     return hashText(graph::hashState(parts));
 }

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bitloom::quant {
 
 /// Names of the registry (registry.cpp), "none" first: what LayerOptions::method may be.
 [[nodiscard]] std::vector<std::string> methodNames();
+
+/// Whether layers of this method learn how many bits they take, within QuantizerOptions::sdq's budget.
+[[nodiscard]] bool learnsBits(std::string_view method);
 
 }  // namespace bitloom::quant

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/graph/counts.h"
+#include "engine/quant/activation/activation_plan.h"
 #include "engine/quant/quantized_model.h"
 
 namespace bitloom::quant {
@@ -22,17 +23,25 @@ std::int64_t fullPrecisionWeights(const QuantizedModel& model) {
     return count;
 }
 
-/// Sum over layers of MAC x weight bits x activation bits, activations in float32. A codebook of K values
-/// counts as ceil(log2 K) bits, what an index takes.
+/// Of what `layer`, a convolution or linear one, reads.
+double activationBits(const QuantizedModel& model, graph::NodeId layer) {
+    const std::string& source = model.graph.node(activationOf(model.graph, layer)).name;
+    const auto found = model.activations.find(source);
+    return found == model.activations.end() ? kFloatBits : found->second.bits;
+}
+
+/// Sum over layers of MAC x weight bits x activation bits. A codebook of K values counts as ceil(log2 K)
+/// bits, what an index takes; what is not quantized counts as 32.
 double bitOperations(const QuantizedModel& model) {
-    constexpr double kActivationBits = 32;
     const auto counts = graph::count(model.graph);
     if (!counts) return 0;
     double sum = 0;
     for (std::size_t i = 0; i < counts->nodes.size(); ++i) {
+        if (counts->nodes[i].weights == 0) continue;
         const auto layer = model.layers.find(model.graph.nodes()[i].name);
         const double bits = layer == model.layers.end() ? 32 : layer->second.indexBits();
-        sum += static_cast<double>(counts->nodes[i].macs) * bits * kActivationBits;
+        sum += static_cast<double>(counts->nodes[i].macs) * bits *
+               activationBits(model, {static_cast<std::int32_t>(i)});
     }
     return sum;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/graph/graph.h"
+#include "engine/quant/activation/quantized_activation.h"
 #include "engine/quant/quantized_tensor.h"
 
 namespace bitloom::quant {
@@ -12,7 +13,8 @@ namespace bitloom::quant {
 struct QuantizedModel {
     graph::Graph graph{""};
     std::map<std::string, QuantizedTensor, std::less<>> layers;  ///< by node name
-    graph::StateDict rest;  ///< everything not quantized, by full parameter name
+    graph::StateDict rest;        ///< everything not quantized, by full parameter name
+    ActivationMap activations{};  ///< of the nodes whose output is rounded; empty: all in float
 
     /// All parameters in float32, quantized ones replaced by their codebook values: loads into an executor.
     [[nodiscard]] graph::StateDict dequantize() const;
@@ -25,7 +27,7 @@ struct ModelMetrics {
     std::int64_t nonzeroParameters = 0;  ///< FP32 conv and linear weights + non-zero quantized ones
     double compressionRate =
         0;              ///< 32 / (floor(log2 K) nz), weight-averaged over quantized layers; NaN when none
-    double bitOps = 0;  ///< per image: sum over layers of MAC x weight bits x 32 bits of an activation
+    double bitOps = 0;  ///< per image: sum over layers of MAC x weight bits x bits of the activation it reads
     std::int64_t fp32Bytes = 0;  ///< all parameters and statistics as float32
 };
 [[nodiscard]] ModelMetrics measure(const QuantizedModel& model);

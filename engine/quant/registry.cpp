@@ -11,6 +11,7 @@
 #include "engine/quant/dgms/dgms_quantizer.h"
 #include "engine/quant/method.h"
 #include "engine/quant/method_names.h"
+#include "engine/quant/mixed/mixed_quantizer.h"
 #include "engine/quant/sdq/bit_budget.h"
 #include "engine/quant/sdq/sdq_quantizer.h"
 #include "engine/quant/search/search_quantizer.h"
@@ -25,6 +26,7 @@ struct Method {
     MethodFactory make;  ///< null: full precision
     /// Of options that only this method reads, for a layer whose keys begin with `where`; null: none.
     Status (*check)(const QuantizerOptions&, const LayerOptions&, const std::string& where);
+    bool learnsBits = false;
 };
 
 Status checkMixtures(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
@@ -65,8 +67,7 @@ Status checkUniform(const QuantizerOptions& options, const LayerOptions& layer, 
     return usageError("quantizer: bin_regulariser = {}; take 0 or more", options.binRegulariser);
 }
 
-Status checkSdq(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
-    BITLOOM_RETURN_IF_ERROR(checkUniform(options, layer, where));
+Status checkBudget(const QuantizerOptions& options) {
     const SdqOptions& sdq = options.sdq;
     if (!(sdq.target > 0)) return usageError("quantizer: target = {}; take one above 0", sdq.target);
     if (sdq.errorWeight >= 0 && sdq.budgetWeight >= 0) return {};
@@ -74,14 +75,26 @@ Status checkSdq(const QuantizerOptions& options, const LayerOptions& layer, cons
                       sdq.budgetWeight);
 }
 
+Status checkSdq(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
+    BITLOOM_RETURN_IF_ERROR(checkUniform(options, layer, where));
+    return checkBudget(options);
+}
+
+Status checkMixed(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
+    BITLOOM_RETURN_IF_ERROR(checkMixtures(options, layer, where));
+    BITLOOM_RETURN_IF_ERROR(mixed::checkComponents(options, layer, where));
+    return checkBudget(options);
+}
+
 /// One line a method.
 constexpr std::array kMethods{
     Method{"none", nullptr, nullptr},
     Method{"dgms", &dgms::DgmsQuantizer::make, &checkMixtures},
+    Method{"dgms-mixed", &mixed::MixedQuantizer::make, &checkMixed, true},
     Method{"rdhs", &search::SearchQuantizer::makeRdhs, &checkSearch},
     Method{"sgt", &search::SearchQuantizer::makeSgt, &checkSearch},
     Method{"uniform", &uniform::UniformQuantizer::make, &checkUniform},
-    Method{"sdq", &sdq::SdqQuantizer::make, &checkSdq},
+    Method{"sdq", &sdq::SdqQuantizer::make, &checkSdq, true},
 };
 
 const Method* findMethod(std::string_view name) {
@@ -211,6 +224,11 @@ Result<std::vector<std::unique_ptr<StepHook>>> makeStepHooks(const graph::Graph&
                              sdq::BitBudget::make(graph, options, quantizers));
     if (budget) hooks.push_back(std::move(budget));
     return hooks;
+}
+
+bool learnsBits(std::string_view method) {
+    const Method* found = findMethod(method);
+    return found != nullptr && found->learnsBits;
 }
 
 std::vector<std::string> methodNames() {

@@ -17,7 +17,7 @@ constexpr std::array kEventKindNames = {
     std::pair{EventKind::Epoch, "epoch"},           std::pair{EventKind::Evaluation, "evaluation"},
     std::pair{EventKind::Checkpoint, "checkpoint"}, std::pair{EventKind::Paused, "paused"},
     std::pair{EventKind::Resumed, "resumed"},       std::pair{EventKind::Warning, "warning"},
-    std::pair{EventKind::Finished, "finished"},
+    std::pair{EventKind::Finished, "finished"},     std::pair{EventKind::Stage, "stage"},
 };
 
 template <class Names, class Enum>

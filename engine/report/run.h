@@ -64,7 +64,7 @@ struct MetricSample {
     double stepSeconds = kNoValue;
 };
 
-enum class EventKind { Epoch, Evaluation, Checkpoint, Paused, Resumed, Warning, Finished };
+enum class EventKind { Epoch, Evaluation, Checkpoint, Paused, Resumed, Warning, Finished, Stage };
 [[nodiscard]] const char* toText(EventKind kind);
 [[nodiscard]] EventKind eventKindFromText(const std::string& text);  ///< unknown text reads as Warning
 

@@ -16,7 +16,8 @@ struct RunFigures {
     std::string name;        ///< for a person: the file without folder and suffix
     std::string network;     ///< "resnet20"
     std::string images;      ///< what it was scored on: "cifar10", a folder's name
-    std::string method;      ///< of the job: "dgms"; "dgms, sdq" where layers differ
+    std::string method;      ///< of the job: "dgms"; "dgms, sdq" where layers differ, "sdq, then
+                             ///< uniform" where stages do
     std::string started;     ///< as RunInfo::started
     double top1 = kNoValue;  ///< per cent, hard weights
     double top1Fp32 = kNoValue;

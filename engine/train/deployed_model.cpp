@@ -1,5 +1,6 @@
 #include "engine/train/deployed_model.h"
 
+#include "engine/quant/activation/activation_quantizers.h"
 #include "engine/train/guarded.h"
 #include "engine/train/state_layout.h"
 #include "engine/train/tensor_conversion.h"
@@ -59,6 +60,13 @@ quant::QuantizerOptions optionsOf(quant::QuantizerOptions options, const graph::
     return options;
 }
 
+Result<quant::ActivationMap> activationsOf(const graph::Graph& graph, const quant::ActivationOptions& options,
+                                           const graph::StateDict& state) {
+    BITLOOM_ASSIGN_OR_RETURN(auto quantizers, quant::ActivationQuantizers::make(graph, options));
+    BITLOOM_RETURN_IF_ERROR(quantizers.restore(partOf(state, kActivationPart)));
+    return quantizers.deployed();
+}
+
 Result<LatentModel> latentModel(const graph::Graph& graph, const quant::QuantizerOptions& options,
                                 std::uint64_t seed, const TrainerState& state) {
     return guarded(readingOf(state), [&] { return readLatent(graph, options, seed, state); });
@@ -68,8 +76,11 @@ Result<DeployedModel> deployedModel(const graph::Graph& graph, const quant::Quan
                                     std::uint64_t seed, const TrainerState& state) {
     return guarded(readingOf(state), [&]() -> Result<DeployedModel> {
         BITLOOM_ASSIGN_OR_RETURN(LatentModel latent, readLatent(graph, options, seed, state));
-        return DeployedModel{hardModel(graph, std::move(latent.parameters), latent.quantizers),
-                             latent.calibrated};
+        DeployedModel deployed{hardModel(graph, std::move(latent.parameters), latent.quantizers),
+                               latent.calibrated};
+        BITLOOM_ASSIGN_OR_RETURN(deployed.model.activations,
+                                 activationsOf(graph, options.activation, state.tensors));
+        return deployed;
     });
 }
 

@@ -17,6 +17,11 @@ namespace bitloom::train {
 [[nodiscard]] quant::QuantizerOptions optionsOf(quant::QuantizerOptions options,
                                                 const graph::StateDict& state);
 
+/// How the state's network rounds its activations; empty where it does not, or not yet.
+[[nodiscard]] Result<quant::ActivationMap> activationsOf(const graph::Graph& graph,
+                                                         const quant::ActivationOptions& options,
+                                                         const graph::StateDict& state);
+
 /// A trainer's network before quantization.
 struct LatentModel {
     graph::StateDict parameters;  ///< all of the graph's: latent weights, batch norm as `calibrated` says

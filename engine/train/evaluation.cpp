@@ -96,6 +96,11 @@ Result<Accuracy> score(Executor& executor, std::int64_t total,
 
 }  // namespace
 
+Status loadDeployed(Executor& executor, const quant::QuantizedModel& model) {
+    BITLOOM_RETURN_IF_ERROR(executor.setActivations(quant::roundingFunctions(model.activations)));
+    return executor.load(model.dequantize());
+}
+
 data::LoaderOptions plainBatches(const EvaluationOptions& options) {
     return {.batchSize = options.batchSize,
             .normalization = options.normalization,

@@ -7,6 +7,7 @@
 #include "engine/base/job_control.h"
 #include "engine/base/result.h"
 #include "engine/data/loader.h"
+#include "engine/quant/quantized_model.h"
 #include "engine/train/executor.h"
 
 namespace bitloom::train {
@@ -25,6 +26,9 @@ struct EvaluationOptions {
     int threads = 1;          ///< that load images
     std::int64_t images = 0;  ///< 0: all; otherwise the first so many
 };
+
+/// Makes `executor`, of model.graph, compute `model`: its weights, its activations rounded.
+[[nodiscard]] Status loadDeployed(Executor& executor, const quant::QuantizedModel& model);
 
 /// Batches of a dataset in its order, every image once, not augmented.
 [[nodiscard]] data::LoaderOptions plainBatches(const EvaluationOptions& options);

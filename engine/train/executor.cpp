@@ -188,9 +188,13 @@ Tensor Executor::forward(const Tensor& images, bool training, const WeightOverri
     return m_impl->runner.forward(images, training, m_impl->plainAverage, weights);
 }
 
-void Executor::observe(const Tensor& images, const NodeObserver& observer) {
-    static_cast<void>(
-        m_impl->runner.forward(images, /*training=*/false, /*plainAverage=*/false, {}, observer));
+void Executor::observe(const Tensor& images, const NodeObserver& observer, bool training,
+                       const WeightOverrides& weights) {
+    static_cast<void>(m_impl->runner.forward(images, training, /*plainAverage=*/false, weights, observer));
+}
+
+Status Executor::setActivations(quant::ActivationFunctions functions) {
+    return m_impl->runner.setActivations(std::move(functions));
 }
 
 std::vector<TrainedParameter> Executor::parameters() const {

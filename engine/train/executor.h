@@ -11,6 +11,7 @@
 
 #include "engine/base/result.h"
 #include "engine/graph/graph.h"
+#include "engine/quant/activation/activation_quantizers.h"
 #include "engine/quant/torch.h"
 
 namespace bitloom::train {
@@ -50,13 +51,19 @@ class Executor {
     [[nodiscard]] Status load(const graph::StateDict& state);
     [[nodiscard]] graph::StateDict state() const;
 
+    /// What the outputs of these nodes become in every pass from here on, before anything reads them;
+    /// observers see them after it. Replaces those set before; load() leaves them. An error names a node that
+    /// is not there, or that runs as one with the ReLU after it.
+    [[nodiscard]] Status setActivations(quant::ActivationFunctions functions);
+
     /// Logits [batch, classes] of `images` [batch, C, H, W]. `training` selects batch statistics and updates
     /// the running ones. Throws what libtorch throws (no memory, a device that fails); callers convert it
     /// (guarded.h).
     [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training,
                                         const WeightOverrides& weights = {});
-    /// The same in evaluation mode, for what every node computes on the way.
-    void observe(const torch::Tensor& images, const NodeObserver& observer);
+    /// The same, by default in evaluation mode, for what every node computes on the way.
+    void observe(const torch::Tensor& images, const NodeObserver& observer, bool training = false,
+                 const WeightOverrides& weights = {});
 
     [[nodiscard]] std::vector<TrainedParameter> parameters() const;
     [[nodiscard]] const torch::Tensor& weight(std::string_view node) const;

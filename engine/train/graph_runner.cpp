@@ -85,7 +85,10 @@ Tensor& NodeState::named(std::string_view name) {
 }
 
 GraphRunner::GraphRunner(graph::Graph graph, torch::Device device)
-    : m_graph(std::move(graph)), m_device(device), m_states(m_graph.nodes().size()) {
+    : m_graph(std::move(graph)),
+      m_device(device),
+      m_states(m_graph.nodes().size()),
+      m_activations(m_graph.nodes().size()) {
     allocateParameters();
     planSteps();
 }
@@ -142,6 +145,22 @@ void GraphRunner::planSteps() {
     }
 }
 
+Status GraphRunner::setActivations(quant::ActivationFunctions functions) {
+    std::vector<bool> computed(m_graph.nodes().size(), false);
+    computed[0] = true;
+    for (const Step& step : m_steps)
+        computed[step.node] = true;
+    for (const auto& [name, function] : functions) {
+        const auto id = m_graph.find(name);
+        if (!id || !computed[static_cast<std::size_t>(id->value)])
+            return fail("{} has no activation {} to round", m_graph.arch(), name);
+    }
+    m_activations.assign(m_graph.nodes().size(), {});
+    for (auto& [name, function] : functions)
+        m_activations[static_cast<std::size_t>(m_graph.find(name)->value)] = std::move(function);
+    return {};
+}
+
 /// What the steps of one forward pass share.
 struct GraphRunner::Pass {
     GraphRunner& runner;
@@ -184,12 +203,14 @@ Tensor GraphRunner::forward(const Tensor& images, bool training, bool plainAvera
     std::vector<Tensor> values(m_states.size());
     std::vector<int> uses = m_uses;
     values[0] = images.to(m_device).contiguous(kLayout);
+    if (m_activations[0]) values[0] = m_activations[0](values[0]);
     for (const Step& step : m_steps) {
         std::vector<Tensor> inputs;
         for (const std::size_t input : step.inputs) {
             inputs.push_back(--uses[input] == 0 ? std::move(values[input]) : values[input]);
         }
         values[step.node] = pass.run(step, inputs);
+        if (m_activations[step.node]) values[step.node] = m_activations[step.node](values[step.node]);
         if (observer) observer(m_graph.nodes()[step.node], values[step.node]);
     }
     TORCH_CHECK(pass.overridden == overrides.size(), "a weight override names no node with weights in ",

@@ -33,6 +33,9 @@ class GraphRunner {
     [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training, bool plainAverage,
                                         const WeightOverrides& overrides, const NodeObserver& observer = {});
 
+    /// As Executor::setActivations.
+    [[nodiscard]] Status setActivations(quant::ActivationFunctions functions);
+
     [[nodiscard]] const graph::Graph& graph() const { return m_graph; }
     [[nodiscard]] torch::Device device() const { return m_device; }
     /// As Graph::nodes().
@@ -57,6 +60,8 @@ class GraphRunner {
     std::vector<NodeState> m_states;
     std::vector<Step> m_steps;
     std::vector<int> m_uses;  ///< how many steps read each node's output
+    /// By node; empty functions where an output stays as it is.
+    std::vector<std::function<torch::Tensor(const torch::Tensor&)>> m_activations;
 };
 
 }  // namespace bitloom::train

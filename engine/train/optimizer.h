@@ -21,7 +21,8 @@ struct NamedTensor {
 
 /// Tensors that share a peak learning rate and a weight decay.
 struct ParameterGroup {
-    std::string name;  ///< "weight", "full", "batchNorm", "mu", "sigma", "pi", "tau", "alpha", "clip"
+    std::string name;  ///< "weight", "full", "batchNorm", "mu", "sigma", "pi", "tau", "alpha", "clip",
+                       ///< "activationStep"
     double rate = 0;   ///< peak learning rate, > 0
     double decay = 0;  ///< weight decay, added to the gradient
     std::vector<NamedTensor> tensors;

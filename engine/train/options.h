@@ -18,8 +18,9 @@ struct GroupRates {
     double sigma = 0;  ///< trained as log sigma
     double pi = 0;     ///< trained as log |p|
     double tau = 0;
-    double alpha = 0.1;  ///< logits of RDHS and SGT
-    double clip = 0.01;  ///< of uniform levels
+    double alpha = 0.1;            ///< logits of RDHS and SGT
+    double clip = 0.01;            ///< of uniform levels
+    double activationStep = 1e-3;  ///< LSQ's step sizes of activations
 };
 
 struct TrainOptions {

@@ -15,7 +15,8 @@ std::vector<ParameterGroup> emptyGroups(const TrainOptions& options) {
             {"pi", rates.pi, options.decayMixture, {}},
             {"tau", rates.tau, options.decayMixture, {}},
             {"alpha", rates.alpha, options.decayAlpha, {}},
-            {"clip", rates.clip, 0, {}}};
+            {"clip", rates.clip, 0, {}},
+            {"activationStep", rates.activationStep, 0, {}}};
 }
 
 /// Null: the parameter does not train.
@@ -35,7 +36,8 @@ ParameterGroup* findGroup(std::vector<ParameterGroup>& groups, std::string_view 
 
 Result<std::vector<ParameterGroup>> makeParameterGroups(const Executor& executor,
                                                         const quant::QuantizerMap& quantizers,
-                                                        const TrainOptions& options) {
+                                                        const TrainOptions& options,
+                                                        const std::vector<quant::ActivationStep>& steps) {
     std::vector<ParameterGroup> groups = emptyGroups(options);
     for (const TrainedParameter& parameter : executor.parameters()) {
         torch::Tensor tensor = parameter.tensor;
@@ -55,6 +57,8 @@ Result<std::vector<ParameterGroup>> makeParameterGroups(const Executor& executor
             group->tensors.push_back({node + "." + parameter.group, parameter.tensor, parameter.stream});
         }
     }
+    for (const quant::ActivationStep& step : steps)
+        findGroup(groups, "activationStep")->tensors.push_back({step.node, step.tensor});
     for (ParameterGroup& group : groups) {
         for (NamedTensor& named : group.tensors)
             named.tensor.set_requires_grad(group.rate > 0);

@@ -33,13 +33,19 @@ EvaluationOptions Scorer::evaluationOptions() const {
 }
 
 Result<Accuracy> Scorer::evaluate(const graph::StateDict& parameters, const EvaluationProgress& progress) {
+    BITLOOM_RETURN_IF_ERROR(m_executor->setActivations({}));
     BITLOOM_RETURN_IF_ERROR(m_executor->load(parameters));
+    return train::evaluate(*m_executor, *m_data.test, evaluationOptions(), {}, progress);
+}
+
+Result<Accuracy> Scorer::evaluate(const quant::QuantizedModel& model, const EvaluationProgress& progress) {
+    BITLOOM_RETURN_IF_ERROR(loadDeployed(*m_executor, model));
     return train::evaluate(*m_executor, *m_data.test, evaluationOptions(), {}, progress);
 }
 
 Status Scorer::calibrate(quant::QuantizedModel& model, const EvaluationProgress& progress) {
     if (model.layers.empty() || m_options.batchNormBatches == 0) return {};
-    BITLOOM_RETURN_IF_ERROR(m_executor->load(model.dequantize()));
+    BITLOOM_RETURN_IF_ERROR(loadDeployed(*m_executor, model));
     data::LoaderOptions options;
     options.batchSize = m_data.batchSize;
     options.normalization = m_data.normalization;

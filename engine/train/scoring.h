@@ -19,9 +19,13 @@ class Scorer {
     [[nodiscard]] Result<Accuracy> evaluate(const graph::StateDict& parameters,
                                             const EvaluationProgress& progress);
 
+    /// The same of a deployed network, its activations rounded.
+    [[nodiscard]] Result<Accuracy> evaluate(const quant::QuantizedModel& model,
+                                            const EvaluationProgress& progress);
+
     /// Replaces the batch-norm statistics in model.rest by averages over options.batchNormBatches training
-    /// batches, the same ones every time. Does nothing to a model without quantized layers or with
-    /// batchNormBatches == 0.
+    /// batches, the same ones every time, with its activations rounded. Does nothing to a model without
+    /// quantized layers or with batchNormBatches == 0.
     [[nodiscard]] Status calibrate(quant::QuantizedModel& model, const EvaluationProgress& progress = {});
 
     [[nodiscard]] EvaluationOptions evaluationOptions() const;

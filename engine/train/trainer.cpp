@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "engine/data/loader.h"
+#include "engine/train/activation_reconstruction.h"
+#include "engine/train/activation_start.h"
 #include "engine/train/deployed_model.h"
 #include "engine/train/guarded.h"
 #include "engine/train/layer_recorder.h"
@@ -54,8 +56,9 @@ class LoopTrainer final : public Trainer {
   public:
     LoopTrainer(std::unique_ptr<Executor> executor, std::unique_ptr<Executor> teacher,
                 quant::QuantizerMap quantizers, std::vector<std::unique_ptr<quant::StepHook>> hooks,
+                const quant::ActivationOptions& activation, quant::ActivationQuantizers activations,
                 Sgd optimizer, Scorer scorer, const TrainOptions& options, const TrainerData& data,
-                int recordEvery, int bins)
+                int recordEvery, int bins, const StageSpan& span)
         : m_options(options),
           m_data(data),
           m_recordEvery(recordEvery),
@@ -63,16 +66,22 @@ class LoopTrainer final : public Trainer {
           m_teacher(std::move(teacher)),
           m_quantizers(std::move(quantizers)),
           m_hooks(std::move(hooks)),
+          m_activation(activation),
+          m_activations(std::move(activations)),
           m_optimizer(std::move(optimizer)),
           m_scorer(std::move(scorer)),
           m_recorder(*m_executor, m_quantizers, bins),
           m_loader(*data.train, loaderOptions(data, options.seed)),
           m_stepsPerEpoch(m_loader.batchesPerEpoch()),
-          m_totalSteps(countSteps(options, m_stepsPerEpoch)) {
+          m_stage(span.stage),
+          m_firstStep(span.stepsBefore),
+          m_lastStep(span.stepsBefore + stepsOf(options, m_stepsPerEpoch)),
+          m_jobSteps(m_lastStep + span.stepsAfter),
+          m_step(span.stepsBefore) {
         m_evaluation.step = -1;
     }
 
-    [[nodiscard]] std::int64_t totalSteps() const override { return m_totalSteps; }
+    [[nodiscard]] std::int64_t lastStep() const override { return m_lastStep; }
     [[nodiscard]] std::int64_t stepsPerEpoch() const override { return m_stepsPerEpoch; }
     [[nodiscard]] std::int64_t step() const override { return m_step; }
     [[nodiscard]] Result<TrainerState> save() const override;
@@ -95,17 +104,22 @@ class LoopTrainer final : public Trainer {
 
     /// Tells the quantizers the epoch that the step after `step` steps belongs to.
     void beginEpoch(std::int64_t step) const;
-    static std::int64_t countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch);
     [[nodiscard]] TrainerState currentState() const;
     [[nodiscard]] quant::QuantizedModel currentModel() const;
     [[nodiscard]] Status restoreParts(const TrainerState& state);
     [[nodiscard]] Status loop(Session& session);
+    [[nodiscard]] Status quantizeActivations(Session& session);
+    [[nodiscard]] Result<FoundActivations> findActivations(Session& session);
     [[nodiscard]] Status trainOneStep(Session& session);
     [[nodiscard]] Status evaluateNow(Session& session);
     [[nodiscard]] Result<Accuracy> scoreSoft(const EvaluationProgress& progress);
     [[nodiscard]] Status saveNow(Session& session);
     [[nodiscard]] Status stopped(Session& session);
     [[nodiscard]] bool waitWhilePaused(Session& session) const;
+    [[nodiscard]] bool isStart() const { return m_step == m_firstStep; }
+    [[nodiscard]] double rateFactorOf(std::int64_t step) const {
+        return rateFactor(m_options, step - m_firstStep, m_lastStep - m_firstStep);
+    }
     [[nodiscard]] bool isEvaluationStep() const;
     [[nodiscard]] std::int64_t evaluationsAfter(std::int64_t step) const;
     [[nodiscard]] double peakRate() const;
@@ -119,25 +133,25 @@ class LoopTrainer final : public Trainer {
     std::unique_ptr<Executor> m_teacher;  ///< null: no distillation
     quant::QuantizerMap m_quantizers;
     std::vector<std::unique_ptr<quant::StepHook>> m_hooks;
+    quant::ActivationOptions m_activation;
+    quant::ActivationQuantizers m_activations;
     Sgd m_optimizer;
     Scorer m_scorer;
     LayerRecorder m_recorder;
     data::Loader m_loader;
     std::int64_t m_stepsPerEpoch;
-    std::int64_t m_totalSteps;
+    int m_stage;
+    std::int64_t m_firstStep;
+    std::int64_t m_lastStep;
+    std::int64_t m_jobSteps;  ///< later stages included
 
-    std::int64_t m_step = 0;
+    std::int64_t m_step;
     double m_loss = report::kNoValue;
     double m_stepSeconds = report::kNoValue;
     double m_startMse = report::kNoValue;  ///< quantization error at step 0
     report::MetricSample m_evaluation;
     std::optional<quant::QuantizedModel> m_scored;  ///< the network of m_evaluation, until the next step
 };
-
-std::int64_t LoopTrainer::countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch) {
-    if (options.steps > 0) return options.steps;
-    return std::max<std::int64_t>(1, std::llround(options.epochs * static_cast<double>(stepsPerEpoch)));
-}
 
 Result<TrainerState> LoopTrainer::save() const {
     return guarded(fmt::format("saving step {}", m_step),
@@ -154,9 +168,11 @@ TrainerState LoopTrainer::currentState() const {
         state.tensors.insert_or_assign(kComponentsPart + node,
                                        fromDoubles({static_cast<double>(components)}));
     }
+    addPart(state.tensors, kActivationPart, m_activations.state());
     addPart(state.tensors, kOptimizerPart, m_optimizer.state());
     addPart(state.tensors, kRangePart, m_recorder.state());
     state.tensors.insert_or_assign(kLossName, fromDoubles({m_loss}));
+    state.tensors.insert_or_assign(kStageName, fromDoubles({static_cast<double>(m_stage)}));
     writeEvaluation(state.tensors, m_evaluation);
     if (m_scored) {
         for (const auto& [name, tensor] : m_scored->rest) {
@@ -171,8 +187,9 @@ Status LoopTrainer::restore(const TrainerState& state) {
 }
 
 Status LoopTrainer::restoreParts(const TrainerState& state) {
-    if (state.step < 0 || state.step > m_totalSteps) {
-        return fail("the checkpoint is of step {}, this job has {} steps", state.step, m_totalSteps);
+    if (state.step < m_firstStep || state.step > m_lastStep) {
+        return fail("the checkpoint is of step {}, this training goes from {} to {}", state.step, m_firstStep,
+                    m_lastStep);
     }
     BITLOOM_RETURN_IF_ERROR(m_executor->load(partOf(state.tensors, kModelPart)));
     for (const auto& [node, quantizer] : m_quantizers) {
@@ -180,13 +197,16 @@ Status LoopTrainer::restoreParts(const TrainerState& state) {
             return fail("{}: {}", node, restored.error().message);
         }
     }
+    BITLOOM_RETURN_IF_ERROR(m_activations.restore(partOf(state.tensors, kActivationPart)));
+    BITLOOM_RETURN_IF_ERROR(m_executor->setActivations(m_activations.functions()));
     // Restored quantizers may hold new tensors.
-    BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*m_executor, m_quantizers, m_options));
+    BITLOOM_ASSIGN_OR_RETURN(
+        auto groups, makeParameterGroups(*m_executor, m_quantizers, m_options, m_activations.steps()));
     m_optimizer = Sgd(std::move(groups), m_options.nesterov);
     BITLOOM_RETURN_IF_ERROR(m_optimizer.restore(partOf(state.tensors, kOptimizerPart)));
     m_recorder.restore(partOf(state.tensors, kRangePart));
     m_step = state.step;
-    beginEpoch(std::max<std::int64_t>(m_step - 1, 0));  // of the last step, as an uninterrupted run has it
+    beginEpoch(std::max(m_step - 1, m_firstStep));  // of the last step, as an uninterrupted run has it
     m_stepSeconds = report::kNoValue;
     m_evaluation = readEvaluation(state.tensors);
     const auto loss = state.tensors.find(kLossName);
@@ -210,18 +230,21 @@ Result<quant::QuantizedModel> LoopTrainer::quantizedModel() const {
 
 quant::QuantizedModel LoopTrainer::currentModel() const {
     if (m_scored) return *m_scored;
-    return hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
+    quant::QuantizedModel model =
+        hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
+    model.activations = m_activations.deployed();
+    return model;
 }
 
 std::int64_t LoopTrainer::evaluationsAfter(std::int64_t step) const {
-    if (step >= m_totalSteps) return 0;
+    if (step >= m_lastStep) return 0;
     const std::int64_t every = m_options.evaluateEvery * m_stepsPerEpoch;
-    return 1 + (every > 0 ? (m_totalSteps - 1) / every - step / every : 0);
+    return 1 + (every > 0 ? (m_lastStep - 1) / every - step / every : 0);
 }
 
-/// Step 0 shows what quantizing alone costs.
+/// The start shows what quantizing alone costs.
 bool LoopTrainer::isEvaluationStep() const {
-    if (m_step == 0) return !m_quantizers.empty() && m_options.evaluateEvery > 0;
+    if (isStart()) return !m_quantizers.empty() && m_options.evaluateEvery > 0;
     return evaluationsAfter(m_step) < evaluationsAfter(m_step - 1);
 }
 
@@ -237,8 +260,7 @@ report::MetricSample LoopTrainer::metricRow() const {
     row.step = m_step;
     row.epoch = static_cast<double>(m_step) / static_cast<double>(m_stepsPerEpoch);
     row.loss = m_loss;
-    row.learningRate =
-        peakRate() * rateFactor(m_options, std::max<std::int64_t>(m_step - 1, 0), m_totalSteps);
+    row.learningRate = peakRate() * rateFactorOf(std::max(m_step - 1, m_firstStep));
     row.stepSeconds = m_stepSeconds;
     return row;
 }
@@ -250,22 +272,22 @@ void LoopTrainer::record(Session& session, report::MetricSample row) const {
 
 void LoopTrainer::beginEpoch(std::int64_t step) const {
     for (const auto& [node, quantizer] : m_quantizers)
-        quantizer->beginEpoch(step / m_stepsPerEpoch);
+        quantizer->beginEpoch((step - m_firstStep) / m_stepsPerEpoch);
 }
 
 Status LoopTrainer::trainOneStep(Session& session) {
     const Clock::time_point start = Clock::now();
     BITLOOM_ASSIGN_OR_RETURN(const data::Batch batch, m_loader.next());
     m_optimizer.clearGradients();
-    const double factor = rateFactor(m_options, m_step, m_totalSteps);
-    const double momentum = momentumAt(m_options, m_step, m_totalSteps);
+    const double factor = rateFactorOf(m_step);
+    const double momentum = momentumAt(m_options, m_step - m_firstStep, m_lastStep - m_firstStep);
     beginEpoch(m_step);
     m_optimizer.beginStep(factor, momentum);
     auto loss =
         forwardBackward(*m_executor, m_quantizers, batch, m_data.train->shape(), m_options, m_teacher.get());
     if (!loss) return fail("step {}: {}", m_step + 1, loss.error().message);
     for (const auto& hook : m_hooks)
-        hook->afterBackward(m_step + 1, m_totalSteps);
+        hook->afterBackward(m_step + 1 - m_firstStep, m_lastStep - m_firstStep);
     m_optimizer.step(factor, momentum);
     m_scored.reset();
     m_loss = *loss;
@@ -276,7 +298,8 @@ Status LoopTrainer::trainOneStep(Session& session) {
         session.sink.event(
             {m_step, report::EventKind::Epoch, fmt::format("epoch {} done", m_step / m_stepsPerEpoch)});
     }
-    if (!isEvaluationStep() && (m_step == 1 || m_step % m_recordEvery == 0)) record(session, metricRow());
+    const bool first = m_step == m_firstStep + 1;
+    if (!isEvaluationStep() && (first || m_step % m_recordEvery == 0)) record(session, metricRow());
     return {};
 }
 
@@ -287,6 +310,41 @@ Result<Accuracy> LoopTrainer::scoreSoft(const EvaluationProgress& progress) {
         soft = trainingWeights(*m_executor, m_quantizers, /*hardForward=*/false);
     }
     return evaluate(*m_executor, *m_data.test, m_scorer.evaluationOptions(), soft, progress);
+}
+
+/// LSQ before the first step, PTQ after the last one.
+Status LoopTrainer::quantizeActivations(Session& session) {
+    const bool due = m_activation.method == quant::ActivationMethod::Lsq || m_step == m_lastStep;
+    if (m_activations.ready() || m_activations.planned().empty() || !due) return {};
+    BITLOOM_ASSIGN_OR_RETURN(const FoundActivations found, findActivations(session));
+    for (const std::string& node : found.silent) {
+        session.sink.event({m_step, report::EventKind::Warning,
+                            fmt::format("the activation {} is 0 for every image looked at", node)});
+    }
+    BITLOOM_RETURN_IF_ERROR(m_activations.set(found.activations));
+    m_scored.reset();
+    m_evaluation.step = -1;
+    return m_executor->setActivations(m_activations.functions());
+}
+
+Result<FoundActivations> LoopTrainer::findActivations(Session& session) {
+    const EvaluationProgress progress = [&](std::int64_t, std::int64_t) {
+        session.meter.report("quantizing activations", m_step);
+        return waitWhilePaused(session);
+    };
+    if (m_activation.method == quant::ActivationMethod::Lsq) {
+        return startActivations(*m_executor, m_quantizers, m_activations.planned(), m_activation, m_options,
+                                m_data, progress);
+    }
+    quant::QuantizedModel model = currentModel();
+    BITLOOM_RETURN_IF_ERROR(m_scorer.calibrate(model, progress));
+    BITLOOM_ASSIGN_OR_RETURN(const Accuracy exact, m_scorer.evaluate(model, progress));
+    session.sink.event({m_step, report::EventKind::Evaluation,
+                        fmt::format("top-1 {:.2f} % hard, activations in float", exact.top1)});
+    BITLOOM_ASSIGN_OR_RETURN(
+        ReconstructedActivations rounded,
+        reconstructActivations(model, m_activation, m_data, m_options.seed, m_options.device, progress));
+    return std::move(rounded.found);
 }
 
 Status LoopTrainer::evaluateNow(Session& session) {
@@ -300,30 +358,33 @@ Status LoopTrainer::evaluateNow(Session& session) {
     // Before the first step batch norm holds the statistics of full precision, with which soft weights have
     // no meaningful accuracy; the hard ones get statistics of their own.
     Accuracy soft;
-    if (m_step > 0) {
+    if (!isStart()) {
         BITLOOM_ASSIGN_OR_RETURN(soft, scoreSoft(progress));
     }
     Accuracy hard = soft;
-    quant::QuantizedModel model =
-        hardModel(m_executor->graph(), m_executor->state(), m_quantizers, m_executor->device());
+    m_scored.reset();
+    quant::QuantizedModel model = currentModel();
     if (!m_quantizers.empty()) {
+        // Scales that were found for a finished network were found for its batch norm.
+        if (m_activation.method == quant::ActivationMethod::Ptq) model.activations.clear();
         BITLOOM_RETURN_IF_ERROR(m_scorer.calibrate(model, progress));
-        BITLOOM_ASSIGN_OR_RETURN(hard, m_scorer.evaluate(model.dequantize(), progress));
+        model.activations = m_activations.deployed();
+        BITLOOM_ASSIGN_OR_RETURN(hard, m_scorer.evaluate(model, progress));
     }
     const double seconds = secondsSince(start) - (session.pausedSeconds - pausedBefore);
     session.meter.expect(seconds * static_cast<double>(evaluationsAfter(m_step)));
     m_scored = std::move(model);
     m_evaluation = metricRow();
-    if (m_step > 0) {
+    if (!isStart()) {
         m_evaluation.top1Soft = soft.top1;
         m_evaluation.top5Soft = soft.top5;
     }
     m_evaluation.top1Hard = hard.top1;
     m_evaluation.top5Hard = hard.top5;
-    m_evaluation.quantMse = m_step > 0 ? m_recorder.record(session.sink, m_step) : m_startMse;
-    session.sink.metric(m_evaluation);
+    m_evaluation.quantMse = isStart() ? m_startMse : m_recorder.record(session.sink, m_step);
+    if (!isStart() || m_firstStep == 0) session.sink.metric(m_evaluation);
     session.sink.event({m_step, report::EventKind::Evaluation,
-                        m_step > 0 ? fmt::format("top-1 {:.2f} % soft, {:.2f} % hard", soft.top1, hard.top1)
+                        !isStart() ? fmt::format("top-1 {:.2f} % soft, {:.2f} % hard", soft.top1, hard.top1)
                                    : fmt::format("top-1 {:.2f} % hard, before training", hard.top1)});
     return {};
 }
@@ -339,7 +400,7 @@ Status LoopTrainer::saveNow(Session& session) {
 
 Status LoopTrainer::stopped(Session& session) {
     BITLOOM_RETURN_IF_ERROR(saveNow(session));
-    return Error{ErrorKind::Cancelled, fmt::format("stopped at step {} of {}", m_step, m_totalSteps)};
+    return Error{ErrorKind::Cancelled, fmt::format("stopped at step {} of {}", m_step, m_jobSteps)};
 }
 
 bool LoopTrainer::waitWhilePaused(Session& session) const {
@@ -357,19 +418,25 @@ Status LoopTrainer::loop(Session& session) {
     const auto period = std::chrono::seconds(m_options.checkpointEverySeconds);
     if (m_step == 0) m_startMse = m_recorder.record(session.sink, 0);
     while (true) {
+        const Status rounded = quantizeActivations(session);
+        if (!rounded && rounded.error().kind == ErrorKind::Cancelled) return stopped(session);
+        BITLOOM_RETURN_IF_ERROR(rounded);
         if (isEvaluationStep() && m_evaluation.step != m_step) {
             const Status evaluated = evaluateNow(session);
             if (!evaluated && evaluated.error().kind == ErrorKind::Cancelled) return stopped(session);
             BITLOOM_RETURN_IF_ERROR(evaluated);
         }
-        if (m_step == m_totalSteps) break;
+        if (m_step == m_lastStep) break;
         if (Clock::now() - session.saved >= period) BITLOOM_RETURN_IF_ERROR(saveNow(session));
         if (!waitWhilePaused(session)) return stopped(session);
         BITLOOM_RETURN_IF_ERROR(trainOneStep(session));
         session.meter.report("training", m_step);
     }
     BITLOOM_RETURN_IF_ERROR(saveNow(session));
-    session.sink.event({m_step, report::EventKind::Finished, fmt::format("finished after {} steps", m_step)});
+    if (m_step == m_jobSteps) {
+        session.sink.event(
+            {m_step, report::EventKind::Finished, fmt::format("finished after {} steps", m_step)});
+    }
     return {};
 }
 
@@ -377,7 +444,7 @@ Status LoopTrainer::run(report::ProgressSink& sink, JobControl& control,
                         const SaveCheckpoint& saveCheckpoint) {
     configureTorch(m_options.threads);
     m_loader.seek(m_step / m_stepsPerEpoch, m_step % m_stepsPerEpoch);
-    Session session{sink, control, saveCheckpoint, ProgressMeter(sink, m_totalSteps)};
+    Session session{sink, control, saveCheckpoint, ProgressMeter(sink, m_jobSteps)};
     return guarded(fmt::format("training from step {}", m_step), [&] { return loop(session); });
 }
 
@@ -415,11 +482,13 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
                                                  const quant::QuantizerOptions& quantizer,
                                                  const TrainOptions& options, const TrainerData& data,
                                                  int recordEvery, int bins,
-                                                 const std::optional<Teacher>& teacher) {
+                                                 const std::optional<Teacher>& teacher,
+                                                 const StageSpan& span) {
     if (data.train->size() < data.batchSize) {
         return usageError("data.batch is {} but the training set has {} images; lower data.batch",
                           data.batchSize, data.train->size());
     }
+    BITLOOM_RETURN_IF_ERROR(checkActivationImages(quantizer.activation, *data.train));
     configureTorch(options.threads);
     return guarded("starting the training", [&]() -> Result<std::unique_ptr<Trainer>> {
         BITLOOM_ASSIGN_OR_RETURN(Scorer scorer, Scorer::create(graph, data, options));
@@ -434,10 +503,14 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
             quant::QuantizerMap quantizers,
             quant::makeQuantizers(executor->graph(), executor->state(), quantizer, options.seed));
         BITLOOM_ASSIGN_OR_RETURN(auto hooks, quant::makeStepHooks(executor->graph(), quantizer, quantizers));
-        BITLOOM_ASSIGN_OR_RETURN(auto groups, makeParameterGroups(*executor, quantizers, options));
+        BITLOOM_ASSIGN_OR_RETURN(auto activations,
+                                 quant::ActivationQuantizers::make(executor->graph(), quantizer.activation));
+        BITLOOM_ASSIGN_OR_RETURN(auto groups,
+                                 makeParameterGroups(*executor, quantizers, options, activations.steps()));
         return std::unique_ptr<Trainer>(std::make_unique<LoopTrainer>(
             std::move(executor), std::move(taught), std::move(quantizers), std::move(hooks),
-            Sgd(std::move(groups), options.nesterov), std::move(scorer), options, data, recordEvery, bins));
+            quantizer.activation, std::move(activations), Sgd(std::move(groups), options.nesterov),
+            std::move(scorer), options, data, recordEvery, bins, span));
     });
 }
 

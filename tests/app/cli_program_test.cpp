@@ -77,5 +77,45 @@ TEST(CliProgram, ARunFromTrainingToExport) {
                 accuracy["seconds"].is_number());
 }
 
+TEST(CliProgram, ActivationsFromTrainingToExport) {
+    const testing::TemporaryFolder folder;
+    writeSmallJob(folder / "job.toml");
+    EXPECT_THAT(runBitloom({"train", "--keys"}).out,
+                AllOf(HasSubstr("activation.method"), HasSubstr("train.rate_activation_step")));
+    const std::string run = folder / "run.h5";
+    const std::vector<std::string> train = {"train", folder / "job.toml",     "--out", run,
+                                            "--set", "activation.method=lsq", "--set", "activation.bits=4",
+                                            "--set", "activation.images=16",  "--json"};
+    const ProcessResult trained = runBitloom(train);
+    ASSERT_EQ(trained.exitCode, 0) << trained.err;
+    const Json summary = Json::parse(trained.out);
+    EXPECT_EQ(summary["layers"][0]["activation_bits"], 8);
+    EXPECT_EQ(summary["layers"][2]["activation_bits"], 4);
+    EXPECT_THAT(runBitloom({"report", run}).out, HasSubstr("activation"));
+
+    const std::string plain = folder / "plain.h5";
+    ASSERT_EQ(runBitloom({"train", folder / "job.toml", "--out", plain}).exitCode, 0);
+    const std::string net = folder / "net.safetensors";
+    const std::vector<std::string> rounding = {"export", plain, "--to",  "safetensors",
+                                               "--out",  net,   "--json"};
+    std::vector<std::string> good = rounding;
+    for (const char* text : {"activation.bits=8", "activation.images=16", "activation.iterations=1"})
+        good.insert(good.end(), {"--set", text});
+    const ProcessResult exported = runBitloom(good);
+    ASSERT_EQ(exported.exitCode, 0) << exported.err;
+    const Json file = Json::parse(exported.out);
+    EXPECT_EQ(file["identical"], true);
+    const ProcessResult evaluated = runBitloom({"evaluate", "--weights", net, "--data", "generated:1,64,64",
+                                                "--images", "32", "--batch", "8", "--json"});
+    ASSERT_EQ(evaluated.exitCode, 0) << evaluated.err;
+    EXPECT_EQ(Json::parse(evaluated.out)["top1"], file["top1_file"]);
+
+    std::vector<std::string> wrong = rounding;
+    wrong.insert(wrong.end(), {"--set", "train.epochs=2"});
+    const ProcessResult refused = runBitloom(wrong);
+    EXPECT_EQ(refused.exitCode, 2);
+    EXPECT_THAT(refused.err, HasSubstr("keys of [activation] alone"));
+}
+
 }  // namespace
 }  // namespace bitloom::app

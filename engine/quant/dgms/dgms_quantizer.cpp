@@ -28,7 +28,7 @@ torch::Tensor leaf(const std::vector<float>& values, std::vector<std::int64_t> s
 }
 
 MixtureTensors toTensors(const std::vector<InitialMixture>& mixtures, bool filterWise,
-                         const QuantizerOptions& options, bool trainTemperature) {
+                         const QuantizerOptions& options) {
     std::vector<float> mu;
     std::vector<float> logSigma;
     std::vector<float> logPi;
@@ -46,7 +46,7 @@ MixtureTensors toTensors(const std::vector<InitialMixture>& mixtures, bool filte
     };
     return {leaf(mu, shape(components - 1), true), leaf(logSigma, shape(components), true),
             leaf(logPi, shape(components), true),
-            leaf({static_cast<float>(options.temperature)}, {1}, trainTemperature)};
+            leaf({static_cast<float>(options.temperature)}, {1}, options.trainTemperature || options.parity)};
 }
 
 /// One float32 entry of a saved state.
@@ -108,17 +108,39 @@ Result<std::unique_ptr<Quantizer>> DgmsQuantizer::make(const MethodRequest& requ
     }
     for (InitialMixture& mixture : mixtures)
         pad(mixture, static_cast<int>(components));
-    const bool trainTemperature = request.options.trainTemperature || request.options.parity;
-    return std::unique_ptr<Quantizer>(
-        new DgmsQuantizer(request, toTensors(mixtures, filterWise, request.options, trainTemperature)));
+    return std::unique_ptr<Quantizer>(new DgmsQuantizer(request.options,
+                                                        stats::histogramRange(request.weight),
+                                                        toTensors(mixtures, filterWise, request.options)));
 }
 
-DgmsQuantizer::DgmsQuantizer(const MethodRequest& request, MixtureTensors mixture)
+std::unique_ptr<DgmsQuantizer> DgmsQuantizer::startingFrom(const InitialMixture& mixture,
+                                                           const QuantizerOptions& options,
+                                                           const stats::Range& histogramRange) {
+    return std::unique_ptr<DgmsQuantizer>(
+        new DgmsQuantizer(options, histogramRange, toTensors({mixture}, false, options)));
+}
+
+DgmsQuantizer::DgmsQuantizer(const QuantizerOptions& options, const stats::Range& histogramRange,
+                             MixtureTensors mixture)
     : m_groups(mixture.groups()),
       m_trainTemperature(mixture.tau.requires_grad()),
-      m_options{request.options.parity, request.options.weightGradient},
-      m_histogramRange(stats::histogramRange(request.weight)),
+      m_options{options.parity, options.weightGradient},
+      m_histogramRange(histogramRange),
       m_mixture(std::move(mixture)) {}
+
+InitialMixture DgmsQuantizer::mixture() const {
+    const Components components = readComponents(m_mixture, m_options.parity).front();
+    return {components.mu, components.sigma, components.pi};
+}
+
+void DgmsQuantizer::assign(InitialMixture mixture) {
+    pad(mixture, static_cast<int>(m_mixture.components()));
+    const MixtureTensors tensors = toTensors({std::move(mixture)}, false, QuantizerOptions{});
+    const torch::NoGradGuard guard;
+    m_mixture.mu.copy_(tensors.mu);
+    m_mixture.logSigma.copy_(tensors.logSigma);
+    m_mixture.logPi.copy_(tensors.logPi);
+}
 
 /// Takes back what an optimizer step moved out of bounds, so that a parameter cannot drift where it has no
 /// effect.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "engine/quant/dgms/dgms_function.h"
+#include "engine/quant/dgms/dgms_init.h"
 #include "engine/quant/method.h"
 #include "engine/quant/quantizer.h"
 #include "engine/stats/histogram.h"
@@ -15,6 +16,15 @@ class DgmsQuantizer final : public Quantizer {
   public:
     /// Starts from k-means of request.weight. Never fails on a checked request.
     [[nodiscard]] static Result<std::unique_ptr<Quantizer>> make(const MethodRequest& request);
+
+    /// One mixture for the layer, from these components; those with pi = 0 are unused.
+    [[nodiscard]] static std::unique_ptr<DgmsQuantizer> startingFrom(const InitialMixture& mixture,
+                                                                     const QuantizerOptions& options,
+                                                                     const stats::Range& histogramRange);
+    /// The first mixture as it is now, sigma and pi as they act.
+    [[nodiscard]] InitialMixture mixture() const;
+    /// Sets the first mixture, which has at least as many components, in place.
+    void assign(InitialMixture mixture);
 
     [[nodiscard]] std::string_view method() const override { return "dgms"; }
     [[nodiscard]] torch::Tensor soft(const torch::Tensor& weight) override;
@@ -28,7 +38,8 @@ class DgmsQuantizer final : public Quantizer {
     [[nodiscard]] Status restore(const graph::StateDict& state) override;
 
   private:
-    DgmsQuantizer(const MethodRequest& request, MixtureTensors mixture);
+    DgmsQuantizer(const QuantizerOptions& options, const stats::Range& histogramRange,
+                  MixtureTensors mixture);
     void projectParameters();
 
     std::int64_t m_groups;

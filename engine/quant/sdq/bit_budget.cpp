@@ -10,8 +10,10 @@ namespace bitloom::quant::sdq {
 namespace {
 
 constexpr double kThreshold = 0.3;
-/// Share of the steps over which the threshold rises to 1.
+/// Share of the steps, at the end, over which what is missing is taken.
 constexpr double kClosing = 0.2;
+/// Of sums of costs, in bits.
+constexpr double kRounding = 1e-9;
 
 /// The block whose layers share a width: a numbered one, else the layer itself.
 std::string sharingBlock(const std::string& node) {
@@ -77,12 +79,15 @@ Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, con
         const double cost = byMacs ? layer.macs / macs : layer.weights / weights;
         const auto known = std::ranges::find(members, width, &Member::width);
         if (known == members.end()) {
-            members.push_back({width, cost});
+            members.push_back({width, cost, {layer.chooser}});
         } else {
             known->cost += cost;
+            known->layers.push_back(layer.chooser);
         }
     }
-    return std::unique_ptr<StepHook>(new BitBudget(std::move(members), target, sdq.budgetWeight));
+    std::unique_ptr<BitBudget> budget(new BitBudget(std::move(members), target, sdq.budgetWeight));
+    budget->fixWhenMet();
+    return std::unique_ptr<StepHook>(std::move(budget));
 }
 
 double BitBudget::meanBits() const {
@@ -106,26 +111,65 @@ void BitBudget::afterBackward(std::int64_t step, std::int64_t steps) {
         if (over) member.width->addGradient(m_weight * member.cost * beta * (1 - beta));
         member.width->update();
     }
-    const double left = static_cast<double>(steps - step) / static_cast<double>(steps);
-    const double threshold = left < kClosing ? 1 - (1 - kThreshold) * left / kClosing : kThreshold;
-    // The last step takes what is still missing.
-    constexpr double kAny = 2;
-    while (meanBits() > m_target) {
-        Bitwidth* lowest = lowestBelow(step < steps ? threshold : kAny);
-        if (lowest != nullptr) lowest->lower();
-        if (lowest == nullptr || step < steps) return;
-    }
+    takeWhatIsMissing(step, steps);
+    fixWhenMet();
 }
 
-/// The open width that is least likely to stay; null where all are at least that likely.
-Bitwidth* BitBudget::lowestBelow(double threshold) const {
-    Bitwidth* lowest = nullptr;
+/// Widths that meet the budget are trained no further: from there on it is training at fixed bits.
+void BitBudget::fixWhenMet() {
+    if (meanBits() > m_target + kRounding) return;
+    for (const Member& member : m_members)
+        member.width->fix();
+}
+
+void BitBudget::takeWhatIsMissing(std::int64_t step, std::int64_t steps) {
+    if (meanBits() <= m_target + kRounding) return;
+    if (Bitwidth* lowest = leastLikely(); lowest->probability() < kThreshold) lowest->lower();
+    const std::int64_t left = steps - step + 1;  // this one included
+    if (static_cast<double>(left) > kClosing * static_cast<double>(steps) && left > 1) return;
+    const std::vector<Bitwidth*> missing = cheapestLowerings();
+    const auto count = static_cast<std::int64_t>(missing.size());
+    if (count == 0 || left % std::max<std::int64_t>(1, left / count) != 0) return;
+    for (std::int64_t i = 0; i * left < count; ++i)
+        missing[static_cast<std::size_t>(i)]->lower();
+}
+
+/// The open width that is least likely to stay; there is one while the mean is above 1.
+Bitwidth* BitBudget::leastLikely() const {
+    const auto lowest = std::ranges::min_element(
+        m_members, {}, [](const Member& member) { return member.width->probability(); });
+    return lowest->width;
+}
+
+double BitBudget::Member::priceOfLowering() const {
+    double error = 0;
+    for (const BitChooser* layer : layers)
+        error += layer->errorOfLowering();
+    return error / cost;
+}
+
+/// The widths to lower, in order, that meet the target with the least error added: the cheapest bit each
+/// time, the next bit of the same width being four times as dear.
+std::vector<Bitwidth*> BitBudget::cheapestLowerings() const {
+    struct Candidate {
+        const Member* member;
+        int bits;
+        double price;
+    };
+    std::vector<Candidate> candidates;
     for (const Member& member : m_members) {
-        const double beta = member.width->probability();
-        if (!member.width->isOpen() || beta >= threshold) continue;
-        if (lowest == nullptr || beta < lowest->probability()) lowest = member.width;
+        if (member.width->isOpen())
+            candidates.push_back({&member, member.width->bits(), member.priceOfLowering()});
     }
-    return lowest;
+    std::vector<Bitwidth*> lowerings;
+    for (double mean = meanBits(); mean > m_target + kRounding && !candidates.empty();) {
+        const auto cheapest = std::ranges::min_element(candidates, {}, &Candidate::price);
+        lowerings.push_back(cheapest->member->width);
+        mean -= cheapest->member->cost;
+        cheapest->price *= 4;
+        if (--cheapest->bits == 1) candidates.erase(cheapest);
+    }
+    return lowerings;
 }
 
 }  // namespace bitloom::quant::sdq

@@ -48,7 +48,8 @@ void Bitwidth::lower() {
 }
 
 std::vector<double> Bitwidth::state() const {
-    return {static_cast<double>(m_bits), m_theta, m_firstMoment, m_secondMoment, m_updates, m_lastGradient};
+    return {static_cast<double>(m_bits), m_theta, m_firstMoment, m_secondMoment, m_updates, m_lastGradient,
+            m_fixed ? 1.0 : 0.0};
 }
 
 Status Bitwidth::restore(const std::vector<double>& state) {
@@ -62,6 +63,7 @@ Status Bitwidth::restore(const std::vector<double>& state) {
     m_updates = state[4];
     m_lastGradient = state[5];
     m_gradient = 0;
+    m_fixed = state[6] != 0;
     return {};
 }
 

@@ -20,8 +20,10 @@ class Bitwidth {
 
     [[nodiscard]] int bits() const { return m_bits; }
     /// Whether there is a width below to choose.
-    [[nodiscard]] bool isOpen() const { return m_bits > 1; }
-    /// beta, of staying at bits(); 1 where nothing is below.
+    [[nodiscard]] bool isOpen() const { return m_bits > 1 && !m_fixed; }
+    /// From now on it stays at bits().
+    void fix() { m_fixed = true; }
+    /// beta, of staying at bits(); 1 where there is nothing to choose.
     [[nodiscard]] double probability() const;
 
     struct Sample {
@@ -40,13 +42,14 @@ class Bitwidth {
     /// Goes down one bit, with theta as at the start.
     void lower();
 
-    /// bits, theta, Adam's moments and its steps, the last gradient.
+    /// bits, theta, Adam's moments and its steps, the last gradient, 1 where fixed.
     [[nodiscard]] std::vector<double> state() const;
-    static constexpr std::int64_t kStateSize = 6;
+    static constexpr std::int64_t kStateSize = 7;
     [[nodiscard]] Status restore(const std::vector<double>& state);
 
   private:
     int m_bits;
+    bool m_fixed = false;
     std::uint64_t m_seed;
     double m_theta = kFirstTheta;
     double m_firstMoment = 0;

@@ -34,11 +34,11 @@ void SdqQuantizer::searchClips(const torch::Tensor& weight) {
     m_sinceSearch = 0;
     const float clip = uniform::fitClip(values, m_pair.bits);
     m_pair.clip = clip;
-    m_upperError = uniform::relativeError(values, {m_pair.bits, clip});
+    m_errors = {m_pair.bits, uniform::relativeError(values, {m_pair.bits, clip}), 0};
     if (!m_width->isOpen()) return;
     const float lower = uniform::fitClip(values, m_pair.bits - 1);
     m_pair.lowerClip = lower;
-    m_lowerError = uniform::relativeError(values, {m_pair.bits - 1, lower});
+    m_errors.lower = uniform::relativeError(values, {m_pair.bits - 1, lower});
 }
 
 torch::Tensor SdqQuantizer::soft(const torch::Tensor& weight) {
@@ -46,9 +46,7 @@ torch::Tensor SdqQuantizer::soft(const torch::Tensor& weight) {
     if (!torch::GradMode::is_enabled()) return sampledWeights(weight, m_pair, {}, *m_width);
     ++m_passes;
     ++m_sinceSearch;
-    const double beta = m_width->probability();
-    if (m_width->isOpen())
-        m_width->addGradient(m_errorWeight * beta * (1 - beta) * (m_upperError - m_lowerError));
+    m_errors.addGradient(m_errorWeight, *m_width);
     return sampledWeights(weight, m_pair, m_width->sample(m_passes), *m_width);
 }
 
@@ -71,7 +69,7 @@ graph::StateDict SdqQuantizer::state() const {
     return {{"width", toGraphTensor(m_width->state())},
             {"clips", toGraphTensor(std::vector<double>{static_cast<double>(m_pair.bits), m_pair.clip,
                                                         m_pair.lowerClip, static_cast<double>(m_sinceSearch),
-                                                        m_upperError, m_lowerError})},
+                                                        m_errors.upper, m_errors.lower})},
             {"histogram_range", toGraphTensor({m_histogramRange.low, m_histogramRange.high})},
             {"passes", graph::Tensor::fromInt64({1}, {m_passes})}};
 }
@@ -93,8 +91,7 @@ Status SdqQuantizer::restore(const graph::StateDict& state) {
     BITLOOM_RETURN_IF_ERROR(m_width->restore(elementsOf<double>(*width)));
     m_pair = {static_cast<int>(saved[0]), saved[1], saved[2]};
     m_sinceSearch = static_cast<std::int64_t>(saved[3]);
-    m_upperError = saved[4];
-    m_lowerError = saved[5];
+    m_errors = {m_pair.bits, saved[4], saved[5]};
     m_histogramRange = {ends[0], ends[1]};
     m_passes = elementsOf<std::int64_t>(*passes).front();
     return {};

@@ -32,6 +32,7 @@ class SdqQuantizer final : public Quantizer, public BitChooser {
     [[nodiscard]] Status restore(const graph::StateDict& state) override;
 
     [[nodiscard]] Bitwidth& width() override { return *m_width; }
+    [[nodiscard]] double errorOfLowering() const override { return m_errors.ofLowering(m_width->bits()); }
     void share(std::shared_ptr<Bitwidth> width) override { m_width = std::move(width); }
 
   private:
@@ -42,8 +43,7 @@ class SdqQuantizer final : public Quantizer, public BitChooser {
     std::shared_ptr<Bitwidth> m_width;
     WidthPair m_pair;
     std::int64_t m_sinceSearch = 0;
-    double m_upperError = 0;  // e(b), e(b - 1)
-    double m_lowerError = 0;
+    WidthErrors m_errors;
     std::int64_t m_passes = 0;
     stats::Range m_histogramRange;
 };

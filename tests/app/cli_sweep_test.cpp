@@ -1,0 +1,105 @@
+// `bitloom sweep` through the real program: every combination, what failed beside what did not, and going on.
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/app/cli_job.h"
+#include "tests/app/cli_process.h"
+#include "tests/support/test_paths.h"
+
+namespace bitloom::app {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+class CliSweep : public ::testing::Test {
+  protected:
+    CliSweep() { writeSmallJob(m_folder / "job.toml"); }
+    [[nodiscard]] ProcessResult sweep(const std::vector<std::string>& more) const {
+        std::vector<std::string> arguments{"sweep", m_folder / "job.toml", "--out", m_folder / "a b",
+                                           "--set", "train.steps=2",       "--json"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return runBitloom(arguments);
+    }
+    static std::string stateOf(const Json& result, const std::string& name) {
+        for (const Json& run : result.at("runs")) {
+            if (run.at("name") == name) return run.at("state");
+        }
+        return "absent";
+    }
+    testing::TemporaryFolder m_folder;
+};
+
+TEST_F(CliSweep, TrainsEveryCombinationAndKeepsWhatIsFinished) {
+    const std::vector<std::string> grid{"--grid",         "quantizer.bits=2,3", "--grid",
+                                        "train.seed=1,2", "--processes",        "2"};
+    const ProcessResult first = sweep(grid);
+    ASSERT_EQ(first.exitCode, 0) << first.err;
+    const Json result = Json::parse(first.out);
+    ASSERT_EQ(result["runs"].size(), 4u);
+    EXPECT_EQ(result["runs"][1]["name"], "bits-2_seed-2") << "the last key fastest";
+    EXPECT_EQ(result["runs"][1]["bits"], 2.0);
+    EXPECT_EQ(result["runs"][3]["bits"], 3.0);
+    for (const Json& run : result["runs"]) {
+        EXPECT_EQ(run["state"], "done");
+        EXPECT_TRUE(run["top1_hard"].is_number());
+    }
+    const std::filesystem::path log = m_folder / "a b/bits-2_seed-2.log";
+    EXPECT_TRUE(std::filesystem::exists(log));
+    const ProcessResult again = sweep(grid);
+    ASSERT_EQ(again.exitCode, 0) << again.err;
+    EXPECT_EQ(stateOf(Json::parse(again.out), "bits-3_seed-1"), "kept");
+}
+
+TEST_F(CliSweep, AFailingJobLeavesTheOthersAlone) {
+    const ProcessResult mixed =
+        sweep({"--grid", "model.weights=,none.pth", "--grid", "quantizer.method=dgms,dgns"});
+    EXPECT_EQ(mixed.exitCode, 2) << "an empty value is a mistake of the hand";
+    const ProcessResult result =
+        sweep({"--grid", "quantizer.method=dgms,dgns", "--grid", "data.batch=8,512"});
+    EXPECT_EQ(result.exitCode, 1);
+    EXPECT_THAT(result.err, HasSubstr("3 of 4 runs failed"));
+    const Json runs = Json::parse(result.out);
+    EXPECT_EQ(stateOf(runs, "method-dgms_batch-8"), "done");
+    EXPECT_EQ(stateOf(runs, "method-dgns_batch-8"), "failed");
+    EXPECT_EQ(stateOf(runs, "method-dgms_batch-512"), "failed");
+    for (const Json& run : runs["runs"]) {
+        if (run["name"] == "method-dgms_batch-512")
+            EXPECT_THAT(run["message"].get<std::string>(), HasSubstr("data.batch"));
+        if (run["name"] == "method-dgns_batch-8")
+            EXPECT_THAT(run["message"].get<std::string>(), HasSubstr("\"dgms\""));
+    }
+}
+
+TEST_F(CliSweep, AnUnfinishedRunGoesOnAndAnothersIsNotTouched) {
+    std::filesystem::create_directories(m_folder / "a b");
+    ASSERT_EQ(runBitloom({"train", m_folder / "job.toml", "--out", m_folder / "a b/bits-4.h5", "--set",
+                          "train.steps=3"})
+                  .exitCode,
+              0);
+    const ProcessResult result = sweep({"--grid", "quantizer.bits=4,5"});
+    EXPECT_EQ(result.exitCode, 1);
+    const Json runs = Json::parse(result.out);
+    EXPECT_EQ(stateOf(runs, "bits-4"), "failed");
+    EXPECT_THAT(runs["runs"][0]["message"].get<std::string>(), HasSubstr("a run of another job"));
+    EXPECT_EQ(stateOf(runs, "bits-5"), "done");
+}
+
+TEST_F(CliSweep, UsageErrorsNameTheGrid) {
+    EXPECT_THAT(sweep({"--grid", "quantizer.bits"}).err, HasSubstr("KEY=VALUE,VALUE"));
+    EXPECT_THAT(sweep({"--grid", "quantizer.bits=2", "--grid", "quantizer.bits=3"}).err,
+                HasSubstr("given twice"));
+    EXPECT_THAT(sweep({"--grid", "quantizer.bits=2,2"}).err, HasSubstr("bits-2"));
+    EXPECT_THAT(sweep({"--grid", "quantizer.bit=2,3"}).err, HasSubstr("did you mean"));
+    EXPECT_THAT(sweep({"--grid", "quantizer.bits=2", "--processes", "0"}).err, HasSubstr("--processes 0"));
+    const ProcessResult values =
+        sweep({"--grid", "quantizer.values=[-1,1],[-1,0,1]", "--set", "quantizer.method=sgt"});
+    EXPECT_EQ(values.exitCode, 0) << values.err;
+    EXPECT_EQ(Json::parse(values.out)["runs"].size(), 2u) << "commas in brackets belong to a value";
+}
+
+}  // namespace
+}  // namespace bitloom::app

@@ -1,0 +1,56 @@
+// The papers' tables, row by row, from the networks of the zoo.
+#include "engine/quant/table_figures.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/graph/counts.h"
+#include "engine/graph/zoo/zoo.h"
+#include "engine/quant/activation/activation_plan.h"
+#include "engine/quant/quantized_model.h"
+
+namespace bitloom::quant {
+namespace {
+
+graph::Graph resnet18() {
+    auto graph = graph::zoo::makeModel("resnet18");
+    EXPECT_TRUE(graph.ok());
+    return std::move(graph).value();
+}
+
+TEST(TableFigures, SdqsRowsOfResnet18) {
+    // Huang et al., ICML 2022: weight bits, activation bits, WCR, model size in MB, BitOPs in G.
+    const graph::Graph graph = resnet18();
+    const auto rows = {std::pair{8, 62.6}, std::pair{4, 31.3}, std::pair{3, 23.5}, std::pair{2, 15.7}};
+    for (const auto& [activationBits, giga] : rows) {
+        const auto figures = tableFigures(graph, 3.61, activationBits);
+        ASSERT_TRUE(figures.ok()) << figures.error().message;
+        EXPECT_NEAR(figures->bitOps / 1e9, giga, 0.05) << activationBits;
+        EXPECT_NEAR(figures->weightCompression, 8.9, 0.05);
+        EXPECT_NEAR(figures->bytes / 1e6, 5.2, 0.1);
+    }
+    EXPECT_NEAR(tableFigures(graph, 4, 4)->bitOps / 1e9, 34.7, 0.05);
+    EXPECT_NEAR(tableFigures(graph, 1.93, 32)->weightCompression, 16.6, 0.05) << "its ResNet-20";
+}
+
+TEST(TableFigures, AgreeWithTheSumOverLayersWhereTheBitsAreThose) {
+    QuantizedModel model;
+    model.graph = resnet18();
+    const graph::Counts counts = graph::count(model.graph).value();
+    std::vector<std::size_t> layers;
+    for (std::size_t i = 0; i < counts.nodes.size(); ++i) {
+        if (counts.nodes[i].weights > 0) layers.push_back(i);
+    }
+    for (const std::size_t i : layers) {
+        const int bits = i == layers.front() || i == layers.back() ? 8 : 4;
+        QuantizedTensor& tensor = model.layers[model.graph.nodes()[i].name];
+        tensor.components = 1 << bits;
+        tensor.codebook.resize(std::size_t{1} << bits);
+        const graph::NodeId read = activationOf(model.graph, {static_cast<std::int32_t>(i)});
+        model.activations[model.graph.node(read).name].bits = bits;
+    }
+    EXPECT_NEAR(measure(model).bitOps, tableFigures(model.graph, 4, 4)->bitOps, 1);
+    EXPECT_NEAR(measure(model).bitOps / 1e9, 34.71, 0.005);
+}
+
+}  // namespace
+}  // namespace bitloom::quant
