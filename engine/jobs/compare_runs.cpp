@@ -32,15 +32,24 @@ std::string methodOf(const quant::QuantizerOptions& options) {
     return text;
 }
 
-/// "sdq, then uniform" of a job of two stages.
+/// Of the network that the run ends with; float where its job rounds none.
+quant::ActivationOptions activationsOf(const std::vector<JobSpec>& stages) {
+    return stages.back().quantizer.activation;
+}
+
+/// "sdq, then uniform, 8-bit activations" of a job of two stages that rounds activations.
 std::string methodOf(const JobSpec& job) {
     std::string text;
     std::string last;
-    for (const JobSpec& stage : stagesOf(job)) {
+    const std::vector<JobSpec> stages = stagesOf(job);
+    for (const JobSpec& stage : stages) {
         const std::string method = methodOf(stage.quantizer);
         if (method != last) text += (text.empty() ? "" : ", then ") + method;
         last = method;
     }
+    const quant::ActivationOptions activations = activationsOf(stages);
+    if (activations.method != quant::ActivationMethod::None)
+        text += fmt::format(", {}-bit activations", activations.bits);
     return text;
 }
 
@@ -58,13 +67,14 @@ double recordedBitOps(const report::NetworkInfo& network, const std::vector<repo
     return sum;
 }
 
-/// What an unfinished run's record says of it.
-Status addRecorded(RunPlayback& run, report::RunFigures& figures) {
+/// What an unfinished run's record says of it. Bit operations are known where activations are `floats`.
+Status addRecorded(RunPlayback& run, bool floats, report::RunFigures& figures) {
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::BitwidthTrack> tracks, run.bitwidths());
     const report::NetworkInfo& network = run.info().network;
     const std::vector<report::BitTotals> totals = report::bitTotals(network, tracks, false);
     if (!std::isfinite(figures.bits) && !totals.empty()) figures.bits = totals.back().bits;
-    if (!std::isfinite(figures.bitOps) && network.macs > 0) figures.bitOps = recordedBitOps(network, tracks);
+    if (!std::isfinite(figures.bitOps) && network.macs > 0 && floats)
+        figures.bitOps = recordedBitOps(network, tracks);
     for (const report::MetricSample& row : figures.metrics) {
         if (row.step > 0 && std::isfinite(row.top1Hard)) figures.top1 = row.top1Hard;
     }
@@ -92,13 +102,15 @@ Result<report::RunFigures> readRunFigures(const fs::path& path) {
         figures.bitOps = summary.bitOps;
     }
     figures.images = figures.method = "unknown";
+    bool floats = true;
     if (const auto job = parseJob(info.jobToml, path.string(), path.parent_path())) {
         figures.images = imagesOf(job->data.source);
         figures.method = methodOf(*job);
+        floats = activationsOf(stagesOf(*job)).method == quant::ActivationMethod::None;
     }
     BITLOOM_ASSIGN_OR_RETURN(figures.metrics, run->metrics());
     if (!std::isfinite(figures.top1) || !std::isfinite(figures.bits) || !std::isfinite(figures.bitOps))
-        BITLOOM_RETURN_IF_ERROR(addRecorded(*run, figures));
+        BITLOOM_RETURN_IF_ERROR(addRecorded(*run, floats, figures));
     return figures;
 }
 

@@ -25,9 +25,9 @@ constexpr const char* kJob = "[data]\nsource = \"cifar10:/data/batches\"\n[quant
 
 /// A run of one quantized layer of 100 weights and 1,000 multiply-adds beside one of 50, scored at step 20.
 /// `finished`: with figures of its own.
-void writeRecordedRun(const fs::path& path, bool finished) {
+void writeRecordedRun(const fs::path& path, bool finished, const std::string& more = {}) {
     report::RunInfo info;
-    info.jobToml = kJob;
+    info.jobToml = kJob + more;
     info.started = "2026-01-01T00:00:00Z";
     info.top1Fp32 = 91;
     info.network.arch = "resnet20";
@@ -89,6 +89,15 @@ TEST(CompareRuns, AnUnfinishedRunTellsWhatItRecorded) {
     EXPECT_EQ(run->bits, 2) << "as they are now";
     EXPECT_EQ(run->bitOps, 32.0 * (50 * 32 + 1000 * 2));
     EXPECT_TRUE(std::isnan(run->bytes)) << "nothing was packed yet";
+}
+
+TEST(CompareRuns, RoundedActivationsAreAMethodOfTheirOwn) {
+    const testing::TemporaryFolder folder;
+    writeRecordedRun(folder / "a.h5", false, "[activation]\nmethod = \"lsq\"\nbits = 4\n");
+    const auto run = readRunFigures(folder / "a.h5");
+    ASSERT_TRUE(run.ok()) << run.error().message;
+    EXPECT_EQ(run->method, "sdq, 4-bit activations");
+    EXPECT_TRUE(std::isnan(run->bitOps)) << "not those of float activations";
 }
 
 TEST(CompareRuns, ADamagedFileIsNamedAndTheOthersAreRead) {
