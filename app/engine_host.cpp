@@ -30,8 +30,7 @@ class EngineHost::Mailbox : public report::ProgressSink {
             const auto [position, isNew] = m_slots.try_emplace(snapshot->layer, pending.layers.size());
             if (isNew) pending.layers.push_back(snapshot);
             pending.layers[position->second] = snapshot;
-            if (!snapshot->mixtures.empty())
-                pending.bitwidths.emplace_back(snapshot->layer, report::bitwidthPoint(*snapshot));
+            pending.bitwidths.emplace_back(snapshot->layer, report::bitwidthPoint(*snapshot));
             // A delivery may fall between two layers of a step.
             if (snapshot->step <= m_lastStep) return;
             m_lastStep = snapshot->step;

@@ -163,6 +163,9 @@ void Session::State::add(const Delivery& delivery) {
 }
 
 void Session::State::addBitwidth(const std::string& layer, const report::BitwidthPoint& point) {
+    const std::vector<report::LayerInfo>& layers = info.network.layers;
+    const auto known = std::ranges::find(layers, layer, &report::LayerInfo::name);
+    if (known == layers.end() || !known->quantized) return;
     auto track = std::ranges::find(bitwidths, layer, &report::BitwidthTrack::layer);
     if (track == bitwidths.end()) track = bitwidths.insert(track, {layer, {}});
     track->append(point);

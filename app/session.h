@@ -131,6 +131,7 @@ class Session : public QObject {
         Layers newest;
 
         void add(const Delivery& delivery);
+        /// Of quantized layers; others have none.
         void addBitwidth(const std::string& layer, const report::BitwidthPoint& point);
         void addSteps(const std::vector<std::int64_t>& more);
         /// What the file of a continued run has from before this window's job.

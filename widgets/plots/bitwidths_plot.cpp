@@ -95,7 +95,8 @@ QString BitwidthsPlot::Parts::rowText(const report::BitwidthTrack& track, std::i
     if (point == nullptr) return noValueText();
     const QString bits = formatBits(point->bits);
     if (!point->choice.isLearned()) return tr("%1 bits, fixed").arg(bits);
-    if (!point->choice.open) return tr("%1 bit, the least").arg(bits);
+    if (!point->choice.open)
+        return point->bits > 1 ? tr("%1 bits, settled").arg(bits) : tr("%1 bit, the least").arg(bits);
     return tr("%1 bits with probability %2, else %3   gradient %4")
         .arg(bits, formatFixed(point->choice.probability, 3), formatBits(point->bits - 1),
              formatNumber(point->choice.gradient));
