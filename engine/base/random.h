@@ -35,6 +35,12 @@ class Random {
         return radius * std::cos(2.0 * std::numbers::pi * uniform());
     }
 
+    /// Standard Gumbel: minus the logarithm of a standard exponential; at most 691.
+    double gumbel() {
+        // 1 - uniform() is never 0; the smallest normal number keeps the outer logarithm finite.
+        return -std::log(-std::log1p(-uniform()) + 1e-300);
+    }
+
   private:
     __extension__ using Wide = unsigned __int128;
     static constexpr std::uint64_t kGamma = 0x9e3779b97f4a7c15u;

@@ -52,11 +52,13 @@ Result<report::BenchResult> runBenchJob(const BenchRequest& request, report::Pro
                                                 request.copies, control));
         }
         taken += samples;
+        const bool last = taken >= request.repeat;
+        if (!last && !soFar) continue;
         result = start;
         BITLOOM_ASSIGN_OR_RETURN(result.after, session.conditions());
         BITLOOM_RETURN_IF_ERROR(readRunnerOutput(ours, session.families(), result));
         if (onednn) BITLOOM_RETURN_IF_ERROR(addOnednn(theirs, result));
-        if (soFar && taken < request.repeat) soFar(result);
+        if (!last) soFar(result);
     }
     BITLOOM_RETURN_IF_ERROR(session.close());
     return result;

@@ -28,7 +28,7 @@ Result<bool> repeatsItsOutput(const qsimd::Model& model, const std::filesystem::
 }
 
 std::string originOf(const ExportRequest& request, const RecordedRun& run) {
-    return fmt::format("{}, {} of {}", request.run.filename().string(), run.spec.quantizer.layer.method,
+    return fmt::format("{}, {} of {}", request.run.filename().string(), run.stage.quantizer.layer.method,
                        run.graph.arch());
 }
 

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 /// Distillation keeps a copy of the weights that a run starts from, unless it follows others.
 bool hasCopy(const JobSpec& spec) {
-    return spec.train.distillation > 0 && spec.model.teacher.empty();
+    return distils(spec) && spec.model.teacher.empty();
 }
 
 Result<graph::StateDict> startOf(const RecordedRun& run, const fs::path& path, const Datasets& datasets) {
@@ -64,8 +64,8 @@ Result<ComparedNetworks> openCompared(const fs::path& path, std::int64_t images,
 
 Result<LatentNetwork> latentNetwork(const ComparedNetworks& networks) {
     const RecordedRun& run = networks.run;
-    BITLOOM_ASSIGN_OR_RETURN(train::LatentModel latent, train::latentModel(run.graph, run.spec.quantizer,
-                                                                           run.spec.train.seed, *run.state));
+    BITLOOM_ASSIGN_OR_RETURN(train::LatentModel latent, train::latentModel(run.graph, run.stage.quantizer,
+                                                                           run.stage.train.seed, *run.state));
     // Equal but for batch-norm statistics, which may have been estimated anew for the hard weights.
     for (const auto& [name, tensor] : networks.quantized.rest)
         latent.parameters.insert_or_assign(name, tensor);

@@ -25,7 +25,7 @@ Result<NetworkSource> openSource(EvaluateRequest& request, report::ProgressSink&
     if (request.data.empty()) request.data = run.spec.data.source;
     if (request.normalize.empty()) request.normalize = run.spec.data.normalize;
     BITLOOM_ASSIGN_OR_RETURN(quant::QuantizedModel model, deployedNetwork(run, request.weights));
-    const bool rounds = run.spec.quantizer.activation.method != quant::ActivationMethod::None;
+    const bool rounds = run.stage.quantizer.activation.method != quant::ActivationMethod::None;
     if (rounds && model.activations.empty())
         sink.log("the run has not come to rounding its activations; they are evaluated in float");
     return NetworkSource(std::move(model));

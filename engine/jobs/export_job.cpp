@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
 #include "engine/export/quantized_hdf5.h"
 #include "engine/export/quantized_safetensors.h"
@@ -11,6 +12,7 @@
 #include "engine/jobs/job_inputs.h"
 #include "engine/jobs/rounded_network.h"
 #include "engine/jobs/run_checkpoint.h"
+#include "engine/jobs/strategy_file.h"
 #include "engine/train/runtime.h"
 #include "engine/train/scoring.h"
 #include "engine/train/state_layout.h"
@@ -27,6 +29,7 @@ struct Format {
     Result<quant::QuantizedModel> (*read)(const fs::path&);
 };
 constexpr const char* kBundle = "bundle";
+constexpr const char* kStrategy = "strategy";
 constexpr std::array kFormats{
     Format{"safetensors", &exporting::writeQuantizedSafetensors, &exporting::readQuantizedSafetensors},
     Format{"hdf5", &exporting::writeQuantizedHdf5, &exporting::readQuantizedHdf5},
@@ -84,6 +87,28 @@ Status checkExport(const ExportRequest& request) {
     return {};
 }
 
+/// The bits of its layers, for other jobs to follow.
+Result<ExportResult> exportStrategy(const ExportRequest& request, report::ProgressSink& sink) {
+    BITLOOM_RETURN_IF_ERROR(checkExport(request));
+    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(request.run, sink));
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, checkpointNetwork(run, request.run));
+    if (model.layers.empty()) {
+        return fail("{}: no layer of {} is quantized, so there are no bits to export", request.run.string(),
+                    model.graph.arch());
+    }
+    const Strategy strategy = strategyOf(model);
+    const std::string text = toToml(strategy, model);
+    BITLOOM_RETURN_IF_ERROR(writeFileAtomically(request.out, text));
+    BITLOOM_ASSIGN_OR_RETURN(const Strategy reread, readStrategy(request.out));
+    ExportResult result;
+    result.path = request.out.string();
+    result.format = kStrategy;
+    result.bytes = static_cast<std::int64_t>(text.size());
+    result.fp32Bytes = quant::measure(model).fp32Bytes;
+    result.identical = reread.network == strategy.network && reread.bits == strategy.bits;
+    return result;
+}
+
 }  // namespace
 
 std::vector<std::string> exportFormats() {
@@ -91,12 +116,14 @@ std::vector<std::string> exportFormats() {
     for (const Format& format : kFormats)
         names.emplace_back(format.name);
     names.emplace_back(kBundle);
+    names.emplace_back(kStrategy);
     return names;
 }
 
 Result<ExportResult> runExportJob(const ExportRequest& request, report::ProgressSink& sink,
                                   JobControl& control) {
     if (request.to == kBundle) return exportBundle(request, sink, control);
+    if (request.to == kStrategy) return exportStrategy(request, sink);
     BITLOOM_ASSIGN_OR_RETURN(const Format format, formatByName(request.to));
     BITLOOM_RETURN_IF_ERROR(checkExport(request));
     sink.progress({"exporting", 0, 0, 0, report::kNoValue});

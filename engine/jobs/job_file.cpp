@@ -1,5 +1,7 @@
 // Reading a job: TOML text and overrides into one table, then the table into a JobSpec by the schema.
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <sstream>
 #include <utility>
 
@@ -130,11 +132,13 @@ std::vector<std::string> knownSections() {
     return sections;
 }
 
-Status checkNames(const toml::table& root) {
+/// Of a job, or of a stage of it, whose own keys are not of any section.
+Status checkNames(const toml::table& root, std::span<const char* const> own) {
     const std::vector<std::string> names = knownNames();
-    const std::vector<std::string> sections = knownSections();
+    std::vector<std::string> sections = knownSections();
     for (const auto& [section, content] : root) {
         const std::string sectionName(section.str());
+        if (std::ranges::find(own, sectionName) != own.end()) continue;
         const toml::table* table = content.as_table();
         if (std::ranges::find(sections, sectionName) == sections.end()) {
             return unknownKey(content, "", sectionName, table ? sections : names);
@@ -151,8 +155,7 @@ Status checkNames(const toml::table& root) {
 }
 
 /// Keys in schema order, with the recipe's defaults below them.
-Result<JobSpec> specOf(const toml::table& root) {
-    BITLOOM_RETURN_IF_ERROR(checkNames(root));
+Result<JobSpec> trainingOf(const toml::table& root) {
     // The recipe depends on the quantizer, so a first pass finds that out.
     JobSpec draft;
     BITLOOM_RETURN_IF_ERROR(applyKeys(root, jobSchema(), "", draft));
@@ -165,17 +168,99 @@ Result<JobSpec> specOf(const toml::table& root) {
     return job;
 }
 
+/// Moves every key of `changes` into `base` (a copy would forget where it came from), dropping there what it
+/// replaces.
+void merge(toml::table& base, toml::table& changes) {
+    for (auto&& [key, value] : changes) {
+        for (const Rivals& rivals : rivalKeys()) {
+            if (rivals.key != key.str()) continue;
+            for (const std::string& other : rivals.others)
+                base.erase(other);
+        }
+        toml::table* below = base[key.str()].as_table();
+        if (below && value.is_table()) {
+            merge(*below, *value.as_table());
+        } else {
+            base.insert_or_assign(key, std::move(value));
+        }
+    }
+}
+
+constexpr const char* kStages = "stage";
+constexpr std::array kJobKeys = {kStages};
+constexpr std::array kStageKeys = {"name"};
+
+/// What a stage may not say is the job's: everything but [quantizer], [activation] and most
+/// of [train].
+Status checkStageKeys(const toml::table& stage, const std::string& where) {
+    BITLOOM_RETURN_IF_ERROR(checkNames(stage, kStageKeys));
+    for (const auto& [section, content] : stage) {
+        const bool own = std::ranges::find(kStageKeys, section.str()) != kStageKeys.end();
+        if (own || section == "quantizer" || section == "activation" || section == "train") continue;
+        return usageError(
+            "{}: {}: [{}] is of the whole job; a stage has quantizer, activation and train keys",
+            placeOf(content), where, section.str());
+    }
+    for (const char* key : {"train.seed", "train.threads", "train.device"}) {
+        if (const toml::node_view node = stage.at_path(key))
+            return usageError("{}: {}: {} is of the whole job", placeOf(*node.node()), where, key);
+    }
+    return {};
+}
+
+Result<StageSpec> stageOf(const toml::table& root, const toml::table& stage, std::size_t number) {
+    const std::string where = fmt::format("stage {}", number);
+    BITLOOM_RETURN_IF_ERROR(checkStageKeys(stage, where));
+    StageSpec result;
+    if (const toml::node* name = stage.get("name")) {
+        const auto text = name->value_exact<std::string>();
+        if (!text)
+            return usageError("{}: {}: name = {}: expected a string", placeOf(*name), where, textOf(*name));
+        result.name = *text;
+    }
+    // Here for its errors, which name the line: the copy below no longer knows it.
+    JobSpec scratch;
+    BITLOOM_RETURN_IF_ERROR(applyKeys(stage, jobSchema(), where + ": ", scratch));
+    toml::table whole = root;
+    whole.erase(kStages);
+    toml::table changes = stage;
+    for (const char* key : kStageKeys)
+        changes.erase(key);
+    merge(whole, changes);
+    BITLOOM_ASSIGN_OR_RETURN(JobSpec job, trainingOf(whole));
+    result.quantizer = std::move(job.quantizer);
+    result.train = std::move(job.train);
+    if (result.name.empty()) result.name = result.quantizer.layer.method;
+    return result;
+}
+
+Result<JobSpec> specOf(const toml::table& root) {
+    BITLOOM_RETURN_IF_ERROR(checkNames(root, kJobKeys));
+    BITLOOM_ASSIGN_OR_RETURN(JobSpec job, trainingOf(root));
+    const toml::node* stages = root.get(kStages);
+    if (!stages) return job;
+    const toml::array* list = stages->as_array();
+    if (!list || list->empty())
+        return usageError("{}: stage is a list of sections: write [[stage]]", placeOf(*stages));
+    for (const toml::node& stage : *list) {
+        const toml::table* table = stage.as_table();
+        if (!table) return usageError("{}: stage is a list of sections: write [[stage]]", placeOf(stage));
+        BITLOOM_ASSIGN_OR_RETURN(StageSpec read, stageOf(root, *table, job.stages.size() + 1));
+        job.stages.push_back(std::move(read));
+    }
+    return job;
+}
+
 /// Makes `path` absolute against `folder`; an empty one stays empty.
 std::string absolutePath(const std::string& path, const fs::path& folder) {
     return path.empty() ? path : fs::absolute(folder / path).lexically_normal().string();
 }
 
-/// Weight files and the folder of data.source, where they are strings.
+/// Of a job or one of its stages: files, and the folder of data.source, where they are strings.
 void resolvePaths(toml::table& root, const fs::path& folder) {
-    for (const char* key : {"model.weights", "model.teacher"}) {
-        if (toml::value<std::string>* weights = root.at_path(key).as_string()) {
-            weights->get() = absolutePath(weights->get(), folder);
-        }
+    for (const char* key : {"model.weights", "model.teacher", "quantizer.strategy"}) {
+        toml::value<std::string>* path = root.at_path(key).as_string();
+        if (path && path->get() != quant::kLearnedStrategy) path->get() = absolutePath(path->get(), folder);
     }
     if (toml::value<std::string>* source = root.at_path("data.source").as_string()) {
         for (const std::string_view scheme : {"cifar10:", "folder:"}) {
@@ -183,6 +268,53 @@ void resolvePaths(toml::table& root, const fs::path& folder) {
             source->get() = std::string(scheme) + absolutePath(source->get().substr(scheme.size()), folder);
         }
     }
+}
+
+/// The tables of the stages that a job lists, or of those that an override names by number.
+std::vector<toml::table*> stageTables(toml::table& root) {
+    std::vector<toml::table*> tables;
+    const auto add = [&](toml::node& node) {
+        if (toml::table* table = node.as_table()) tables.push_back(table);
+    };
+    toml::node* stages = root.get(kStages);
+    if (!stages) return tables;
+    if (toml::array* list = stages->as_array()) {
+        for (toml::node& stage : *list)
+            add(stage);
+    } else if (toml::table* byNumber = stages->as_table()) {
+        for (auto&& [number, stage] : *byNumber)
+            add(stage);
+    }
+    return tables;
+}
+
+void resolveAllPaths(toml::table& root, const fs::path& folder) {
+    resolvePaths(root, folder);
+    for (toml::table* stage : stageTables(root))
+        resolvePaths(*stage, folder);
+}
+
+/// "stage.2.train.epochs=6": into the second stage of `root`; drops it from `changes`.
+Status mergeStages(toml::table& root, toml::table& changes) {
+    toml::node* node = changes.get(kStages);
+    if (!node) return {};
+    toml::table* byNumber = node->as_table();
+    if (!byNumber) return usageError("{} stage: write stage.NUMBER.KEY=VALUE", kOverrideOrigin);
+    const std::vector<toml::table*> stages = stageTables(root);
+    for (auto&& [number, stage] : *byNumber) {
+        std::size_t index = 0;
+        const std::string_view text = number.str();
+        const auto read = std::from_chars(text.data(), text.data() + text.size(), index);
+        toml::table* table = stage.as_table();
+        if (!table || read.ec != std::errc() || read.ptr != text.data() + text.size() || index < 1 ||
+            index > stages.size()) {
+            return usageError("{} stage.{}: the job has {} [[stage]]; write stage.NUMBER.KEY=VALUE",
+                              kOverrideOrigin, text, stages.size());
+        }
+        merge(*stages[index - 1], *table);
+    }
+    changes.erase(kStages);
+    return {};
 }
 
 Result<toml::table> parseTable(std::string_view text, const std::string& origin) {
@@ -206,33 +338,16 @@ Result<toml::table> parseOverride(const std::string& text) {
     return table;
 }
 
-/// Moves every key of `changes` into `base` (a copy would forget where it came from), dropping there what it
-/// replaces.
-void merge(toml::table& base, toml::table& changes) {
-    for (auto&& [key, value] : changes) {
-        for (const Rivals& rivals : rivalKeys()) {
-            if (rivals.key != key.str()) continue;
-            for (const std::string& other : rivals.others)
-                base.erase(other);
-        }
-        toml::table* below = base[key.str()].as_table();
-        if (below && value.is_table()) {
-            merge(*below, *value.as_table());
-        } else {
-            base.insert_or_assign(key, std::move(value));
-        }
-    }
-}
-
 }  // namespace
 
 Result<JobSpec> parseJob(std::string_view toml, const std::string& origin, const fs::path& folder,
                          std::span<const std::string> overrides) {
     BITLOOM_ASSIGN_OR_RETURN(toml::table root, parseTable(toml, origin));
-    resolvePaths(root, folder);
+    resolveAllPaths(root, folder);
     for (const std::string& text : overrides) {
         BITLOOM_ASSIGN_OR_RETURN(toml::table changes, parseOverride(text));
-        resolvePaths(changes, ".");
+        resolveAllPaths(changes, ".");
+        BITLOOM_RETURN_IF_ERROR(mergeStages(root, changes));
         merge(root, changes);
     }
     return specOf(root);

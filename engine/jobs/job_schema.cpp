@@ -205,6 +205,9 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
         BITLOOM_FIELD(quantizer.weightGradient)));
     addSearchKeys(keys);
     addUniformKeys(keys);
+    keys.push_back(text<Job>("quantizer.strategy",
+                             "file of each layer's bits, or learned: those that the stage before ended with",
+                             BITLOOM_FIELD(quantizer.strategy)));
     keys.push_back(excludeKey());
 }
 

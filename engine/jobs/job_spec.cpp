@@ -1,5 +1,6 @@
 #include "engine/jobs/job_spec.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -15,17 +16,44 @@ std::string keyOf(const std::string& name) {
     return name.substr(name.find('.') + 1);
 }
 
-/// The tables of `section` that override single layers.
-template <class Layers, class Schema>
-std::string layersToToml(const char* section, const Layers& layers, const Schema& schema) {
+template <class Layer>
+std::string layerToToml(const Layer& layer, const std::vector<Key<Layer>>& schema) {
+    std::string text;
+    for (const auto& key : schema) {
+        const std::string value = key.write(layer);
+        if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
+    }
+    return text;
+}
+
+/// The tables of `section` that override single layers, but for those that `known` has alike.
+template <class Layer>
+std::string layersToToml(const std::string& section, const std::map<std::string, Layer>& layers,
+                         const std::vector<Key<Layer>>& schema,
+                         const std::map<std::string, Layer>& known = {}) {
     std::string text;
     for (const auto& [name, layer] : layers) {
-        text += fmt::format("\n[{}.layers.{}]\n", section, quoteToml(name));
-        for (const auto& key : schema) {
-            const std::string value = key.write(layer);
-            if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
-        }
+        const auto same = known.find(name);
+        const std::string layerText = layerToToml(layer, schema);
+        if (same != known.end() && layerToToml(same->second, schema) == layerText) continue;
+        text += fmt::format("\n[{}.layers.{}]\n{}", section, quoteToml(name), layerText);
     }
+    return text;
+}
+
+/// What the stage says otherwise than the job.
+std::string stageToToml(const JobSpec& job, const StageSpec& stage) {
+    JobSpec whole = job;
+    whole.quantizer = stage.quantizer;
+    whole.train = stage.train;
+    std::string text = fmt::format("\n[[stage]]\nname = {}\n", quoteToml(stage.name));
+    for (const auto& key : jobSchema()) {
+        const std::string value = key.write(whole);
+        if (!value.empty() && value != key.write(job)) text += fmt::format("{} = {}\n", key.name, value);
+    }
+    text += layersToToml("stage.quantizer", stage.quantizer.layers, layerSchema(), job.quantizer.layers);
+    text += layersToToml("stage.activation", stage.quantizer.activation.layers, activationLayerSchema(),
+                         job.quantizer.activation.layers);
     return text;
 }
 
@@ -48,7 +76,27 @@ std::string toToml(const JobSpec& job) {
         }
         text += fmt::format("{} = {}\n", keyOf(key.name), value);
     }
+    for (const StageSpec& stage : job.stages)
+        text += stageToToml(job, stage);
     return text;
+}
+
+std::vector<JobSpec> stagesOf(const JobSpec& job) {
+    if (job.stages.empty()) return {job};
+    std::vector<JobSpec> stages;
+    for (const StageSpec& stage : job.stages) {
+        JobSpec whole = job;
+        whole.quantizer = stage.quantizer;
+        whole.train = stage.train;
+        whole.stages.clear();
+        stages.push_back(std::move(whole));
+    }
+    return stages;
+}
+
+bool distils(const JobSpec& job) {
+    return std::ranges::any_of(stagesOf(job),
+                               [](const JobSpec& stage) { return stage.train.distillation > 0; });
 }
 
 bool operator==(const JobSpec& a, const JobSpec& b) {

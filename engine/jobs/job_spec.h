@@ -35,21 +35,38 @@ struct RecordSpec {
     int bins = 256;  ///< of histograms: 32, 64, 128 or 256
 };
 
+/// One of several trainings in a row, each from the weights that the one before ended with.
+struct StageSpec {
+    std::string name;
+    quant::QuantizerOptions quantizer;
+    train::TrainOptions train;  ///< seed, threads and device are the job's
+};
+
 struct JobSpec {
     ModelSpec model;
     DataSpec data;
     quant::QuantizerOptions quantizer;
     train::TrainOptions train;
     RecordSpec record;
+    /// [[stage]]: what the job says is their common ground and not a training of its own. Empty: the job is
+    /// its only stage.
+    std::vector<StageSpec> stages;
 };
+
+/// The trainings of a job in order, each a job without stages; at least one.
+[[nodiscard]] std::vector<JobSpec> stagesOf(const JobSpec& job);
+
+/// Whether any of its trainings follows a teacher.
+[[nodiscard]] bool distils(const JobSpec& job);
 
 /// Equal in every key.
 [[nodiscard]] bool operator==(const JobSpec& a, const JobSpec& b);
 
-/// Parses TOML text after applying `overrides` ("quantizer.bits=2", values in TOML syntax, bare words taken
-/// as strings). Relative paths in the text become absolute against `folder`, those in overrides against the
-/// current folder. `origin` names the text in errors. Unknown keys are usage errors that name the nearest
-/// known key; wrong types and out-of-range values name key, value and range.
+/// Parses TOML text after applying `overrides` ("quantizer.bits=2", of the second stage
+/// "stage.2.quantizer.bits=2", values in TOML syntax, bare words taken as strings). Relative paths in the
+/// text become absolute against `folder`, those in overrides against the current folder. `origin` names the
+/// text in errors. Unknown keys are usage errors that name the nearest known key; wrong types and
+/// out-of-range values name key, value and range.
 [[nodiscard]] Result<JobSpec> parseJob(std::string_view toml, const std::string& origin,
                                        const std::filesystem::path& folder,
                                        std::span<const std::string> overrides = {});

@@ -22,13 +22,13 @@ Status checkKeys(const std::vector<std::string>& overrides) {
 Result<quant::ActivationOptions> optionsWith(const RecordedRun& run,
                                              const std::vector<std::string>& overrides) {
     BITLOOM_RETURN_IF_ERROR(checkKeys(overrides));
-    const ActivationMethod own = run.spec.quantizer.activation.method;
-    if (overrides.empty()) return run.spec.quantizer.activation;
+    const ActivationMethod own = run.stage.quantizer.activation.method;
+    if (overrides.empty()) return run.stage.quantizer.activation;
     if (own == ActivationMethod::Lsq) {
         return usageError(
             "the activations of this run were trained with the network (lsq); train it again to change them");
     }
-    BITLOOM_ASSIGN_OR_RETURN(const JobSpec spec, parseJob(run.info.jobToml, "its job", {}, overrides));
+    BITLOOM_ASSIGN_OR_RETURN(const JobSpec spec, parseJob(toToml(run.stage), "its job", {}, overrides));
     quant::ActivationOptions options = spec.quantizer.activation;
     const bool named = std::ranges::any_of(
         overrides, [](const std::string& text) { return text.starts_with("activation.method"); });
@@ -55,7 +55,7 @@ Result<quant::QuantizedModel> roundedNetwork(const RecordedRun& run, const std::
     BITLOOM_ASSIGN_OR_RETURN(
         train::ReconstructedActivations rounded,
         train::reconstructActivations(model, options, trainerData(datasets, run.spec.data),
-                                      run.spec.train.seed, scoringOptions(run).device, progress));
+                                      run.stage.train.seed, scoringOptions(run).device, progress));
     for (const std::string& node : rounded.found.silent)
         sink.log(fmt::format("warning: the activation {} is 0 for every image looked at", node));
     for (const train::BlockLoss& loss : rounded.losses) {

@@ -1,11 +1,14 @@
 #include "engine/jobs/run_checkpoint.h"
 
+#include <algorithm>
+
 #include "engine/graph/graph_json.h"
 #include "engine/jobs/job_inputs.h"
 #include "engine/record/run_reader.h"
 #include "engine/train/deployed_model.h"
 #include "engine/train/executor.h"
 #include "engine/train/scoring.h"
+#include "engine/train/state_layout.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -17,7 +20,7 @@ Result<train::DeployedModel> newestModel(const RecordedRun& run, const fs::path&
         return fail("{}: no checkpoint of this run in {}; train it again or resume it", path.string(),
                     run.folder(path).path().string());
     }
-    return train::deployedModel(run.graph, run.spec.quantizer, run.spec.train.seed, *run.state);
+    return train::deployedModel(run.graph, run.stage.quantizer, run.stage.train.seed, *run.state);
 }
 
 }  // namespace
@@ -37,11 +40,14 @@ Result<RecordedRun> readRecordedRun(const fs::path& path, report::ProgressSink& 
     BITLOOM_ASSIGN_OR_RETURN(run.graph, graph::fromJson(run.info.graphJson));
     const auto warn = [&](const std::string& text) { sink.log("damaged checkpoint passed over: " + text); };
     BITLOOM_ASSIGN_OR_RETURN(run.state, run.folder(path).newest(warn));
+    std::vector<JobSpec> stages = stagesOf(run.spec);
+    const auto stage = run.state ? static_cast<std::size_t>(train::stageOf(run.state->tensors)) : 0;
+    run.stage = std::move(stages[std::min(stage, stages.size() - 1)]);
     return run;
 }
 
 train::TrainOptions scoringOptions(const RecordedRun& run) {
-    train::TrainOptions options = run.spec.train;
+    train::TrainOptions options = run.stage.train;
     if (!train::hasDevice(options.device)) options.device = "cpu";
     return options;
 }

@@ -16,7 +16,8 @@ namespace bitloom::jobs {
 struct RecordedRun {
     report::RunInfo info;
     report::RunSummary summary;  ///< as the file has it; figures only once it is not Running
-    JobSpec spec;
+    JobSpec spec;                ///< the whole job
+    JobSpec stage;               ///< the training that the checkpoint is of; without one, the first
     graph::Graph graph{""};
     std::optional<train::TrainerState> state;  ///< newest whole checkpoint
     [[nodiscard]] CheckpointFolder folder(const std::filesystem::path& run) const;

@@ -53,6 +53,9 @@ struct SdqOptions {
     double budgetWeight = 0.3;  ///< lambda_B, >= 0
 };
 
+/// QuantizerOptions::strategy: the bits that the stage before ended with.
+inline constexpr const char* kLearnedStrategy = "learned";
+
 struct QuantizerOptions {
     LayerOptions layer;  ///< for every layer not overridden
     SigmaInit initSigma = SigmaInit::Standard;
@@ -64,6 +67,9 @@ struct QuantizerOptions {
     SearchOptions search;
     double binRegulariser = 0;  ///< uniform: lambda_E of the entropy-aware bin regulariser, >= 0
     SdqOptions sdq;
+    /// Each layer's bits: a file as jobs/strategy_file.h reads it, or kLearnedStrategy. Empty:
+    /// layer.components. What starts a training puts them into `layers`.
+    std::string strategy;
     /// Node names left in full precision. Unset: the first convolution and every linear layer.
     std::optional<std::vector<std::string>> exclude;
     std::map<std::string, LayerOptions> layers;  ///< overrides by node name; wins over exclude

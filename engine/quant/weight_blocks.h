@@ -6,6 +6,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "engine/quant/memory_order.h"
 #include "engine/quant/torch.h"
 
 namespace bitloom::quant {
@@ -34,11 +35,13 @@ void forEachWeightBlock(std::int64_t total, const Body& body) {
     return local.is_non_overlapping_and_dense() ? local : local.contiguous();
 }
 
-/// The same in the memory order of `like`, which is dense.
+/// `tensor` detached, in the type and memory order of `like`, which is dense and on the CPU; a copy only
+/// where it is not that already.
 [[nodiscard]] inline torch::Tensor arrangedLike(const torch::Tensor& tensor, const torch::Tensor& like) {
-    const torch::Tensor local = tensor.detach().cpu();
-    if (local.is_non_overlapping_and_dense() && local.strides() == like.strides()) return local;
-    return torch::empty_strided(like.sizes(), like.strides(), like.options()).copy_(local);
+    const torch::Tensor local = tensor.detach();
+    const bool alike = local.is_cpu() && local.dtype() == like.dtype() &&
+                       local.is_non_overlapping_and_dense() && sameMemoryOrder(local, like);
+    return alike ? local : torch::empty_strided(like.sizes(), like.strides(), like.options()).copy_(local);
 }
 
 }  // namespace bitloom::quant

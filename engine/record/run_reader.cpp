@@ -137,13 +137,14 @@ void LayerTable::readMixtures(std::size_t row, report::LayerSnapshot& snapshot) 
     readColumn("sigma", row, sigma.data());
     readColumn("count", row, count.data());
     readColumn("tau", row, tau.data());
-    snapshot.mixtures.resize(mixtures);
     for (std::size_t m = 0, i = 0; m < mixtures; ++m) {
-        snapshot.mixtures[m].temperature = tau[m];
+        report::Mixture mixture;
+        mixture.temperature = tau[m];
         for (std::size_t k = 0; k < components; ++k, ++i) {
             if (count[i] == kNoComponent) continue;
-            snapshot.mixtures[m].components.push_back({pi[i], mu[i], sigma[i], count[i]});
+            mixture.components.push_back({pi[i], mu[i], sigma[i], count[i]});
         }
+        if (!mixture.components.empty()) snapshot.mixtures.push_back(std::move(mixture));
     }
 }
 

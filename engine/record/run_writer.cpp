@@ -44,7 +44,7 @@ Result<std::vector<std::uint32_t>> countsOf(const report::Histogram& histogram, 
                 bins);
 }
 
-/// A snapshot's mixtures as columns [mixtures x components]; fewer components are filled up.
+/// A snapshot's mixtures as columns [mixtures x components]; fewer are filled up.
 struct MixtureColumns {
     std::vector<double> pi, mu, sigma, tau;
     std::vector<std::int64_t> count;
@@ -53,12 +53,14 @@ struct MixtureColumns {
 Result<MixtureColumns> flatten(const report::LayerSnapshot& snapshot, const LayerLayout& layout) {
     MixtureColumns columns;
     const auto components = static_cast<std::size_t>(layout.components);
-    const std::size_t expected = components == 0 ? 0 : static_cast<std::size_t>(layout.mixtures);
-    if (snapshot.mixtures.size() != expected) {
+    const std::size_t most = components == 0 ? 0 : static_cast<std::size_t>(layout.mixtures);
+    if (snapshot.mixtures.size() > most) {
         return fail("layer {}: {} mixtures in a run made for {}", layout.name, snapshot.mixtures.size(),
-                    expected);
+                    most);
     }
-    for (const report::Mixture& mixture : snapshot.mixtures) {
+    for (std::size_t m = 0; m < most; ++m) {
+        const report::Mixture mixture =
+            m < snapshot.mixtures.size() ? snapshot.mixtures[m] : report::Mixture{};
         if (mixture.components.size() > components) {
             return fail("layer {}: {} components in a run made for {}", layout.name,
                         mixture.components.size(), components);

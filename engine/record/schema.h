@@ -12,7 +12,8 @@
 //                    edges [2] (low, high), outside [4] (below and above of histogram, then of
 //                    histogram_soft), histogram [bins]; when quantized also histogram_soft [bins],
 //                    pi mu sigma count [mixtures, components], tau [mixtures]; a layer whose bits went down
-//                    has fewer components, and a count of -1 where one is missing at a mixture's end
+//                    has fewer components, one that a stage leaves in full precision none: a count of -1
+//                    where one is missing at a mixture's end
 //
 // Every dataset of a table has the row as first dimension. A row exists once its `step` does: steps are
 // written after everything else of the row has reached the file, so whatever `step` counts is whole. Unknown

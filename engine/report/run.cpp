@@ -17,7 +17,7 @@ constexpr std::array kEventKindNames = {
     std::pair{EventKind::Epoch, "epoch"},           std::pair{EventKind::Evaluation, "evaluation"},
     std::pair{EventKind::Checkpoint, "checkpoint"}, std::pair{EventKind::Paused, "paused"},
     std::pair{EventKind::Resumed, "resumed"},       std::pair{EventKind::Warning, "warning"},
-    std::pair{EventKind::Finished, "finished"},
+    std::pair{EventKind::Finished, "finished"},     std::pair{EventKind::Stage, "stage"},
 };
 
 template <class Names, class Enum>
@@ -38,7 +38,7 @@ Enum valueOf(const Names& names, const std::string& text, Enum otherwise) {
 
 }  // namespace
 
-std::string LayerInfo::block() const {
+std::string blockOf(const std::string& name) {
     std::size_t begin = 0;
     std::size_t end = 0;  // of the path without its last part, once the loop is through
     for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', begin)) {

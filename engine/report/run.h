@@ -17,11 +17,11 @@ struct LayerInfo {
     std::int64_t macs = 0;  ///< multiply-accumulates per image
     bool quantized = false;
     double bits = 32;  ///< bits a weight when hard; 32 when full precision
-
-    /// The block the layer stands in: the path up to its first numbered part, or all but the last part.
-    /// "layer2.0" of "layer2.0.conv1" and of "layer2.0.downsample.0"; empty at top level.
-    [[nodiscard]] std::string block() const;
 };
+
+/// The block that a layer of this name stands in: the path up to its first numbered part, or all but the last
+/// part. "layer2.0" of "layer2.0.conv1" and of "layer2.0.downsample.0"; empty at top level.
+[[nodiscard]] std::string blockOf(const std::string& name);
 
 struct NetworkInfo {
     std::string arch;
@@ -64,7 +64,7 @@ struct MetricSample {
     double stepSeconds = kNoValue;
 };
 
-enum class EventKind { Epoch, Evaluation, Checkpoint, Paused, Resumed, Warning, Finished };
+enum class EventKind { Epoch, Evaluation, Checkpoint, Paused, Resumed, Warning, Finished, Stage };
 [[nodiscard]] const char* toText(EventKind kind);
 [[nodiscard]] EventKind eventKindFromText(const std::string& text);  ///< unknown text reads as Warning
 

@@ -1,5 +1,6 @@
 #include "engine/train/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -35,6 +36,11 @@ double multiStep(const TrainOptions& options, std::int64_t step, std::int64_t to
 }
 
 }  // namespace
+
+std::int64_t stepsOf(const TrainOptions& options, std::int64_t stepsPerEpoch) {
+    if (options.steps > 0) return options.steps;
+    return std::max<std::int64_t>(1, std::llround(options.epochs * static_cast<double>(stepsPerEpoch)));
+}
 
 double rateFactor(const TrainOptions& options, std::int64_t step, std::int64_t total) {
     switch (options.schedule) {

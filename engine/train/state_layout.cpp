@@ -38,6 +38,13 @@ std::vector<double> toDoubles(const graph::Tensor& tensor) {
     return values;
 }
 
+int stageOf(const graph::StateDict& state) {
+    const auto found = state.find(kStageName);
+    const std::vector<double> values =
+        found == state.end() ? std::vector<double>() : toDoubles(found->second);
+    return values.size() == 1 && values[0] > 0 ? static_cast<int>(values[0]) : 0;
+}
+
 void writeEvaluation(graph::StateDict& state, const report::MetricSample& row) {
     state.insert_or_assign(
         kEvaluationRow,

@@ -23,8 +23,9 @@ inline constexpr const char* kActivationPart = "activation/";  ///< "activation/
     return kQuantizerPart + node + "/";
 }
 
-inline constexpr const char* kTrainerPart = "trainer/";   ///< what the loop itself remembers
-inline constexpr const char* kLossName = "trainer/loss";  ///< of the last step, float64 [1]
+inline constexpr const char* kTrainerPart = "trainer/";     ///< what the loop itself remembers
+inline constexpr const char* kLossName = "trainer/loss";    ///< of the last step, float64 [1]
+inline constexpr const char* kStageName = "trainer/stage";  ///< StageSpan::stage, float64 [1]
 
 /// Moves every tensor of `part` into `state` under `prefix`; equal names are replaced.
 void addPart(graph::StateDict& state, const std::string& prefix, graph::StateDict&& part);
@@ -35,6 +36,9 @@ void addPart(graph::StateDict& state, const std::string& prefix, graph::StateDic
 [[nodiscard]] graph::Tensor fromDoubles(const std::vector<double>& values);
 /// A float64 vector's values; empty for another dtype.
 [[nodiscard]] std::vector<double> toDoubles(const graph::Tensor& tensor);
+
+/// The stage that a trainer's state is of; 0 where it does not say.
+[[nodiscard]] int stageOf(const graph::StateDict& state);
 
 /// The row of the last evaluation, float64 tensor "trainer/evaluation". Absent reads as a row of step -1.
 void writeEvaluation(graph::StateDict& state, const report::MetricSample& row);

@@ -58,7 +58,7 @@ class LoopTrainer final : public Trainer {
                 quant::QuantizerMap quantizers, std::vector<std::unique_ptr<quant::StepHook>> hooks,
                 const quant::ActivationOptions& activation, quant::ActivationQuantizers activations,
                 Sgd optimizer, Scorer scorer, const TrainOptions& options, const TrainerData& data,
-                int recordEvery, int bins)
+                int recordEvery, int bins, const StageSpan& span)
         : m_options(options),
           m_data(data),
           m_recordEvery(recordEvery),
@@ -73,11 +73,15 @@ class LoopTrainer final : public Trainer {
           m_recorder(*m_executor, m_quantizers, bins),
           m_loader(*data.train, loaderOptions(data, options.seed)),
           m_stepsPerEpoch(m_loader.batchesPerEpoch()),
-          m_totalSteps(countSteps(options, m_stepsPerEpoch)) {
+          m_stage(span.stage),
+          m_firstStep(span.stepsBefore),
+          m_lastStep(span.stepsBefore + stepsOf(options, m_stepsPerEpoch)),
+          m_jobSteps(m_lastStep + span.stepsAfter),
+          m_step(span.stepsBefore) {
         m_evaluation.step = -1;
     }
 
-    [[nodiscard]] std::int64_t totalSteps() const override { return m_totalSteps; }
+    [[nodiscard]] std::int64_t lastStep() const override { return m_lastStep; }
     [[nodiscard]] std::int64_t stepsPerEpoch() const override { return m_stepsPerEpoch; }
     [[nodiscard]] std::int64_t step() const override { return m_step; }
     [[nodiscard]] Result<TrainerState> save() const override;
@@ -100,7 +104,6 @@ class LoopTrainer final : public Trainer {
 
     /// Tells the quantizers the epoch that the step after `step` steps belongs to.
     void beginEpoch(std::int64_t step) const;
-    static std::int64_t countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch);
     [[nodiscard]] TrainerState currentState() const;
     [[nodiscard]] quant::QuantizedModel currentModel() const;
     [[nodiscard]] Status restoreParts(const TrainerState& state);
@@ -113,6 +116,10 @@ class LoopTrainer final : public Trainer {
     [[nodiscard]] Status saveNow(Session& session);
     [[nodiscard]] Status stopped(Session& session);
     [[nodiscard]] bool waitWhilePaused(Session& session) const;
+    [[nodiscard]] bool isStart() const { return m_step == m_firstStep; }
+    [[nodiscard]] double rateFactorOf(std::int64_t step) const {
+        return rateFactor(m_options, step - m_firstStep, m_lastStep - m_firstStep);
+    }
     [[nodiscard]] bool isEvaluationStep() const;
     [[nodiscard]] std::int64_t evaluationsAfter(std::int64_t step) const;
     [[nodiscard]] double peakRate() const;
@@ -133,20 +140,18 @@ class LoopTrainer final : public Trainer {
     LayerRecorder m_recorder;
     data::Loader m_loader;
     std::int64_t m_stepsPerEpoch;
-    std::int64_t m_totalSteps;
+    int m_stage;
+    std::int64_t m_firstStep;
+    std::int64_t m_lastStep;
+    std::int64_t m_jobSteps;  ///< later stages included
 
-    std::int64_t m_step = 0;
+    std::int64_t m_step;
     double m_loss = report::kNoValue;
     double m_stepSeconds = report::kNoValue;
     double m_startMse = report::kNoValue;  ///< quantization error at step 0
     report::MetricSample m_evaluation;
     std::optional<quant::QuantizedModel> m_scored;  ///< the network of m_evaluation, until the next step
 };
-
-std::int64_t LoopTrainer::countSteps(const TrainOptions& options, std::int64_t stepsPerEpoch) {
-    if (options.steps > 0) return options.steps;
-    return std::max<std::int64_t>(1, std::llround(options.epochs * static_cast<double>(stepsPerEpoch)));
-}
 
 Result<TrainerState> LoopTrainer::save() const {
     return guarded(fmt::format("saving step {}", m_step),
@@ -167,6 +172,7 @@ TrainerState LoopTrainer::currentState() const {
     addPart(state.tensors, kOptimizerPart, m_optimizer.state());
     addPart(state.tensors, kRangePart, m_recorder.state());
     state.tensors.insert_or_assign(kLossName, fromDoubles({m_loss}));
+    state.tensors.insert_or_assign(kStageName, fromDoubles({static_cast<double>(m_stage)}));
     writeEvaluation(state.tensors, m_evaluation);
     if (m_scored) {
         for (const auto& [name, tensor] : m_scored->rest) {
@@ -181,8 +187,9 @@ Status LoopTrainer::restore(const TrainerState& state) {
 }
 
 Status LoopTrainer::restoreParts(const TrainerState& state) {
-    if (state.step < 0 || state.step > m_totalSteps) {
-        return fail("the checkpoint is of step {}, this job has {} steps", state.step, m_totalSteps);
+    if (state.step < m_firstStep || state.step > m_lastStep) {
+        return fail("the checkpoint is of step {}, this training goes from {} to {}", state.step, m_firstStep,
+                    m_lastStep);
     }
     BITLOOM_RETURN_IF_ERROR(m_executor->load(partOf(state.tensors, kModelPart)));
     for (const auto& [node, quantizer] : m_quantizers) {
@@ -199,7 +206,7 @@ Status LoopTrainer::restoreParts(const TrainerState& state) {
     BITLOOM_RETURN_IF_ERROR(m_optimizer.restore(partOf(state.tensors, kOptimizerPart)));
     m_recorder.restore(partOf(state.tensors, kRangePart));
     m_step = state.step;
-    beginEpoch(std::max<std::int64_t>(m_step - 1, 0));  // of the last step, as an uninterrupted run has it
+    beginEpoch(std::max(m_step - 1, m_firstStep));  // of the last step, as an uninterrupted run has it
     m_stepSeconds = report::kNoValue;
     m_evaluation = readEvaluation(state.tensors);
     const auto loss = state.tensors.find(kLossName);
@@ -230,14 +237,14 @@ quant::QuantizedModel LoopTrainer::currentModel() const {
 }
 
 std::int64_t LoopTrainer::evaluationsAfter(std::int64_t step) const {
-    if (step >= m_totalSteps) return 0;
+    if (step >= m_lastStep) return 0;
     const std::int64_t every = m_options.evaluateEvery * m_stepsPerEpoch;
-    return 1 + (every > 0 ? (m_totalSteps - 1) / every - step / every : 0);
+    return 1 + (every > 0 ? (m_lastStep - 1) / every - step / every : 0);
 }
 
-/// Step 0 shows what quantizing alone costs.
+/// The start shows what quantizing alone costs.
 bool LoopTrainer::isEvaluationStep() const {
-    if (m_step == 0) return !m_quantizers.empty() && m_options.evaluateEvery > 0;
+    if (isStart()) return !m_quantizers.empty() && m_options.evaluateEvery > 0;
     return evaluationsAfter(m_step) < evaluationsAfter(m_step - 1);
 }
 
@@ -253,8 +260,7 @@ report::MetricSample LoopTrainer::metricRow() const {
     row.step = m_step;
     row.epoch = static_cast<double>(m_step) / static_cast<double>(m_stepsPerEpoch);
     row.loss = m_loss;
-    row.learningRate =
-        peakRate() * rateFactor(m_options, std::max<std::int64_t>(m_step - 1, 0), m_totalSteps);
+    row.learningRate = peakRate() * rateFactorOf(std::max(m_step - 1, m_firstStep));
     row.stepSeconds = m_stepSeconds;
     return row;
 }
@@ -266,22 +272,22 @@ void LoopTrainer::record(Session& session, report::MetricSample row) const {
 
 void LoopTrainer::beginEpoch(std::int64_t step) const {
     for (const auto& [node, quantizer] : m_quantizers)
-        quantizer->beginEpoch(step / m_stepsPerEpoch);
+        quantizer->beginEpoch((step - m_firstStep) / m_stepsPerEpoch);
 }
 
 Status LoopTrainer::trainOneStep(Session& session) {
     const Clock::time_point start = Clock::now();
     BITLOOM_ASSIGN_OR_RETURN(const data::Batch batch, m_loader.next());
     m_optimizer.clearGradients();
-    const double factor = rateFactor(m_options, m_step, m_totalSteps);
-    const double momentum = momentumAt(m_options, m_step, m_totalSteps);
+    const double factor = rateFactorOf(m_step);
+    const double momentum = momentumAt(m_options, m_step - m_firstStep, m_lastStep - m_firstStep);
     beginEpoch(m_step);
     m_optimizer.beginStep(factor, momentum);
     auto loss =
         forwardBackward(*m_executor, m_quantizers, batch, m_data.train->shape(), m_options, m_teacher.get());
     if (!loss) return fail("step {}: {}", m_step + 1, loss.error().message);
     for (const auto& hook : m_hooks)
-        hook->afterBackward(m_step + 1, m_totalSteps);
+        hook->afterBackward(m_step + 1 - m_firstStep, m_lastStep - m_firstStep);
     m_optimizer.step(factor, momentum);
     m_scored.reset();
     m_loss = *loss;
@@ -292,7 +298,8 @@ Status LoopTrainer::trainOneStep(Session& session) {
         session.sink.event(
             {m_step, report::EventKind::Epoch, fmt::format("epoch {} done", m_step / m_stepsPerEpoch)});
     }
-    if (!isEvaluationStep() && (m_step == 1 || m_step % m_recordEvery == 0)) record(session, metricRow());
+    const bool first = m_step == m_firstStep + 1;
+    if (!isEvaluationStep() && (first || m_step % m_recordEvery == 0)) record(session, metricRow());
     return {};
 }
 
@@ -305,9 +312,9 @@ Result<Accuracy> LoopTrainer::scoreSoft(const EvaluationProgress& progress) {
     return evaluate(*m_executor, *m_data.test, m_scorer.evaluationOptions(), soft, progress);
 }
 
-/// LSQ before the first step, PTQ after the last one.
+/// LSQ before the first step of a stage, PTQ after the last one of the job.
 Status LoopTrainer::quantizeActivations(Session& session) {
-    const bool due = m_activation.method == quant::ActivationMethod::Lsq || m_step == m_totalSteps;
+    const bool due = m_activation.method == quant::ActivationMethod::Lsq || m_step == m_jobSteps;
     if (m_activations.ready() || m_activations.planned().empty() || !due) return {};
     BITLOOM_ASSIGN_OR_RETURN(const FoundActivations found, findActivations(session));
     for (const std::string& node : found.silent) {
@@ -351,7 +358,7 @@ Status LoopTrainer::evaluateNow(Session& session) {
     // Before the first step batch norm holds the statistics of full precision, with which soft weights have
     // no meaningful accuracy; the hard ones get statistics of their own.
     Accuracy soft;
-    if (m_step > 0) {
+    if (!isStart()) {
         BITLOOM_ASSIGN_OR_RETURN(soft, scoreSoft(progress));
     }
     Accuracy hard = soft;
@@ -368,16 +375,16 @@ Status LoopTrainer::evaluateNow(Session& session) {
     session.meter.expect(seconds * static_cast<double>(evaluationsAfter(m_step)));
     m_scored = std::move(model);
     m_evaluation = metricRow();
-    if (m_step > 0) {
+    if (!isStart()) {
         m_evaluation.top1Soft = soft.top1;
         m_evaluation.top5Soft = soft.top5;
     }
     m_evaluation.top1Hard = hard.top1;
     m_evaluation.top5Hard = hard.top5;
-    m_evaluation.quantMse = m_step > 0 ? m_recorder.record(session.sink, m_step) : m_startMse;
-    session.sink.metric(m_evaluation);
+    m_evaluation.quantMse = isStart() ? m_startMse : m_recorder.record(session.sink, m_step);
+    if (!isStart() || m_firstStep == 0) session.sink.metric(m_evaluation);
     session.sink.event({m_step, report::EventKind::Evaluation,
-                        m_step > 0 ? fmt::format("top-1 {:.2f} % soft, {:.2f} % hard", soft.top1, hard.top1)
+                        !isStart() ? fmt::format("top-1 {:.2f} % soft, {:.2f} % hard", soft.top1, hard.top1)
                                    : fmt::format("top-1 {:.2f} % hard, before training", hard.top1)});
     return {};
 }
@@ -393,7 +400,7 @@ Status LoopTrainer::saveNow(Session& session) {
 
 Status LoopTrainer::stopped(Session& session) {
     BITLOOM_RETURN_IF_ERROR(saveNow(session));
-    return Error{ErrorKind::Cancelled, fmt::format("stopped at step {} of {}", m_step, m_totalSteps)};
+    return Error{ErrorKind::Cancelled, fmt::format("stopped at step {} of {}", m_step, m_jobSteps)};
 }
 
 bool LoopTrainer::waitWhilePaused(Session& session) const {
@@ -419,14 +426,17 @@ Status LoopTrainer::loop(Session& session) {
             if (!evaluated && evaluated.error().kind == ErrorKind::Cancelled) return stopped(session);
             BITLOOM_RETURN_IF_ERROR(evaluated);
         }
-        if (m_step == m_totalSteps) break;
+        if (m_step == m_lastStep) break;
         if (Clock::now() - session.saved >= period) BITLOOM_RETURN_IF_ERROR(saveNow(session));
         if (!waitWhilePaused(session)) return stopped(session);
         BITLOOM_RETURN_IF_ERROR(trainOneStep(session));
         session.meter.report("training", m_step);
     }
     BITLOOM_RETURN_IF_ERROR(saveNow(session));
-    session.sink.event({m_step, report::EventKind::Finished, fmt::format("finished after {} steps", m_step)});
+    if (m_step == m_jobSteps) {
+        session.sink.event(
+            {m_step, report::EventKind::Finished, fmt::format("finished after {} steps", m_step)});
+    }
     return {};
 }
 
@@ -434,7 +444,7 @@ Status LoopTrainer::run(report::ProgressSink& sink, JobControl& control,
                         const SaveCheckpoint& saveCheckpoint) {
     configureTorch(m_options.threads);
     m_loader.seek(m_step / m_stepsPerEpoch, m_step % m_stepsPerEpoch);
-    Session session{sink, control, saveCheckpoint, ProgressMeter(sink, m_totalSteps)};
+    Session session{sink, control, saveCheckpoint, ProgressMeter(sink, m_jobSteps)};
     return guarded(fmt::format("training from step {}", m_step), [&] { return loop(session); });
 }
 
@@ -472,7 +482,8 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
                                                  const quant::QuantizerOptions& quantizer,
                                                  const TrainOptions& options, const TrainerData& data,
                                                  int recordEvery, int bins,
-                                                 const std::optional<Teacher>& teacher) {
+                                                 const std::optional<Teacher>& teacher,
+                                                 const StageSpan& span) {
     if (data.train->size() < data.batchSize) {
         return usageError("data.batch is {} but the training set has {} images; lower data.batch",
                           data.batchSize, data.train->size());
@@ -499,7 +510,7 @@ Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph
         return std::unique_ptr<Trainer>(std::make_unique<LoopTrainer>(
             std::move(executor), std::move(taught), std::move(quantizers), std::move(hooks),
             quantizer.activation, std::move(activations), Sgd(std::move(groups), options.nesterov),
-            std::move(scorer), options, data, recordEvery, bins));
+            std::move(scorer), options, data, recordEvery, bins, span));
     });
 }
 

@@ -37,7 +37,15 @@ struct Teacher {
 /// Everything needed to continue bit-exactly, but for the teacher, which does not change.
 struct TrainerState {
     graph::StateDict tensors;  ///< named as state_layout.h says: "model/...", "quantizer/<node>/...", ...
-    std::int64_t step = 0;     ///< steps done
+    std::int64_t step = 0;     ///< steps done, those of earlier stages included
+};
+
+/// Where a training stands in its job, when other stages come before and after it. Its schedule, its epochs
+/// and what its quantizers count begin at its own first step; everything it reports counts the job's steps.
+struct StageSpan {
+    int stage = 0;                 ///< 0: the first
+    std::int64_t stepsBefore = 0;  ///< of earlier stages
+    std::int64_t stepsAfter = 0;   ///< of later stages
 };
 
 /// Called on the trainer's thread whenever a checkpoint is due; an error ends the training. It never sees a
@@ -49,13 +57,16 @@ class Trainer {
     /// `state` holds every parameter (empty: Kaiming initialisation from the seed). Initialises quantizers.
     /// Snapshots and a metric row go to the sink every `recordEvery` steps; histograms have `bins` bins.
     /// `teacher` is needed when options.distillation > 0: a network of the same inputs and as many classes.
+    /// Of a stage with others before it, neither snapshots nor metrics of its start are sent: they would
+    /// stand beside those of the same step that the stage before ended with.
     [[nodiscard]] static Result<std::unique_ptr<Trainer>> create(
         graph::Graph graph, const graph::StateDict& state, const quant::QuantizerOptions& quantizer,
         const TrainOptions& options, const TrainerData& data, int recordEvery, int bins = 256,
-        const std::optional<Teacher>& teacher = std::nullopt);
+        const std::optional<Teacher>& teacher = std::nullopt, const StageSpan& span = {});
     virtual ~Trainer() = default;
 
-    [[nodiscard]] virtual std::int64_t totalSteps() const = 0;
+    /// Steps done when it is through, those of earlier stages included.
+    [[nodiscard]] virtual std::int64_t lastStep() const = 0;
     [[nodiscard]] virtual std::int64_t stepsPerEpoch() const = 0;
     [[nodiscard]] virtual std::int64_t step() const = 0;
 
@@ -65,10 +76,10 @@ class Trainer {
 
     /// Trains to the end, or until stop() (an error of kind Cancelled, after a checkpoint). NaN loss is an
     /// error that names the first layer whose weights or gradients are not finite. Sends snapshots and the
-    /// hard accuracy at step 0 (before training), and metric rows with snapshots at step 1, every
-    /// `recordEvery`, at evaluations and at the end.
-    /// Activations are rounded from step 0 (LSQ) or before the evaluation after the last step (PTQ), which is
-    /// preceded by an event with the hard accuracy in float.
+    /// hard accuracy at step 0 (before training; later stages an event), and metric rows with snapshots at
+    /// step 1, every `recordEvery`, at evaluations and at the end.
+    /// Activations are rounded from a stage's start (LSQ) or before the evaluation after the job's last step
+    /// (PTQ), which is preceded by an event with the hard accuracy in float.
     [[nodiscard]] virtual Status run(report::ProgressSink& sink, JobControl& control,
                                      const SaveCheckpoint& save) = 0;
 

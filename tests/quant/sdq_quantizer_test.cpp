@@ -9,6 +9,7 @@
 #include "engine/graph/graph.h"
 #include "engine/quant/sdq/bit_budget.h"
 #include "engine/quant/uniform/levels.h"
+#include "tests/quant/quantizer_checks.h"
 
 namespace bitloom::quant::sdq {
 namespace {
@@ -113,9 +114,7 @@ TEST_F(SdqQuantizerTest, ASavedStateGoesOnToTheBit) {
     ASSERT_TRUE(other->restore(quantizer->state()).ok());
     for (int i = 0; i < 30; ++i)
         ASSERT_TRUE(torch::equal(quantizer->soft(m_weight), other->soft(m_weight))) << i;
-    graph::StateDict bad = quantizer->state();
-    bad.erase("width");
-    EXPECT_THAT(other->restore(bad).error().message, HasSubstr("no \"width\""));
+    expectEntriesChecked(*other, {"width"});
 }
 
 class BitBudgetTest : public ::testing::Test {
@@ -148,8 +147,9 @@ class BitBudgetTest : public ::testing::Test {
         return dynamic_cast<BitChooser&>(*m_quantizers.find(node)->second).width();
     }
     /// Trains nothing but the widths, with the task's gradient 0.
-    void run(std::int64_t steps) {
-        for (std::int64_t step = 1; step <= steps; ++step) {
+    void run(std::int64_t steps) { run(1, steps, steps); }
+    void run(std::int64_t first, std::int64_t last, std::int64_t steps) {
+        for (std::int64_t step = first; step <= last; ++step) {
             for (auto& [node, quantizer] : m_quantizers) {
                 const torch::Tensor weight = torch::tensor(m_state[node + ".weight"].toFloats())
                                                  .reshape(m_state[node + ".weight"].shape)
@@ -177,6 +177,27 @@ TEST_F(BitBudgetTest, IsMetByTheEndAndNotUndercutByMoreThanAStep) {
         EXPECT_GT(budget().meanBits(), target - 1) << "no step but the last went below";
         EXPECT_LE(budget().expectedBits(), budget().meanBits());
     }
+}
+
+TEST_F(BitBudgetTest, TheClosingTakesTheCheapestBitsOneAfterTheOther) {
+    m_options.sdq.target = 2.6;
+    m_options.sdq.errorWeight = 1e3;  // nothing goes down by itself
+    m_options.sdq.budgetWeight = 0;
+    ASSERT_TRUE(make().ok());
+    run(1, 80, 100);
+    EXPECT_EQ(budget().meanBits(), 8);
+    run(81, 92, 100);
+    EXPECT_LT(budget().meanBits(), 8) << "not all at the last step";
+    EXPECT_GT(budget().meanBits(), 2.6);
+    run(93, 100, 100);
+    EXPECT_LE(budget().meanBits(), 2.6);
+    // All layers have weights of one kind, so a bit of the largest costs a fourth of one of the smallest for
+    // each weight, and one bit less is what makes it as dear.
+    const int small = widthOf("layer1.0.conv1").bits();
+    const int large = widthOf("layer1.1.conv1").bits();
+    EXPECT_LE(large, 3);
+    EXPECT_GE(small, large + 1);
+    EXPECT_LE(small, large + 2);
 }
 
 TEST_F(BitBudgetTest, CountsBytesAndBitOperations) {

@@ -34,12 +34,7 @@ TEST(EventKind, TextIsReversible) {
     EXPECT_EQ(eventKindFromText("eclipse"), EventKind::Warning);
 }
 
-TEST(LayerInfo, BlockIsThePathToItsFirstNumberedPart) {
-    const auto blockOf = [](const char* name) {
-        LayerInfo layer;
-        layer.name = name;
-        return layer.block();
-    };
+TEST(BlockOf, IsThePathToTheFirstNumberedPart) {
     EXPECT_EQ(blockOf("layer1.0.conv1"), "layer1.0");
     EXPECT_EQ(blockOf("layer2.0.downsample.0"), "layer2.0") << "a shortcut belongs to its residual block";
     EXPECT_EQ(blockOf("layer2.10.downsample.0"), "layer2.10");

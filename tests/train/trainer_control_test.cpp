@@ -65,7 +65,7 @@ TEST(TrainerControl, PauseHoldsTheRunUntilItResumes) {
     EXPECT_EQ(running.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
     control.resume();
     EXPECT_TRUE(running.get().ok());
-    EXPECT_EQ(trainer->step(), trainer->totalSteps());
+    EXPECT_EQ(trainer->step(), trainer->lastStep());
     EXPECT_TRUE(hasEvent(sink, report::EventKind::Resumed));
 }
 

@@ -167,7 +167,7 @@ TEST(TrainerResume, ForeignStatesAreErrors) {
     TrainerState state = *trainer->save();
     state.step = 13;
     ASSERT_FALSE(trainer->restore(state).ok());
-    EXPECT_NE(trainer->restore(state).error().message.find("12 steps"), std::string::npos);
+    EXPECT_NE(trainer->restore(state).error().message.find("0 to 12"), std::string::npos);
     state.step = 3;
     state.tensors.erase("optimizer/full/fc.weight");
     ASSERT_FALSE(trainer->restore(state).ok());

@@ -76,7 +76,7 @@ void LayerModel::setNetwork(const report::NetworkInfo& network) {
     std::map<std::string, int> rowOfBlock;
     for (std::size_t i = 0; i < count; ++i) {
         const report::LayerInfo& layer = network.layers[i];
-        const std::string block = layer.block();
+        const std::string block = report::blockOf(layer.name);
         m_layerByName.emplace(layer.name, static_cast<int>(i));
         const auto known = block.empty() ? rowOfBlock.end() : rowOfBlock.find(block);
         const int row = known == rowOfBlock.end() ? static_cast<int>(m_rows.size()) : known->second;

@@ -68,6 +68,9 @@ void EventLines::draw(QCPPainter* painter) {
             case report::EventKind::Warning:
                 painter->setPen(QPen(colors().warning, 1, Qt::DashLine));
                 break;
+            case report::EventKind::Stage:
+                painter->setPen(QPen(colors().axis, 2));
+                break;
             case report::EventKind::Paused:
             case report::EventKind::Resumed:
                 painter->setPen(QPen(colors().axis, 1, Qt::DotLine));

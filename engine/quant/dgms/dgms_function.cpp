@@ -8,7 +8,7 @@
 
 #include "engine/quant/dgms/dgms_kernel.h"
 #include "engine/quant/dgms/mixture_reader.h"
-#include "engine/quant/memory_order.h"
+#include "engine/quant/weight_blocks.h"
 
 namespace bitloom::quant::dgms {
 namespace {
@@ -52,14 +52,6 @@ torch::Tensor inOnePiece(const torch::Tensor& tensor, std::int64_t groups) {
     const torch::Tensor local = tensor.detach().to(torch::kCPU);
     const bool groupsAdjacent = groups == 1 || local.stride(0) * local.size(0) == local.numel();
     return local.is_non_overlapping_and_dense() && groupsAdjacent ? local : local.contiguous();
-}
-
-torch::Tensor likeInMemory(const torch::Tensor& tensor, const torch::Tensor& model) {
-    const torch::Tensor local = tensor.detach();
-    const bool alike = local.is_cpu() && local.dtype() == model.dtype() &&
-                       local.is_non_overlapping_and_dense() && sameMemoryOrder(local, model);
-    if (alike) return local;
-    return torch::empty_like(model).copy_(local);
 }
 
 /// Building costs time per cell, and more cells leave fewer weights in segments: the sum is least near the
@@ -239,7 +231,7 @@ class SoftFunction : public torch::autograd::Function<SoftFunction> {
         const torch::Tensor weight = context->get_saved_variables()[0];
         const auto holder = context->saved_data["tables"].toCapsule();
         const auto& saved = static_cast<const SavedTables&>(*holder);
-        const torch::Tensor gradient = likeInMemory(outputs[0], weight);
+        const torch::Tensor gradient = arrangedLike(outputs[0], weight);
         const bool exact = saved.weightGradient == WeightGradient::Exact && context->needs_input_grad(0);
         torch::Tensor weightGradient = exact ? torch::empty_like(weight) : gradient;
         variable_list result;

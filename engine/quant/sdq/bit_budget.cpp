@@ -4,27 +4,22 @@
 #include <map>
 
 #include "engine/graph/counts.h"
+#include "engine/report/run.h"
 
 namespace bitloom::quant::sdq {
 namespace {
 
 constexpr double kThreshold = 0.3;
-/// Share of the steps over which the threshold rises to 1.
+/// Share of the steps, at the end, over which what is missing is taken.
 constexpr double kClosing = 0.2;
+/// Of sums of costs, in bits.
+constexpr double kRounding = 1e-9;
 
-/// "layer2.0" of "layer2.0.conv1" and "layer2.0.downsample.0": the path up to its first number; else the
-/// layer.
-std::string blockOf(const std::string& node) {
-    std::size_t begin = 0;
-    while (begin < node.size()) {
-        const std::size_t end = std::min(node.find('.', begin), node.size());
-        const std::string part = node.substr(begin, end - begin);
-        const bool number =
-            !part.empty() && std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
-        if (number) return node.substr(0, end);
-        begin = end + 1;
-    }
-    return node;
+/// The block whose layers share a width: a numbered one, else the layer itself.
+std::string sharingBlock(const std::string& node) {
+    const std::string block = report::blockOf(node);
+    const bool numbered = !block.empty() && block.back() >= '0' && block.back() <= '9';
+    return numbered ? block : node;
 }
 
 struct Layer {
@@ -76,7 +71,7 @@ Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, con
     std::vector<Member> members;
     for (const Layer& layer : layers) {
         if (sdq.perBlock) {
-            std::shared_ptr<Bitwidth>& width = shared[blockOf(layer.node)];
+            std::shared_ptr<Bitwidth>& width = shared[sharingBlock(layer.node)];
             if (!width) width = std::make_shared<Bitwidth>(layer.chooser->width());
             layer.chooser->share(width);
         }
@@ -84,9 +79,10 @@ Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, con
         const double cost = byMacs ? layer.macs / macs : layer.weights / weights;
         const auto known = std::ranges::find(members, width, &Member::width);
         if (known == members.end()) {
-            members.push_back({width, cost});
+            members.push_back({width, cost, {layer.chooser}});
         } else {
             known->cost += cost;
+            known->layers.push_back(layer.chooser);
         }
     }
     return std::unique_ptr<StepHook>(new BitBudget(std::move(members), target, sdq.budgetWeight));
@@ -113,26 +109,53 @@ void BitBudget::afterBackward(std::int64_t step, std::int64_t steps) {
         if (over) member.width->addGradient(m_weight * member.cost * beta * (1 - beta));
         member.width->update();
     }
-    const double left = static_cast<double>(steps - step) / static_cast<double>(steps);
-    const double threshold = left < kClosing ? 1 - (1 - kThreshold) * left / kClosing : kThreshold;
-    // The last step takes what is still missing.
-    constexpr double kAny = 2;
-    while (meanBits() > m_target) {
-        Bitwidth* lowest = lowestBelow(step < steps ? threshold : kAny);
-        if (lowest != nullptr) lowest->lower();
-        if (lowest == nullptr || step < steps) return;
-    }
+    if (meanBits() <= m_target + kRounding) return;
+    if (Bitwidth* lowest = leastLikely(); lowest->probability() < kThreshold) lowest->lower();
+    const std::int64_t left = steps - step + 1;  // this one included
+    if (static_cast<double>(left) > kClosing * static_cast<double>(steps) && left > 1) return;
+    const std::vector<Bitwidth*> missing = cheapestLowerings();
+    const auto count = static_cast<std::int64_t>(missing.size());
+    if (count == 0 || left % std::max<std::int64_t>(1, left / count) != 0) return;
+    for (std::int64_t i = 0; i * left < count; ++i)
+        missing[static_cast<std::size_t>(i)]->lower();
 }
 
-/// The open width that is least likely to stay; null where all are at least that likely.
-Bitwidth* BitBudget::lowestBelow(double threshold) const {
-    Bitwidth* lowest = nullptr;
+/// The open width that is least likely to stay; there is one while the mean is above 1.
+Bitwidth* BitBudget::leastLikely() const {
+    const auto lowest = std::ranges::min_element(
+        m_members, {}, [](const Member& member) { return member.width->probability(); });
+    return lowest->width;
+}
+
+double BitBudget::Member::priceOfLowering() const {
+    double error = 0;
+    for (const BitChooser* layer : layers)
+        error += layer->errorOfLowering();
+    return error / cost;
+}
+
+/// The widths to lower, in order, that meet the target with the least error added: the cheapest bit each
+/// time, the next bit of the same width being four times as dear.
+std::vector<Bitwidth*> BitBudget::cheapestLowerings() const {
+    struct Candidate {
+        const Member* member;
+        int bits;
+        double price;
+    };
+    std::vector<Candidate> candidates;
     for (const Member& member : m_members) {
-        const double beta = member.width->probability();
-        if (!member.width->isOpen() || beta >= threshold) continue;
-        if (lowest == nullptr || beta < lowest->probability()) lowest = member.width;
+        if (member.width->isOpen())
+            candidates.push_back({&member, member.width->bits(), member.priceOfLowering()});
     }
-    return lowest;
+    std::vector<Bitwidth*> lowerings;
+    for (double mean = meanBits(); mean > m_target + kRounding && !candidates.empty();) {
+        const auto cheapest = std::ranges::min_element(candidates, {}, &Candidate::price);
+        lowerings.push_back(cheapest->member->width);
+        mean -= cheapest->member->cost;
+        cheapest->price *= 4;
+        if (--cheapest->bits == 1) candidates.erase(cheapest);
+    }
+    return lowerings;
 }
 
 }  // namespace bitloom::quant::sdq

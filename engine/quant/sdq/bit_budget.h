@@ -33,11 +33,16 @@ class BitBudget final : public StepHook {
     struct Member {
         Bitwidth* width;
         double cost;  ///< of all layers that follow it; all members together 1
+        std::vector<const BitChooser*> layers;
+
+        /// What the next bit less adds to the errors of its layers, for each unit of cost that it saves.
+        [[nodiscard]] double priceOfLowering() const;
     };
     BitBudget(std::vector<Member> members, double target, double weight)
         : m_members(std::move(members)), m_target(target), m_weight(weight) {}
 
-    [[nodiscard]] Bitwidth* lowestBelow(double threshold) const;
+    [[nodiscard]] Bitwidth* leastLikely() const;
+    [[nodiscard]] std::vector<Bitwidth*> cheapestLowerings() const;
 
     std::vector<Member> m_members;
     double m_target;

@@ -11,11 +11,6 @@ double sigmoid(double value) {
     return 1 / (1 + std::exp(-value));
 }
 
-double gumbel(Random& random) {
-    // 1 - uniform() is never 0; the smallest normal number keeps the outer logarithm finite.
-    return -std::log(-std::log(1 - random.uniform()) + 1e-300);
-}
-
 }  // namespace
 
 double Bitwidth::probability() const {
@@ -25,8 +20,8 @@ double Bitwidth::probability() const {
 Bitwidth::Sample Bitwidth::sample(std::int64_t pass) const {
     if (!isOpen()) return {};
     Random random({m_seed, static_cast<std::uint64_t>(pass)});
-    const double stays = gumbel(random);
-    const double leaves = gumbel(random);
+    const double stays = random.gumbel();
+    const double leaves = random.gumbel();
     const double y = sigmoid((m_theta + stays - leaves) / kGumbelTemperature);
     return {y > 0.5, y * (1 - y) / kGumbelTemperature};
 }

@@ -1,6 +1,7 @@
 #include "engine/quant/sdq/sdq_quantizer.h"
 
 #include <bit>
+#include <cmath>
 
 #include "engine/quant/fixed_set.h"
 #include "engine/quant/saved_state.h"
@@ -59,6 +60,11 @@ QuantizedTensor SdqQuantizer::hard(const torch::Tensor& weight) const {
     const bool searched = m_pair.bits == bits;
     const float clip = searched ? static_cast<float>(m_pair.clip) : uniform::fitClip(values, bits);
     return uniform::nearestOf(weight, uniform::Levels<float>(bits, clip));
+}
+
+double SdqQuantizer::errorOfLowering() const {
+    // Until the clips are searched anew: with each bit less the step doubles, its square is fourfold.
+    return (m_lowerError - m_upperError) * std::exp2(2 * (m_pair.bits - m_width->bits()));
 }
 
 report::LayerSnapshot SdqQuantizer::snapshot(const torch::Tensor& weight) const {

@@ -32,6 +32,7 @@ class SdqQuantizer final : public Quantizer, public BitChooser {
     [[nodiscard]] Status restore(const graph::StateDict& state) override;
 
     [[nodiscard]] Bitwidth& width() override { return *m_width; }
+    [[nodiscard]] double errorOfLowering() const override;
     void share(std::shared_ptr<Bitwidth> width) override { m_width = std::move(width); }
 
   private:

@@ -8,8 +8,8 @@
 #include <ATen/Parallel.h>
 
 #include "engine/base/random.h"
-#include "engine/quant/memory_order.h"
 #include "engine/quant/search/search_kernel.h"
+#include "engine/quant/weight_blocks.h"
 
 namespace bitloom::quant::search {
 namespace {
@@ -53,12 +53,9 @@ torch::Tensor emptyPlane(const torch::Tensor& logits, torch::Dtype dtype) {
     return torch::empty_strided(logits.sizes().slice(1), logits.strides().slice(1), dtype);
 }
 
-/// `tensor` on the CPU in the memory order of a plane; a copy only where it is not that already.
+/// `tensor` in the type and memory order of a plane.
 torch::Tensor asPlane(const torch::Tensor& tensor, const torch::Tensor& logits) {
-    const torch::Tensor local = tensor.detach();
-    const bool alike = local.is_cpu() && local.dtype() == logits.dtype() &&
-                       local.is_non_overlapping_and_dense() && sameMemoryOrder(local, logits.select(0, 0));
-    return alike ? local : emptyPlane(logits, logits.scalar_type()).copy_(local);
+    return arrangedLike(tensor, logits.detach().select(0, 0));
 }
 
 /// The rows of one block that decide: the logits, or a noisy copy of them.
@@ -75,9 +72,9 @@ class BlockRows {
         m_noisy.resize(planes * kBlockSize);
         Random random({m_choice.noiseSeed, static_cast<std::uint64_t>(begin)});
         for (std::size_t i = 0; i < count; ++i) {
-            const double first = gumbel(random);
+            const double first = random.gumbel();
             for (std::size_t k = 0; k < planes; ++k) {
-                const double noise = m_choice.noise * (gumbel(random) - first);
+                const double noise = m_choice.noise * (random.gumbel() - first);
                 m_noisy[k * kBlockSize + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
             }
         }
@@ -85,8 +82,6 @@ class BlockRows {
     }
 
   private:
-    static double gumbel(Random& random) { return -std::log(-std::log1p(-random.uniform()) + 1e-300); }
-
     const T* m_logits;
     std::int64_t m_weights;
     const Choice& m_choice;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/base/random.h"
+#include "engine/quant/fixed_set.h"
 #include "engine/quant/saved_state.h"
 #include "engine/quant/search/search_init.h"
 #include "engine/quant/search/value_set.h"
@@ -11,10 +12,6 @@
 
 namespace bitloom::quant::search {
 namespace {
-
-std::span<const float> valuesOfTensor(const torch::Tensor& tensor) {
-    return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
-}
 
 /// All relaxed weights lie within the values.
 stats::Range histogramRange(const std::vector<double>& values) {
@@ -105,32 +102,11 @@ std::vector<QuantizerParameter> SearchQuantizer::parameters() {
 
 report::LayerSnapshot SearchQuantizer::snapshot(const torch::Tensor& weight) const {
     const torch::NoGradGuard guard;
-    const QuantizedTensor chosen = hard(weight);
     const std::vector<double> values = scaledValues();
-    const torch::Tensor relaxed = expectedWeights(m_logits.detach(), values, m_temperature).contiguous();
-    const std::vector<float> hardValues = chosen.dequantize();
-    const auto count = static_cast<double>(hardValues.size());
-
-    report::Mixture mixture;
-    mixture.temperature = m_temperature;
-    for (const double value : values)
-        mixture.components.push_back({.mu = value});
-    for (const std::uint8_t index : chosen.indices)
-        ++mixture.components[index].count;
-    for (report::MixtureComponent& component : mixture.components)
-        component.pi = static_cast<double>(component.count) / count;
-
-    report::LayerSnapshot snapshot;
-    const torch::Tensor distance =
-        relaxed.to(torch::kFloat64) - torch::tensor(hardValues, torch::kFloat64).view_as(relaxed);
-    snapshot.mse = distance.square().mean().item<double>();
-    const stats::Range range = histogramRange(values);
-    snapshot.bits = std::log2(static_cast<double>(values.size()));
-    snapshot.weights = stats::buildHistogram(valuesOfTensor(relaxed), range);
-    snapshot.softWeights = stats::buildHistogram(hardValues, range);
-    snapshot.sparsity = static_cast<double>(chosen.zeros()) / count;
+    const torch::Tensor relaxed = expectedWeights(m_logits.detach(), values, m_temperature);
+    report::LayerSnapshot snapshot = snapshotOfSet(relaxed, hard(weight), histogramRange(values));
+    snapshot.mixtures.front().temperature = m_temperature;
     snapshot.gradients.weight = m_last->gradientNorm;
-    snapshot.mixtures.push_back(std::move(mixture));
     return snapshot;
 }
 

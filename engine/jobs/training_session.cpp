@@ -1,0 +1,199 @@
+#include "engine/jobs/training_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/random.h"
+#include "engine/jobs/strategy_file.h"
+#include "engine/quant/activation/activation_plan.h"
+#include "engine/train/activation_reconstruction.h"
+#include "engine/train/deployed_model.h"
+#include "engine/train/schedule.h"
+#include "engine/train/state_layout.h"
+
+namespace bitloom::jobs {
+namespace {
+
+/// What the job's distillation follows: its own file, or the weights that the run starts from. Nothing where
+/// there is neither; the trainer says so.
+Result<std::optional<train::Teacher>> loadTeacher(const JobSpec& job, const Network& network,
+                                                  const Datasets& datasets) {
+    if (!distils(job)) return std::optional<train::Teacher>();
+    if (!job.model.teacher.empty()) {
+        BITLOOM_ASSIGN_OR_RETURN(const NetworkSource source,
+                                 NetworkSource::open({.weights = job.model.teacher}));
+        BITLOOM_ASSIGN_OR_RETURN(Network teacher, source.build(*datasets.train, job.data.source));
+        return std::optional(train::Teacher{std::move(teacher.graph), std::move(teacher.state)});
+    }
+    if (network.state.empty()) return std::optional<train::Teacher>();
+    return std::optional(train::Teacher{network.graph, network.state});
+}
+
+/// Of what a stage draws at random; the first one's is the job's.
+std::uint64_t seedOf(std::uint64_t seed, std::size_t stage) {
+    return stage == 0 ? seed : Random({seed, stage}).next();
+}
+
+}  // namespace
+
+void TrainingSession::setJob(JobSpec job) {
+    m_job = std::move(job);
+    m_stages = stagesOf(m_job);
+    std::int64_t end = 0;
+    const std::int64_t stepsPerEpoch = m_datasets.train->size() / m_job.data.batch;
+    for (std::size_t i = 0; i < m_stages.size(); ++i) {
+        m_stages[i].train.seed = seedOf(m_job.train.seed, i);
+        end += train::stepsOf(m_stages[i].train, stepsPerEpoch);
+        m_ends.push_back(end);
+    }
+}
+
+std::string TrainingSession::nameOf(std::size_t stage) const {
+    if (m_job.stages.empty()) return "quantizer";
+    return fmt::format("stage {} ({})", stage + 1, m_job.stages[stage].name);
+}
+
+Result<TrainingSession> TrainingSession::start(JobSpec job) {
+    TrainingSession session;
+    BITLOOM_ASSIGN_OR_RETURN(JobInputs inputs, loadInputs(job));
+    session.m_network = std::move(inputs.network);
+    session.m_datasets = std::move(inputs.datasets);
+    const auto readStrategyOf = [&](quant::QuantizerOptions& options) -> Status {
+        if (options.strategy.empty() || options.strategy == quant::kLearnedStrategy) return {};
+        const std::string path = options.strategy;
+        BITLOOM_ASSIGN_OR_RETURN(const Strategy strategy, readStrategy(path));
+        return applyStrategy(strategy, path, session.m_network.graph, options);
+    };
+    BITLOOM_RETURN_IF_ERROR(readStrategyOf(job.quantizer));
+    for (StageSpec& stage : job.stages)
+        BITLOOM_RETURN_IF_ERROR(readStrategyOf(stage.quantizer));
+    session.setJob(std::move(job));
+    BITLOOM_RETURN_IF_ERROR(session.checkStages());
+    BITLOOM_ASSIGN_OR_RETURN(session.m_teacher,
+                             loadTeacher(session.m_job, session.m_network, session.m_datasets));
+    BITLOOM_RETURN_IF_ERROR(
+        session.makeTrainer(0, session.m_network.state, session.m_stages.front().quantizer));
+    return session;
+}
+
+Result<TrainingSession> TrainingSession::resume(const RecordedRun& run, const CheckpointFolder& folder) {
+    if (!run.state) return start(run.spec);
+    TrainingSession session;
+    session.m_network.graph = run.graph;
+    BITLOOM_ASSIGN_OR_RETURN(session.m_datasets, openDatasets(run.spec.data, imageSizeOf(run.graph)));
+    session.setJob(run.spec);
+    if (distils(session.m_job)) {
+        BITLOOM_ASSIGN_OR_RETURN(session.m_teacher, folder.teacher());
+    }
+    const graph::StateDict start = train::partOf(run.state->tensors, train::kModelPart);
+    if (run.state->step == 0 && !run.spec.model.weights.empty()) session.m_network.state = start;
+    const auto stage = static_cast<std::size_t>(train::stageOf(run.state->tensors));
+    if (stage >= session.m_stages.size()) {
+        return fail("{}: the checkpoint is of stage {}, its job has {}; it belongs to another job",
+                    run.info.path, stage + 1, session.m_stages.size());
+    }
+    BITLOOM_RETURN_IF_ERROR(session.makeTrainer(
+        stage, start, train::optionsOf(session.m_stages[stage].quantizer, run.state->tensors)));
+    BITLOOM_RETURN_IF_ERROR(session.m_trainer->restore(*run.state));
+    return session;
+}
+
+Status TrainingSession::checkLayers(const quant::QuantizerOptions& options) const {
+    BITLOOM_ASSIGN_OR_RETURN([[maybe_unused]] const auto layers, quant::planLayers(m_network.graph, options));
+    BITLOOM_ASSIGN_OR_RETURN([[maybe_unused]] const auto activations,
+                             quant::planActivations(m_network.graph, options.activation));
+    return train::checkActivationImages(options.activation, *m_datasets.train);
+}
+
+Status TrainingSession::checkStages() const {
+    for (std::size_t i = 0; i < m_stages.size(); ++i) {
+        const quant::QuantizerOptions& options = m_stages[i].quantizer;
+        const Status possible = checkLayers(options);
+        if (!possible) {
+            const std::string where = m_job.stages.empty() ? "" : nameOf(i) + ": ";
+            return Error{possible.error().kind, where + possible.error().message};
+        }
+        if (options.strategy != quant::kLearnedStrategy) continue;
+        if (i == 0) {
+            return usageError(
+                "{}: strategy = \"learned\" takes the bits that the stage before ended with, and there is "
+                "none before; put a stage with method = \"sdq\" before it, or name a file of bits",
+                nameOf(i));
+        }
+        BITLOOM_ASSIGN_OR_RETURN(const auto before,
+                                 quant::planLayers(m_network.graph, m_stages[i - 1].quantizer));
+        if (before.empty()) {
+            return usageError("{}: strategy = \"learned\", but {} quantizes no layer", nameOf(i),
+                              nameOf(i - 1));
+        }
+    }
+    return {};
+}
+
+Status TrainingSession::makeTrainer(std::size_t stage, const graph::StateDict& start,
+                                    const quant::QuantizerOptions& quantizer) {
+    train::StageSpan span;
+    span.stage = static_cast<int>(stage);
+    span.stepsBefore = stage == 0 ? 0 : m_ends[stage - 1];
+    span.stepsAfter = m_ends.back() - m_ends[stage];
+    const JobSpec& spec = m_stages[stage];
+    m_stage = stage;
+    BITLOOM_ASSIGN_OR_RETURN(m_trainer,
+                             train::Trainer::create(m_network.graph, start, quantizer, spec.train,
+                                                    trainerData(m_datasets, spec.data), spec.record.every,
+                                                    spec.record.bins, m_teacher, span));
+    return {};
+}
+
+Result<std::map<std::string, TrainingSession::CodebookSize>> TrainingSession::codebookSizes() const {
+    std::map<std::string, CodebookSize> sizes;
+    const auto add = [&](const std::string& node, int mixtures, int components) {
+        CodebookSize& size = sizes[node];
+        size.mixtures = std::max(size.mixtures, mixtures);
+        size.components = std::max(size.components, components);
+    };
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, m_trainer->quantizedModel());
+    for (const auto& [node, layer] : model.layers)
+        add(node, layer.groups, layer.components);
+    std::map<std::string, std::int64_t> outputs;
+    for (const graph::ParameterSpec& parameter : m_network.graph.parameters()) {
+        if (!parameter.shape.empty()) outputs[parameter.name] = parameter.shape.front();
+    }
+    for (std::size_t i = m_stage + 1; i < m_stages.size(); ++i) {
+        const bool filters = m_stages[i].quantizer.granularity == quant::Granularity::Filter;
+        BITLOOM_ASSIGN_OR_RETURN(const auto planned,
+                                 quant::planLayers(m_network.graph, m_stages[i].quantizer));
+        for (const quant::PlannedLayer& layer : planned) {
+            add(layer.node, filters ? static_cast<int>(outputs[layer.node + ".weight"]) : 1,
+                layer.options.components);
+        }
+    }
+    return sizes;
+}
+
+Status TrainingSession::beginNextStage(report::ProgressSink& sink) {
+    const std::size_t next = m_stage + 1;
+    sink.progress({"initialising " + nameOf(next), m_trainer->step(), totalSteps(), 0, report::kNoValue});
+    quant::QuantizerOptions options = m_stages[next].quantizer;
+    if (options.strategy == quant::kLearnedStrategy) {
+        BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, m_trainer->quantizedModel());
+        BITLOOM_RETURN_IF_ERROR(applyStrategy(strategyOf(model), nameOf(next), m_network.graph, options));
+    }
+    BITLOOM_ASSIGN_OR_RETURN(const train::TrainerState ended, m_trainer->save());
+    BITLOOM_RETURN_IF_ERROR(makeTrainer(next, train::partOf(ended.tensors, train::kModelPart), options));
+    const std::string text = fmt::format("{} of {} begins", nameOf(next), m_stages.size());
+    sink.event({m_trainer->step(), report::EventKind::Stage, text});
+    sink.log(text);
+    return {};
+}
+
+Status TrainingSession::run(report::ProgressSink& sink, JobControl& control,
+                            const train::SaveCheckpoint& save) {
+    while (true) {
+        BITLOOM_RETURN_IF_ERROR(m_trainer->run(sink, control, save));
+        if (m_stage + 1 == m_stages.size()) return {};
+        BITLOOM_RETURN_IF_ERROR(beginNextStage(sink));
+    }
+}
+
+}  // namespace bitloom::jobs
