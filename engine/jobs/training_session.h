@@ -54,6 +54,7 @@ class TrainingSession {
     TrainingSession() = default;
     void setJob(JobSpec job);
     [[nodiscard]] Status checkStages() const;
+    [[nodiscard]] Status checkLayers(const quant::QuantizerOptions& options) const;
     [[nodiscard]] Status makeTrainer(std::size_t stage, const graph::StateDict& start,
                                      const quant::QuantizerOptions& quantizer);
     [[nodiscard]] Status beginNextStage(report::ProgressSink& sink);
