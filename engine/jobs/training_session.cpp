@@ -145,8 +145,8 @@ Status TrainingSession::makeTrainer(std::size_t stage, const graph::StateDict& s
     return {};
 }
 
-Result<std::map<std::string, TrainingSession::CodebookSize>> TrainingSession::codebookSizes() const {
-    std::map<std::string, CodebookSize> sizes;
+Result<CodebookSizes> TrainingSession::codebookSizes() const {
+    CodebookSizes sizes;
     const auto add = [&](const std::string& node, int mixtures, int components) {
         CodebookSize& size = sizes[node];
         size.mixtures = std::max(size.mixtures, mixtures);

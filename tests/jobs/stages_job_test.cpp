@@ -222,6 +222,8 @@ TEST_F(StagesJob, FullPrecisionFirstThenMixtures) {
     EXPECT_DOUBLE_EQ(summary.bits, 3);
     const auto playback = RunPlayback::open(m_folder / "run.h5");
     ASSERT_TRUE(playback.ok());
+    EXPECT_EQ(std::ranges::count((*playback)->info().network.layers, true, &report::LayerInfo::quantized), 18)
+        << "by any stage";
     const auto before = (*playback)->layers(2);
     const auto after = (*playback)->layers(6);
     ASSERT_TRUE(before.ok() && after.ok());
