@@ -18,13 +18,13 @@ struct SweepOptions {
     bool json = false;
 };
 
-Json toJson(const jobs::SweptRun& run) {
+Json sweptJson(const jobs::SweptRun& run) {
     return {{"name", run.point.name},     {"settings", run.point.settings}, {"run", run.run.string()},
             {"state", toText(run.state)}, {"message", run.message},         {"top1_hard", run.figures.top1},
             {"bits", run.figures.bits},   {"bytes", run.figures.bytes},     {"bitops", run.figures.bitOps}};
 }
 
-std::string toText(const std::vector<jobs::SweptRun>& runs) {
+std::string sweptText(const std::vector<jobs::SweptRun>& runs) {
     Table table({"run", "state", "top-1 hard", "bits", "bytes", ""});
     for (const jobs::SweptRun& run : runs) {
         table.add({run.run.filename().string(), toText(run.state), percentText(run.figures.top1),
@@ -58,9 +58,9 @@ int runSweep(const SweepOptions& options) {
     for (const jobs::SweptRun& run : *runs) {
         failed += run.state == jobs::SweepState::Failed ? 1 : 0;
         cancelled = cancelled || run.state == jobs::SweepState::Cancelled;
-        list.push_back(toJson(run));
+        list.push_back(sweptJson(run));
     }
-    options.json ? printJson({{"runs", list}}) : printText(toText(*runs));
+    options.json ? printJson({{"runs", list}}) : printText(sweptText(*runs));
     if (cancelled) {
         return reportError(
             {ErrorKind::Cancelled, "the sweep was stopped; the same command goes on where it was"});

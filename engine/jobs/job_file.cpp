@@ -190,7 +190,8 @@ constexpr const char* kStages = "stage";
 constexpr std::array kJobKeys = {kStages};
 constexpr std::array kStageKeys = {"name"};
 
-/// What a stage may not say is the job's: everything but [quantizer], [activation] and most of [train].
+/// What a stage may not say is the job's: everything but [quantizer], [activation] and most
+/// of [train].
 Status checkStageKeys(const toml::table& stage, const std::string& where) {
     BITLOOM_RETURN_IF_ERROR(checkNames(stage, kStageKeys));
     for (const auto& [section, content] : stage) {

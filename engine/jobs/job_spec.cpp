@@ -16,23 +16,27 @@ std::string keyOf(const std::string& name) {
     return name.substr(name.find('.') + 1);
 }
 
-/// The tables of `section` that override single layers, but for those that `inherited` has alike.
-template <class Layers, class Schema>
-std::string layersToToml(const std::string& section, const Layers& layers, const Schema& schema,
-                         const Layers& inherited = {}) {
-    const auto keysOf = [&](const auto& layer) {
-        std::string text;
-        for (const auto& key : schema) {
-            const std::string value = key.write(layer);
-            if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
-        }
-        return text;
-    };
+template <class Layer>
+std::string layerToToml(const Layer& layer, const std::vector<Key<Layer>>& schema) {
+    std::string text;
+    for (const auto& key : schema) {
+        const std::string value = key.write(layer);
+        if (!value.empty()) text += fmt::format("{} = {}\n", key.name, value);
+    }
+    return text;
+}
+
+/// The tables of `section` that override single layers, but for those that `known` has alike.
+template <class Layer>
+std::string layersToToml(const std::string& section, const std::map<std::string, Layer>& layers,
+                         const std::vector<Key<Layer>>& schema,
+                         const std::map<std::string, Layer>& known = {}) {
     std::string text;
     for (const auto& [name, layer] : layers) {
-        const auto same = inherited.find(name);
-        if (same != inherited.end() && keysOf(same->second) == keysOf(layer)) continue;
-        text += fmt::format("\n[{}.layers.{}]\n{}", section, quoteToml(name), keysOf(layer));
+        const auto same = known.find(name);
+        const std::string layerText = layerToToml(layer, schema);
+        if (same != known.end() && layerToToml(same->second, schema) == layerText) continue;
+        text += fmt::format("\n[{}.layers.{}]\n{}", section, quoteToml(name), layerText);
     }
     return text;
 }
@@ -86,12 +90,6 @@ std::vector<JobSpec> stagesOf(const JobSpec& job) {
         whole.train = stage.train;
         whole.stages.clear();
         stages.push_back(std::move(whole));
-    }
-    // Rounded after training: after all of it.
-    for (std::size_t i = 0; i + 1 < stages.size(); ++i) {
-        quant::ActivationOptions& activation = stages[i].quantizer.activation;
-        if (activation.method == quant::ActivationMethod::Ptq)
-            activation.method = quant::ActivationMethod::None;
     }
     return stages;
 }

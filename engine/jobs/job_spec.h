@@ -53,8 +53,7 @@ struct JobSpec {
     std::vector<StageSpec> stages;
 };
 
-/// The trainings of a job in order, each a job without stages; at least one. Activations that are rounded
-/// after training are so by the last.
+/// The trainings of a job in order, each a job without stages; at least one.
 [[nodiscard]] std::vector<JobSpec> stagesOf(const JobSpec& job);
 
 /// Whether any of its trainings follows a teacher.

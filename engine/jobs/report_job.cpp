@@ -37,12 +37,12 @@ std::vector<LayerReport> reportLayers(const report::NetworkInfo& network,
     return layers;
 }
 
-/// Of what each layer reads, as the run's job says; rounding that comes after the last step counts once the
-/// run is finished.
+/// Of what each layer reads, as the run's job says; what a later stage rounds, or comes after the last step,
+/// counts once the run is finished.
 Status addActivationBits(RunReport& report) {
     BITLOOM_ASSIGN_OR_RETURN(const JobSpec spec, parseJob(report.info.jobToml, "its job", {}));
     const quant::ActivationOptions options = stagesOf(spec).back().quantizer.activation;
-    const bool later = options.method == quant::ActivationMethod::Ptq;
+    const bool later = options.method == quant::ActivationMethod::Ptq || spec.stages.size() > 1;
     if (later && report.summary.status != report::RunStatus::Finished) return {};
     BITLOOM_ASSIGN_OR_RETURN(const graph::Graph graph, graph::fromJson(report.info.graphJson));
     BITLOOM_ASSIGN_OR_RETURN(const auto planned, quant::planActivations(graph, options));

@@ -28,8 +28,8 @@ Result<quant::ActivationOptions> optionsWith(const RecordedRun& run,
         return usageError(
             "the activations of this run were trained with the network (lsq); train it again to change them");
     }
-    BITLOOM_ASSIGN_OR_RETURN(const JobSpec spec, parseJob(run.info.jobToml, "its job", {}, overrides));
-    quant::ActivationOptions options = stagesOf(spec).back().quantizer.activation;
+    BITLOOM_ASSIGN_OR_RETURN(const JobSpec spec, parseJob(toToml(run.stage), "its job", {}, overrides));
+    quant::ActivationOptions options = spec.quantizer.activation;
     const bool named = std::ranges::any_of(
         overrides, [](const std::string& text) { return text.starts_with("activation.method"); });
     if (!named) options.method = ActivationMethod::Ptq;

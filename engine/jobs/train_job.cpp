@@ -51,20 +51,23 @@ LayerComponents componentsOf(const quant::QuantizedModel& model) {
     return components;
 }
 
-Result<std::vector<record::LayerLayout>> layoutsOf(const report::NetworkInfo& network,
-                                                   const TrainingSession& session) {
-    BITLOOM_ASSIGN_OR_RETURN(const auto sizes, session.codebookSizes());
+std::vector<record::LayerLayout> layoutsOf(const report::NetworkInfo& network, const CodebookSizes& sizes,
+                                           int bins) {
     std::vector<record::LayerLayout> layouts;
     for (const report::LayerInfo& layer : network.layers) {
         const auto found = sizes.find(layer.name);
-        const auto size = found == sizes.end() ? TrainingSession::CodebookSize{} : found->second;
-        layouts.push_back({layer.name, size.mixtures, size.components, session.job().record.bins});
+        const CodebookSize size = found == sizes.end() ? CodebookSize{} : found->second;
+        layouts.push_back({layer.name, size.mixtures, size.components, bins});
     }
     return layouts;
 }
 
-Result<report::RunInfo> describeRun(const TrainingSession& session, const TrainRequest& request) {
+Result<report::RunInfo> describeRun(const TrainingSession& session, const CodebookSizes& sizes,
+                                    const TrainRequest& request) {
     BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, session.trainer().quantizedModel());
+    LayerComponents components = componentsOf(model);
+    for (const auto& [node, size] : sizes)
+        components.try_emplace(node, size.components);  // quantized by a later stage
     report::RunInfo info;
     info.path = request.out.string();
     info.jobToml = toToml(session.job());
@@ -76,7 +79,7 @@ Result<report::RunInfo> describeRun(const TrainingSession& session, const TrainR
     info.seed = static_cast<std::int64_t>(session.job().train.seed);
     info.totalSteps = session.totalSteps();
     info.stepsPerEpoch = session.stepsPerEpoch();
-    BITLOOM_ASSIGN_OR_RETURN(info.network, networkInfo(session.graph(), componentsOf(model)));
+    BITLOOM_ASSIGN_OR_RETURN(info.network, networkInfo(session.graph(), components));
     return info;
 }
 
@@ -205,12 +208,13 @@ Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::Prog
     // What is recorded must be readable again, whoever filled in the job; paths become absolute on the way.
     BITLOOM_ASSIGN_OR_RETURN(JobSpec spec, parseJob(toToml(request.spec), "job", {}));
     BITLOOM_ASSIGN_OR_RETURN(TrainingSession session, TrainingSession::start(std::move(spec)));
-    BITLOOM_ASSIGN_OR_RETURN(report::RunInfo info, describeRun(session, request));
+    BITLOOM_ASSIGN_OR_RETURN(const CodebookSizes sizes, session.codebookSizes());
+    BITLOOM_ASSIGN_OR_RETURN(report::RunInfo info, describeRun(session, sizes, request));
     CheckpointFolder folder(request.out, CheckpointFolder::identityOf(info));
     // With the folder of the run itself. Before the run file, which would then ask for --replace; what the
     // folder holds stays until the run file is ours.
     BITLOOM_RETURN_IF_ERROR(folder.make());
-    BITLOOM_ASSIGN_OR_RETURN(const auto layouts, layoutsOf(info.network, session));
+    const auto layouts = layoutsOf(info.network, sizes, session.job().record.bins);
     BITLOOM_ASSIGN_OR_RETURN(auto writer, record::RunWriter::create(request.out, info, layouts));
     return runToEnd({std::move(session), std::move(info), std::move(writer), std::move(folder)}, request.out,
                     sink, control);

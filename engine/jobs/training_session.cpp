@@ -5,6 +5,8 @@
 
 #include "engine/base/random.h"
 #include "engine/jobs/strategy_file.h"
+#include "engine/quant/activation/activation_plan.h"
+#include "engine/train/activation_reconstruction.h"
 #include "engine/train/deployed_model.h"
 #include "engine/train/schedule.h"
 #include "engine/train/state_layout.h"
@@ -96,13 +98,20 @@ Result<TrainingSession> TrainingSession::resume(const RecordedRun& run, const Ch
     return session;
 }
 
+Status TrainingSession::checkLayers(const quant::QuantizerOptions& options) const {
+    BITLOOM_ASSIGN_OR_RETURN([[maybe_unused]] const auto layers, quant::planLayers(m_network.graph, options));
+    BITLOOM_ASSIGN_OR_RETURN([[maybe_unused]] const auto activations,
+                             quant::planActivations(m_network.graph, options.activation));
+    return train::checkActivationImages(options.activation, *m_datasets.train);
+}
+
 Status TrainingSession::checkStages() const {
     for (std::size_t i = 0; i < m_stages.size(); ++i) {
         const quant::QuantizerOptions& options = m_stages[i].quantizer;
-        const auto planned = quant::planLayers(m_network.graph, options);
-        if (!planned) {
+        const Status possible = checkLayers(options);
+        if (!possible) {
             const std::string where = m_job.stages.empty() ? "" : nameOf(i) + ": ";
-            return Error{planned.error().kind, where + planned.error().message};
+            return Error{possible.error().kind, where + possible.error().message};
         }
         if (options.strategy != quant::kLearnedStrategy) continue;
         if (i == 0) {
@@ -136,8 +145,8 @@ Status TrainingSession::makeTrainer(std::size_t stage, const graph::StateDict& s
     return {};
 }
 
-Result<std::map<std::string, TrainingSession::CodebookSize>> TrainingSession::codebookSizes() const {
-    std::map<std::string, CodebookSize> sizes;
+Result<CodebookSizes> TrainingSession::codebookSizes() const {
+    CodebookSizes sizes;
     const auto add = [&](const std::string& node, int mixtures, int components) {
         CodebookSize& size = sizes[node];
         size.mixtures = std::max(size.mixtures, mixtures);

@@ -2,8 +2,10 @@
 // under way. Files are train_job's. On the job's thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/jobs/checkpoint_folder.h"
@@ -14,6 +16,13 @@
 #include "engine/train/trainer.h"
 
 namespace bitloom::jobs {
+
+/// Codebooks of a layer.
+struct CodebookSize {
+    int mixtures = 1;
+    int components = 0;  ///< of each; 0: full precision
+};
+using CodebookSizes = std::map<std::string, CodebookSize>;  ///< by node name
 
 class TrainingSession {
   public:
@@ -35,13 +44,8 @@ class TrainingSession {
     [[nodiscard]] std::int64_t totalSteps() const { return m_ends.back(); }
     [[nodiscard]] std::int64_t stepsPerEpoch() const { return m_trainer->stepsPerEpoch(); }
 
-    /// Codebooks of a layer at most, over all stages.
-    struct CodebookSize {
-        int mixtures = 1;
-        int components = 0;  ///< 0: full precision in every stage
-    };
-    /// By node name.
-    [[nodiscard]] Result<std::map<std::string, CodebookSize>> codebookSizes() const;
+    /// Of the layers that any stage quantizes, the most over all stages.
+    [[nodiscard]] Result<CodebookSizes> codebookSizes() const;
 
     /// Of the stage under way; of the last one when run() has ended well.
     [[nodiscard]] const train::Trainer& trainer() const { return *m_trainer; }
@@ -54,6 +58,7 @@ class TrainingSession {
     TrainingSession() = default;
     void setJob(JobSpec job);
     [[nodiscard]] Status checkStages() const;
+    [[nodiscard]] Status checkLayers(const quant::QuantizerOptions& options) const;
     [[nodiscard]] Status makeTrainer(std::size_t stage, const graph::StateDict& start,
                                      const quant::QuantizerOptions& quantizer);
     [[nodiscard]] Status beginNextStage(report::ProgressSink& sink);

@@ -312,9 +312,9 @@ Result<Accuracy> LoopTrainer::scoreSoft(const EvaluationProgress& progress) {
     return evaluate(*m_executor, *m_data.test, m_scorer.evaluationOptions(), soft, progress);
 }
 
-/// LSQ before the first step, PTQ after the last one.
+/// LSQ before the first step of a stage, PTQ after the last one of the job.
 Status LoopTrainer::quantizeActivations(Session& session) {
-    const bool due = m_activation.method == quant::ActivationMethod::Lsq || m_step == m_lastStep;
+    const bool due = m_activation.method == quant::ActivationMethod::Lsq || m_step == m_jobSteps;
     if (m_activations.ready() || m_activations.planned().empty() || !due) return {};
     BITLOOM_ASSIGN_OR_RETURN(const FoundActivations found, findActivations(session));
     for (const std::string& node : found.silent) {

@@ -78,8 +78,8 @@ class Trainer {
     /// error that names the first layer whose weights or gradients are not finite. Sends snapshots and the
     /// hard accuracy at step 0 (before training; later stages an event), and metric rows with snapshots at
     /// step 1, every `recordEvery`, at evaluations and at the end.
-    /// Activations are rounded from the first step (LSQ) or before the evaluation after the last step (PTQ),
-    /// which is preceded by an event with the hard accuracy in float.
+    /// Activations are rounded from a stage's start (LSQ) or before the evaluation after the job's last step
+    /// (PTQ), which is preceded by an event with the hard accuracy in float.
     [[nodiscard]] virtual Status run(report::ProgressSink& sink, JobControl& control,
                                      const SaveCheckpoint& save) = 0;
 

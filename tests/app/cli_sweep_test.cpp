@@ -24,11 +24,17 @@ class CliSweep : public ::testing::Test {
         arguments.insert(arguments.end(), more.begin(), more.end());
         return runBitloom(arguments);
     }
-    static std::string stateOf(const Json& result, const std::string& name) {
+    static std::string entryOf(const Json& result, const std::string& name, const char* entry) {
         for (const Json& run : result.at("runs")) {
-            if (run.at("name") == name) return run.at("state");
+            if (run.at("name") == name) return run.at(entry);
         }
         return "absent";
+    }
+    static std::string stateOf(const Json& result, const std::string& name) {
+        return entryOf(result, name, "state");
+    }
+    static std::string messageOf(const Json& result, const std::string& name) {
+        return entryOf(result, name, "message");
     }
     testing::TemporaryFolder m_folder;
 };
@@ -66,12 +72,8 @@ TEST_F(CliSweep, AFailingJobLeavesTheOthersAlone) {
     EXPECT_EQ(stateOf(runs, "method-dgms_batch-8"), "done");
     EXPECT_EQ(stateOf(runs, "method-dgns_batch-8"), "failed");
     EXPECT_EQ(stateOf(runs, "method-dgms_batch-512"), "failed");
-    for (const Json& run : runs["runs"]) {
-        if (run["name"] == "method-dgms_batch-512")
-            EXPECT_THAT(run["message"].get<std::string>(), HasSubstr("data.batch"));
-        if (run["name"] == "method-dgns_batch-8")
-            EXPECT_THAT(run["message"].get<std::string>(), HasSubstr("\"dgms\""));
-    }
+    EXPECT_THAT(messageOf(runs, "method-dgms_batch-512"), HasSubstr("data.batch"));
+    EXPECT_THAT(messageOf(runs, "method-dgns_batch-8"), HasSubstr("\"dgms\""));
 }
 
 TEST_F(CliSweep, AnUnfinishedRunGoesOnAndAnothersIsNotTouched) {
@@ -84,7 +86,7 @@ TEST_F(CliSweep, AnUnfinishedRunGoesOnAndAnothersIsNotTouched) {
     EXPECT_EQ(result.exitCode, 1);
     const Json runs = Json::parse(result.out);
     EXPECT_EQ(stateOf(runs, "bits-4"), "failed");
-    EXPECT_THAT(runs["runs"][0]["message"].get<std::string>(), HasSubstr("a run of another job"));
+    EXPECT_THAT(messageOf(runs, "bits-4"), HasSubstr("a run of another job"));
     EXPECT_EQ(stateOf(runs, "bits-5"), "done");
 }
 

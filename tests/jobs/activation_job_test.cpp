@@ -205,6 +205,59 @@ TEST(FinishedRun, AStoppedRunIsRoundedOnExportAsItsJobSays) {
     EXPECT_EQ(stopped.error().kind, ErrorKind::Cancelled);
 }
 
+constexpr const char* kStagedJob =
+    "[model]\narch = 'resnet20'\n[data]\nsource = 'generated:1,64,64'\nbatch = 8\n[quantizer]\nmethod = "
+    "'uniform'\nbits = 4\n[activation]\nmethod = 'ptq'\nbits = 4\nimages = 16\niterations = "
+    "1\n[train]\nsteps "
+    "= 2\nthreads = 1\nevaluate_images = 32\nbatch_norm_batches = 1\n[record]\nevery = 1\n[[stage]]\nname = "
+    "'first'\n[[stage]]\nname = 'second'\n";
+
+TEST(StagedActivations, PtqComesAfterTheLastStage) {
+    const testing::TemporaryFolder folder;
+    const auto job = parseJob(kStagedJob, "job", {});
+    ASSERT_TRUE(job.ok()) << job.error().message;
+    class Events final : public report::ProgressSink {
+      public:
+        void event(const report::RunEvent& event) override {
+            if (event.text.find("activations in float") != std::string::npos) steps.push_back(event.step);
+        }
+        std::vector<std::int64_t> steps;
+    } sink;
+    JobControl control;
+    const auto summary = runTrainJob({*job, folder / "run.h5", ""}, sink, control);
+    ASSERT_TRUE(summary.ok()) << summary.error().message;
+    EXPECT_THAT(sink.steps, ::testing::ElementsAre(4));
+    EXPECT_EQ(top1Of(folder / "run.h5"), summary->top1Hard);
+    EXPECT_EQ(reportRun(folder / "run.h5")->layers[2].activationBits, 4);
+}
+
+TEST(StagedActivations, AStageHasItsOwnAndResumesToTheBit) {
+    const testing::TemporaryFolder folder;
+    const std::string text =
+        std::string(kStagedJob) +
+        "activation.method = 'lsq'\nactivation.bits = 3\n[stage.activation.layers.relu]\nbits "
+        "= 5\n";
+    const auto job = parseJob(text, "job", {});
+    ASSERT_TRUE(job.ok()) << job.error().message;
+    EXPECT_EQ(parseJob(toToml(*job), "job", {})->stages[1].quantizer.activation.layers.at("relu"), 5);
+    const report::RunSummary whole = trainToEnd(*job, folder / "whole.h5");
+    trainAndStop(*job, folder / "run.h5", 3);
+    report::ProgressSink silent;
+    JobControl control;
+    const auto summary = resumeTrainJob(folder / "run.h5", silent, control);
+    ASSERT_TRUE(summary.ok()) << summary.error().message;
+    EXPECT_EQ(summary->hash, whole.hash);
+    const auto report = reportRun(folder / "run.h5");
+    EXPECT_EQ(report->layers[1].activationBits, 5);
+    EXPECT_EQ(report->layers[2].activationBits, 3);
+    // Whatever cannot be is said before the first stage begins.
+    const auto wrong = parseJob(text + "[stage.activation.layers.rellu]\nbits = 5\n", "job", {});
+    ASSERT_TRUE(wrong.ok());
+    const auto refused = runTrainJob({*wrong, folder / "wrong.h5", ""}, silent, control);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_THAT(refused.error().message, HasSubstr("stage 2 (second): activation.layers"));
+}
+
 TEST(ActivationSection, IsReadAndWritten) {
     const std::string text =
         "[activation]\nmethod = 'ptq'\nbits = 4\nfirst_last_bits = 6\nimages = 512\niterations = 7\nrate = "

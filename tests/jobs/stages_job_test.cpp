@@ -96,19 +96,6 @@ TEST(Stages, AreWrittenSoThatTheyReadTheSame) {
     EXPECT_EQ(again.stages[2].train.rates.alpha, job.stages[2].train.rates.alpha);
 }
 
-TEST(Stages, RoundActivationsAfterTheLastAndInEach) {
-    const std::string text =
-        "[activation]\nmethod = \"ptq\"\n[[stage]]\n[[stage]]\n[stage.activation.layers.relu]\nbits = 4\n";
-    const JobSpec job = parsedStages(text);
-    EXPECT_EQ(parsedStages(toToml(job)).stages[1].quantizer.activation.layers.at("relu"), 4);
-    const std::vector<JobSpec> stages = stagesOf(job);
-    EXPECT_EQ(stages[0].quantizer.activation.method, quant::ActivationMethod::None);
-    EXPECT_EQ(stages[1].quantizer.activation.method, quant::ActivationMethod::Ptq);
-    const JobSpec trained = parsedStages("[[stage]]\nactivation.method = \"lsq\"\n[[stage]]\n");
-    EXPECT_EQ(stagesOf(trained)[0].quantizer.activation.method, quant::ActivationMethod::Lsq);
-    EXPECT_EQ(stagesOf(trained)[1].quantizer.activation.method, quant::ActivationMethod::None);
-}
-
 TEST(Stages, AreOverriddenByNumber) {
     const JobSpec job = parsedStages(kTwoStages, {"stage.2.train.epochs=4", "quantizer.target=2"});
     EXPECT_EQ(job.stages[1].train.epochs, 4);
@@ -235,6 +222,8 @@ TEST_F(StagesJob, FullPrecisionFirstThenMixtures) {
     EXPECT_DOUBLE_EQ(summary.bits, 3);
     const auto playback = RunPlayback::open(m_folder / "run.h5");
     ASSERT_TRUE(playback.ok());
+    EXPECT_EQ(std::ranges::count((*playback)->info().network.layers, true, &report::LayerInfo::quantized), 18)
+        << "by any stage";
     const auto before = (*playback)->layers(2);
     const auto after = (*playback)->layers(6);
     ASSERT_TRUE(before.ok() && after.ok());

@@ -165,7 +165,7 @@ TEST(MakeQuantizers, BadWeightsNameTheLayer) {
 }
 
 TEST(MakeQuantizers, MethodNamesListTheRegistry) {
-    EXPECT_THAT(methodNames(), ElementsAre("none", "dgms", "rdhs", "sgt", "uniform", "sdq"));
+    EXPECT_THAT(methodNames(), ElementsAre("none", "dgms", "dgms-mixed", "rdhs", "sgt", "uniform", "sdq"));
 }
 
 /// Non-zero parameters of a public checkpoint right after initialisation; no training involved.

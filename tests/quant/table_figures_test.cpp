@@ -24,7 +24,8 @@ TEST(TableFigures, SdqsRowsOfResnet18) {
     for (const auto& [activationBits, giga] : rows) {
         const auto figures = tableFigures(graph, 3.61, activationBits);
         ASSERT_TRUE(figures.ok()) << figures.error().message;
-        EXPECT_NEAR(figures->bitOps / 1e9, giga, 0.05) << activationBits;
+        // The rows scale the tabled 34.7, the network's sum is 34.71.
+        EXPECT_NEAR(figures->bitOps / 1e9, giga, 0.05 + giga * 0.01 / 34.7) << activationBits;
         EXPECT_NEAR(figures->weightCompression, 8.9, 0.05);
         EXPECT_NEAR(figures->bytes / 1e6, 5.2, 0.1);
     }

@@ -1,5 +1,6 @@
 #include "engine/quant/activation/rounding_function.h"
 
+#include <array>
 #include <type_traits>
 #include <vector>
 
@@ -11,13 +12,10 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// To the nearest integer, halves to even, for |x| far below 2^22: adding 1.5 x 2^23 (2^52) leaves no room
-/// for a fraction. In contrast to nearbyint it becomes vector instructions on every machine.
+/// 1.5 x 2^23 (2^52): added to x far below 2^22 it leaves no room for a fraction, so that taking it off again
+/// gives the nearest integer, halves to even; in contrast to nearbyint as vector instructions everywhere.
 template <class T>
-T nearestInteger(T x) {
-    constexpr T kShift = std::is_same_v<T, float> ? T(12582912) : T(6755399441055744);
-    return (x + kShift) - kShift;
-}
+constexpr T kRoundingShift = std::is_same_v<T, float> ? T(12582912) : T(6755399441055744);
 
 template <class T>
 struct Grid {
@@ -41,9 +39,54 @@ template <class T>
 void roundValues(const T* from, T* to, std::int64_t count, const Grid<T>& grid) {
     forEachWeightBlock(count, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
-            to[i] = grid.step * nearestInteger(grid.clamped(from[i] / grid.step));
+            to[i] = grid.step * ((grid.clamped(from[i] / grid.step) + kRoundingShift<T>)-kRoundingShift<T>);
     });
 }
+
+/// Adds up in several lanes, which become vector instructions; one sum alone would wait for itself.
+template <class T>
+double sumOf(const T* values, std::int64_t count) {
+    constexpr std::int64_t kLanes = 8;
+    std::array<double, kLanes> lanes{};
+    std::int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+        for (std::int64_t lane = 0; lane < kLanes; ++lane)
+            lanes[static_cast<std::size_t>(lane)] += static_cast<double>(values[i + lane]);
+    }
+    double sum = 0;
+    for (; i < count; ++i)
+        sum += static_cast<double>(values[i]);
+    for (const double lane : lanes)
+        sum += lane;
+    return sum;
+}
+
+// As far as g++ knows a comparison may trap, so that it keeps a branch for each, which costs ten times the
+// rest where values lie on both sides of a bound. What must be inlined for this stands in the loop.
+#if defined(__GNUC__) && !defined(__clang__)
+#define BITLOOM_COMPARES_FREELY __attribute__((optimize("no-trapping-math")))
+#else
+#define BITLOOM_COMPARES_FREELY
+#endif
+
+/// Of `count` values: gradients of x into `target`, and what each adds to that of the step into `terms`.
+template <class T>
+BITLOOM_COMPARES_FREELY void differentiateBlock(const T* __restrict from, const T* __restrict upstream,
+                                                std::int64_t count, const Grid<T> grid, T* __restrict target,
+                                                T* __restrict terms) {
+    constexpr T kShift = kRoundingShift<T>;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const T place = from[i] / grid.step;
+        const T below = place < grid.lowest ? grid.lowest : place;
+        const T bounded = below > grid.highest ? grid.highest : below;
+        const T passed = bounded == place ? T(1) : T(0);
+        // Outside, the bound is the end itself, which is what the step is multiplied by.
+        terms[i] = upstream[i] * ((bounded + kShift) - kShift - passed * bounded);
+        target[i] = passed * upstream[i];
+    }
+}
+
+#undef BITLOOM_COMPARES_FREELY
 
 /// Gradients of x into `target`; returns that of the step.
 template <class T>
@@ -51,16 +94,9 @@ double differentiateRounding(const T* from, const T* upstream, std::int64_t coun
                              T* target) {
     std::vector<double> sums(static_cast<std::size_t>(weightBlocks(count)));
     forEachWeightBlock(count, [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
-        double sum = 0;
-        for (std::int64_t i = begin; i < end; ++i) {
-            const T place = from[i] / grid.step;
-            const bool inside = place >= grid.lowest && place <= grid.highest;
-            // Outside, the clamped place is the end itself, which is what the step is multiplied by.
-            const T rounded = nearestInteger(grid.clamped(place));
-            sum += static_cast<double>(upstream[i] * (rounded - (inside ? place : T(0))));
-            target[i] = inside ? upstream[i] : T(0);
-        }
-        sums[static_cast<std::size_t>(block)] = sum;
+        std::array<T, kWeightBlock> terms;
+        differentiateBlock(from + begin, upstream + begin, end - begin, grid, target + begin, terms.data());
+        sums[static_cast<std::size_t>(block)] = sumOf(terms.data(), end - begin);
     });
     double total = 0;
     for (const double sum : sums)
