@@ -317,23 +317,15 @@ Status mergeStages(toml::table& root, toml::table& changes) {
     return {};
 }
 
-Result<toml::table> parseTable(std::string_view text, const std::string& origin) {
-    try {
-        return toml::parse(text, origin);
-    } catch (const toml::parse_error& error) {
-        return usageError("{}:{}: {}", origin, error.source().begin.line, error.description());
-    }
-}
-
 /// "train.epochs=2" as a table. A value that is not TOML is a string without its quotes.
 Result<toml::table> parseOverride(const std::string& text) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
         return usageError("{} {}: write KEY=VALUE, for example quantizer.bits=2", kOverrideOrigin, text);
     }
-    if (auto table = parseTable(text, kOverrideOrigin)) return table;
+    if (auto table = parseToml(text, kOverrideOrigin)) return table;
     const std::string key = text.substr(0, equals);
-    auto table = parseTable(key + "=" + quoteToml(text.substr(equals + 1)), kOverrideOrigin);
+    auto table = parseToml(key + "=" + quoteToml(text.substr(equals + 1)), kOverrideOrigin);
     if (!table) return usageError("{} {}: {} is not a key", kOverrideOrigin, text, key);
     return table;
 }
@@ -342,7 +334,7 @@ Result<toml::table> parseOverride(const std::string& text) {
 
 Result<JobSpec> parseJob(std::string_view toml, const std::string& origin, const fs::path& folder,
                          std::span<const std::string> overrides) {
-    BITLOOM_ASSIGN_OR_RETURN(toml::table root, parseTable(toml, origin));
+    BITLOOM_ASSIGN_OR_RETURN(toml::table root, parseToml(toml, origin));
     resolveAllPaths(root, folder);
     for (const std::string& text : overrides) {
         BITLOOM_ASSIGN_OR_RETURN(toml::table changes, parseOverride(text));

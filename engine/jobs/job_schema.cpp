@@ -481,6 +481,14 @@ void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, Jo
     train.rates.weight = train.rates.full = train.rates.batchNorm = rate;
 }
 
+Result<toml::table> parseToml(std::string_view text, const std::string& origin) {
+    try {
+        return toml::parse(text, origin);
+    } catch (const toml::parse_error& error) {
+        return usageError("{}:{}: {}", origin, error.source().begin.line, error.description());
+    }
+}
+
 std::string quoteToml(std::string_view text) {
     std::string quoted = "\"";
     for (const char c : text) {

@@ -41,6 +41,9 @@ struct Rivals {
 /// train.recipe where a job does not name it.
 inline constexpr const char* kStandardRecipe = "short";
 
+/// `origin` names the text in errors, which say the line.
+[[nodiscard]] Result<toml::table> parseToml(std::string_view text, const std::string& origin);
+
 /// "..." with escapes.
 [[nodiscard]] std::string quoteToml(std::string_view text);
 

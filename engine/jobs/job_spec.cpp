@@ -41,11 +41,18 @@ std::string layersToToml(const std::string& section, const std::map<std::string,
     return text;
 }
 
-/// What the stage says otherwise than the job.
-std::string stageToToml(const JobSpec& job, const StageSpec& stage) {
+/// The stage as a job of its own.
+JobSpec jobOfStage(const JobSpec& job, const StageSpec& stage) {
     JobSpec whole = job;
     whole.quantizer = stage.quantizer;
     whole.train = stage.train;
+    whole.stages.clear();
+    return whole;
+}
+
+/// What the stage says otherwise than the job.
+std::string stageToToml(const JobSpec& job, const StageSpec& stage) {
+    const JobSpec whole = jobOfStage(job, stage);
     std::string text = fmt::format("\n[[stage]]\nname = {}\n", quoteToml(stage.name));
     for (const auto& key : jobSchema()) {
         const std::string value = key.write(whole);
@@ -84,13 +91,8 @@ std::string toToml(const JobSpec& job) {
 std::vector<JobSpec> stagesOf(const JobSpec& job) {
     if (job.stages.empty()) return {job};
     std::vector<JobSpec> stages;
-    for (const StageSpec& stage : job.stages) {
-        JobSpec whole = job;
-        whole.quantizer = stage.quantizer;
-        whole.train = stage.train;
-        whole.stages.clear();
-        stages.push_back(std::move(whole));
-    }
+    for (const StageSpec& stage : job.stages)
+        stages.push_back(jobOfStage(job, stage));
     return stages;
 }
 

@@ -39,12 +39,7 @@ std::string toToml(const Strategy& strategy, const quant::QuantizedModel& model)
 
 Result<Strategy> readStrategy(const std::filesystem::path& path) {
     BITLOOM_ASSIGN_OR_RETURN(const std::string text, readFile(path, kMostBytes));
-    toml::table root;
-    try {
-        root = toml::parse(text, path.string());
-    } catch (const toml::parse_error& error) {
-        return usageError("{}:{}: {}", path.string(), error.source().begin.line, error.description());
-    }
+    BITLOOM_ASSIGN_OR_RETURN(const toml::table root, parseToml(text, path.string()));
     Strategy strategy;
     for (const auto& [key, value] : root) {
         if (key != "network" && key != "bits")

@@ -62,9 +62,8 @@ std::vector<record::LayerLayout> layoutsOf(const report::NetworkInfo& network, c
     return layouts;
 }
 
-Result<report::RunInfo> describeRun(const TrainingSession& session, const CodebookSizes& sizes,
-                                    const TrainRequest& request) {
-    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, session.trainer().quantizedModel());
+Result<report::RunInfo> describeRun(const TrainingSession& session, const quant::QuantizedModel& model,
+                                    const CodebookSizes& sizes, const TrainRequest& request) {
     LayerComponents components = componentsOf(model);
     for (const auto& [node, size] : sizes)
         components.try_emplace(node, size.components);  // quantized by a later stage
@@ -208,8 +207,9 @@ Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::Prog
     // What is recorded must be readable again, whoever filled in the job; paths become absolute on the way.
     BITLOOM_ASSIGN_OR_RETURN(JobSpec spec, parseJob(toToml(request.spec), "job", {}));
     BITLOOM_ASSIGN_OR_RETURN(TrainingSession session, TrainingSession::start(std::move(spec)));
-    BITLOOM_ASSIGN_OR_RETURN(const CodebookSizes sizes, session.codebookSizes());
-    BITLOOM_ASSIGN_OR_RETURN(report::RunInfo info, describeRun(session, sizes, request));
+    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, session.trainer().quantizedModel());
+    BITLOOM_ASSIGN_OR_RETURN(const CodebookSizes sizes, session.codebookSizes(model));
+    BITLOOM_ASSIGN_OR_RETURN(report::RunInfo info, describeRun(session, model, sizes, request));
     CheckpointFolder folder(request.out, CheckpointFolder::identityOf(info));
     // With the folder of the run itself. Before the run file, which would then ask for --replace; what the
     // folder holds stays until the run file is ours.

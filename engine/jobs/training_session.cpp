@@ -145,15 +145,14 @@ Status TrainingSession::makeTrainer(std::size_t stage, const graph::StateDict& s
     return {};
 }
 
-Result<CodebookSizes> TrainingSession::codebookSizes() const {
+Result<CodebookSizes> TrainingSession::codebookSizes(const quant::QuantizedModel& current) const {
     CodebookSizes sizes;
     const auto add = [&](const std::string& node, int mixtures, int components) {
         CodebookSize& size = sizes[node];
         size.mixtures = std::max(size.mixtures, mixtures);
         size.components = std::max(size.components, components);
     };
-    BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, m_trainer->quantizedModel());
-    for (const auto& [node, layer] : model.layers)
+    for (const auto& [node, layer] : current.layers)
         add(node, layer.groups, layer.components);
     std::map<std::string, std::int64_t> outputs;
     for (const graph::ParameterSpec& parameter : m_network.graph.parameters()) {

@@ -44,8 +44,9 @@ class TrainingSession {
     [[nodiscard]] std::int64_t totalSteps() const { return m_ends.back(); }
     [[nodiscard]] std::int64_t stepsPerEpoch() const { return m_trainer->stepsPerEpoch(); }
 
-    /// Of the layers that any stage quantizes, the most over all stages.
-    [[nodiscard]] Result<CodebookSizes> codebookSizes() const;
+    /// Of the layers that any stage from here on quantizes, the most over them all. `current`: the trainer's
+    /// quantized model.
+    [[nodiscard]] Result<CodebookSizes> codebookSizes(const quant::QuantizedModel& current) const;
 
     /// Of the stage under way; of the last one when run() has ended well.
     [[nodiscard]] const train::Trainer& trainer() const { return *m_trainer; }

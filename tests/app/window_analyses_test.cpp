@@ -28,12 +28,7 @@ class WindowAnalysesTest : public testing::WindowTest {
   protected:
     /// Trains the smallest run, of 32 test images, and shows it.
     void showTrainedRun() {
-        testing::writeTinyJob(m_folder / "tiny.toml", 1);
-        showWindow();
-        m_window->open(m_folder / "tiny.toml");
-        m_window->actions().start->trigger();
-        ASSERT_TRUE(waitFor([&] { return !m_window->jobs().host().busy(); }, 100'000));
-        ASSERT_EQ(errorText().toStdString(), "");
+        ASSERT_NO_FATAL_FAILURE(trainTinyRun());
         ASSERT_TRUE(waitFor([&] { return m_window->actions().embed->isEnabled(); }));
         setNumber(ViewArea::kPerplexity, 6);
         setNumber(ViewArea::kGrid, 3);

@@ -158,6 +158,15 @@ void WindowTest::showWindow() {
     ASSERT_TRUE(QTest::qWaitForWindowExposed(m_window.get()));
 }
 
+void WindowTest::trainTinyRun() {
+    testing::writeTinyJob(m_folder / "tiny.toml", 1);
+    showWindow();
+    m_window->open(m_folder / "tiny.toml");
+    m_window->actions().start->trigger();
+    ASSERT_TRUE(waitFor([&] { return !m_window->jobs().host().busy(); }, 100'000));
+    ASSERT_EQ(errorText().toStdString(), "");
+}
+
 QWidget* WindowTest::find(const char* objectName) const {
     auto* widget = m_window->findChild<QWidget*>(QLatin1String(objectName));
     EXPECT_NE(widget, nullptr) << objectName;

@@ -52,6 +52,8 @@ class WindowTest : public ::testing::Test {
     [[nodiscard]] std::unique_ptr<MainWindow> makeWindow();
     /// Makes `m_window`, shows it.
     void showWindow();
+    /// Trains the smallest run, of 32 test images, in a window of its own and shows it; expects no error.
+    void trainTinyRun();
     [[nodiscard]] QWidget* find(const char* objectName) const;
     [[nodiscard]] QString errorText() const;
     /// Opens and waits until it is shown.

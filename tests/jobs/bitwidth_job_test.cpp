@@ -36,17 +36,7 @@ INSTANTIATE_TEST_SUITE_P(Methods, BitwidthJob, ::testing::Values("uniform", "sdq
                          });
 
 TEST_P(BitwidthJob, AStoppedRunEndsWithTheSameHash) {
-    const JobSpec spec = job(30);
-    const report::RunSummary whole = trainToEnd(spec, m_folder / "whole.h5");
-    for (const std::int64_t step : {2, 26}) {
-        trainAndStop(spec, m_folder / "run.h5", step);
-        report::ProgressSink silent;
-        JobControl control;
-        const auto summary = resumeTrainJob(m_folder / "run.h5", silent, control);
-        ASSERT_TRUE(summary.ok()) << summary.error().message;
-        EXPECT_EQ(summary->hash, whole.hash) << step;
-        EXPECT_EQ(summary->top1Hard, whole.top1Hard);
-    }
+    expectResumesToTheBit(job(30), m_folder.path(), {2, 26});
 }
 
 TEST_P(BitwidthJob, RecordsReportsAndExportsItsBits) {

@@ -144,16 +144,7 @@ TEST_P(SearchJob, AStoppedRunEndsWithTheSameHash) {
     spec.quantizer.search.gumbelNoise = 0.1;
     spec.quantizer.search.temperatureRate = 0.5;
     spec.train.steps = 12;  // into the second epoch
-    const report::RunSummary whole = trainToEnd(spec, m_folder / "whole.h5");
-    for (const std::int64_t step : {2, 9}) {
-        trainAndStop(spec, m_folder / "run.h5", step);
-        report::ProgressSink silent;
-        JobControl control;
-        const auto summary = resumeTrainJob(m_folder / "run.h5", silent, control);
-        ASSERT_TRUE(summary.ok()) << summary.error().message;
-        EXPECT_EQ(summary->hash, whole.hash) << step;
-        EXPECT_EQ(summary->top1Hard, whole.top1Hard);
-    }
+    expectResumesToTheBit(spec, m_folder.path(), {2, 9});
 }
 
 TEST_P(SearchJob, ExportsHaveFewerBitsThanBytesAndScoreTheSame) {

@@ -66,6 +66,20 @@ void trainAndStop(const JobSpec& spec, const fs::path& out, std::int64_t step) {
     EXPECT_NE(summary.error().message.find("bitloom train --resume " + out.string()), std::string::npos);
 }
 
+void expectResumesToTheBit(const JobSpec& spec, const fs::path& folder,
+                           const std::vector<std::int64_t>& steps) {
+    const report::RunSummary whole = trainToEnd(spec, folder / "whole.h5");
+    for (const std::int64_t step : steps) {
+        trainAndStop(spec, folder / "run.h5", step);
+        report::ProgressSink silent;
+        JobControl control;
+        const auto summary = resumeTrainJob(folder / "run.h5", silent, control);
+        ASSERT_TRUE(summary.ok()) << summary.error().message;
+        EXPECT_EQ(summary->hash, whole.hash) << step;
+        EXPECT_EQ(summary->top1Hard, whole.top1Hard);
+    }
+}
+
 std::vector<fs::path> checkpointsOf(const fs::path& run) {
     std::vector<fs::path> files;
     for (const fs::directory_entry& file : fs::directory_iterator(run.string() + ".ckpt"))

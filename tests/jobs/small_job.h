@@ -20,6 +20,11 @@ report::RunSummary trainToEnd(const JobSpec& spec, const std::filesystem::path& 
 /// Stops the run once it has done `step` steps; expects that it says so.
 void trainAndStop(const JobSpec& spec, const std::filesystem::path& out, std::int64_t step);
 
+/// Expects that the run, stopped at each of `steps` in turn and continued, ends with the hash and the
+/// accuracy of one that was not.
+void expectResumesToTheBit(const JobSpec& spec, const std::filesystem::path& folder,
+                           const std::vector<std::int64_t>& steps);
+
 /// Steers a job from what it reports, and keeps the log.
 class SteeringSink final : public report::ProgressSink {
   public:

@@ -202,16 +202,7 @@ TEST_F(StagesJob, TheSecondKeepsTheBitsOfTheFirst) {
 }
 
 TEST_F(StagesJob, AStoppedRunEndsWithTheSameHash) {
-    const report::RunSummary whole = trainToEnd(m_job, m_folder / "whole.h5");
-    for (const std::int64_t step : {4, 10, 11, 14}) {
-        trainAndStop(m_job, m_folder / "run.h5", step);
-        report::ProgressSink silent;
-        JobControl control;
-        const auto summary = resumeTrainJob(m_folder / "run.h5", silent, control);
-        ASSERT_TRUE(summary.ok()) << summary.error().message;
-        EXPECT_EQ(summary->hash, whole.hash) << step;
-        EXPECT_EQ(summary->top1Hard, whole.top1Hard);
-    }
+    expectResumesToTheBit(m_job, m_folder.path(), {4, 10, 11, 14});
 }
 
 TEST_F(StagesJob, FullPrecisionFirstThenMixtures) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/quant/mixed/mixture_merge.h"
+#include "engine/quant/relative_error.h"
 #include "engine/quant/saved_state.h"
 
 namespace bitloom::quant::mixed {
@@ -15,19 +16,11 @@ using torch::autograd::variable_list;
 constexpr std::int64_t kMergeEvery = 25;
 constexpr const char* kLowerPart = "lower/";
 
-/// |Psi(w) - w|^2 / |w|^2; 0 where all weights are 0.
-double relativeError(const torch::Tensor& weight, const QuantizedTensor& hard) {
+double errorOf(const torch::Tensor& weight, const QuantizedTensor& hard) {
     const torch::Tensor local = weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
     const std::span<const float> values(local.data_ptr<float>(), static_cast<std::size_t>(local.numel()));
     const std::vector<float> deployed = hard.dequantize();
-    double errors = 0;
-    double squares = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        const double off = static_cast<double>(deployed[i]) - values[i];
-        errors += off * off;
-        squares += static_cast<double>(values[i]) * values[i];
-    }
-    return squares > 0 ? errors / squares : 0;
+    return relativeError(values, [&](std::size_t i) { return deployed[i]; });
 }
 
 struct WidthChoice : torch::CustomClassHolder {
@@ -119,13 +112,13 @@ void MixedQuantizer::followWidth(const torch::Tensor& weight) {
     const bool lowered = m_errors.bits > bits;
     if (!lowered && (m_sinceMerge < kMergeEvery || (m_lower && !m_width->isOpen()))) return;
     if (lowered) m_upper->assign(mergedTo(m_upper->mixture(), bits));
-    m_errors = {bits, relativeError(weight, m_upper->hard(weight)), 0};
+    m_errors = {bits, errorOf(weight, m_upper->hard(weight)), 0};
     m_sinceMerge = 0;
     const int below = std::max(bits - 1, 1);
     m_lower = withMixture(mergedTo(m_upper->mixture(), below), componentsAt(below));
     for (const QuantizerParameter& parameter : m_lower->parameters())
         parameter.tensor.set_requires_grad(false);
-    m_errors.lower = relativeError(weight, m_lower->hard(weight));
+    m_errors.lower = errorOf(weight, m_lower->hard(weight));
 }
 
 torch::Tensor MixedQuantizer::quantize(const torch::Tensor& weight, bool hardForward) {

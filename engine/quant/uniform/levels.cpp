@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "engine/quant/relative_error.h"
+
 namespace bitloom::quant::uniform {
 namespace {
 
@@ -59,14 +61,7 @@ float fitClip(std::span<const float> weights, int bits) {
 }
 
 double relativeError(std::span<const float> weights, const Levels<float>& levels) {
-    double squares = 0;
-    double errors = 0;
-    for (const float weight : weights) {
-        const double error = static_cast<double>(weight) - levels.nearest(weight);
-        errors += error * error;
-        squares += static_cast<double>(weight) * weight;
-    }
-    return squares > 0 ? errors / squares : 0;
+    return quant::relativeError(weights, [&](std::size_t i) { return levels.nearest(weights[i]); });
 }
 
 }  // namespace bitloom::quant::uniform
