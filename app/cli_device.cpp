@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include "app/cli_contracts.h"
 #include "app/cli_output.h"
 #include "app/cli_progress.h"
 #include "app/cli_verbs.h"
@@ -19,7 +20,9 @@ Json coreJson(const report::CpuCore& core) {
             {"capacity", core.capacity < 0 ? Json() : Json(core.capacity)},
             {"part", core.part},
             {"max_mhz", core.maxMHz},
-            {"governor", core.governor}};
+            {"governor", core.governor},
+            {"allowed", core.allowed},
+            {"first_sibling", core.firstSibling < 0 ? Json() : Json(core.firstSibling)}};
 }
 
 Json deviceJson(const report::DeviceInfo& device) {
@@ -30,6 +33,7 @@ Json deviceJson(const report::DeviceInfo& device) {
                  {"os", device.os},
                  {"cores", Json::array()},
                  {"features", device.features},
+                 {"kernels", device.kernels},
                  {"memory_bytes", device.memoryBytes < 0 ? Json() : Json(device.memoryBytes)},
                  {"emulated", device.emulated},
                  {"problem", device.problem}};
@@ -44,8 +48,33 @@ Json conditionsJson(const report::DeviceConditions& conditions) {
         zones.push_back({{"name", zone.name}, {"celsius", zone.celsius}});
     return {{"core_mhz", conditions.coreMHz},
             {"zones", zones},
+            {"hottest_celsius", conditions.hottestCelsius()},
             {"battery_percent", conditions.batteryPercent},
             {"battery_celsius", conditions.batteryCelsius}};
+}
+
+/// Clocks and temperatures before the first round of samples and after each.
+Json traceJson(const std::vector<report::ConditionsSample>& trace) {
+    Json json = Json::array();
+    for (const report::ConditionsSample& sample : trace) {
+        json.push_back({{"seconds", sample.seconds}});
+        json.back().update(conditionsJson(sample.conditions));
+    }
+    return json;
+}
+
+/// "2800 MHz", "1766 to 2802 MHz" or "-".
+std::string clockText(const report::DeviceConditions& conditions, const std::vector<int>& cores) {
+    const report::ClockRange range = report::clocksOf(conditions, cores);
+    if (std::isnan(range.lowMHz)) return "-";
+    if (range.highMHz - range.lowMHz < 1) return fmt::format("{:.0f} MHz", range.lowMHz);
+    return fmt::format("{:.0f} to {:.0f} MHz", range.lowMHz, range.highMHz);
+}
+
+std::string threadsText(const report::BenchResult& result) {
+    if (result.cores.empty()) return fmt::format("{}, not pinned", result.threads);
+    return fmt::format("{}, pinned to {} {}", result.threads, result.cores.size() == 1 ? "core" : "cores",
+                       fmt::join(result.cores, ", "));
 }
 
 struct DevicesOptions {
@@ -55,20 +84,25 @@ struct DevicesOptions {
 int runDevices(const DevicesOptions& options) {
     JobControl control;
     const StopOnSignal signals([&control] { control.stop(); });
-    const auto result = jobs::runDevicesJob(control);
+    const auto result = jobs::runConditionsJob(control);
     if (!result) return reportError(result.error());
     if (options.json) {
         Json json = {{"devices", Json::array()}, {"adb_problem", result->adbProblem}};
-        for (const report::DeviceInfo& device : result->devices)
-            json["devices"].push_back(deviceJson(device));
+        for (std::size_t i = 0; i < result->devices.size(); ++i) {
+            json["devices"].push_back(deviceJson(result->devices[i]));
+            json["devices"].back()["conditions"] = conditionsJson(result->conditions[i]);
+        }
         printJson(json);
         return 0;
     }
-    Table table({"id", "name", "abi", "cores", "state", "os"});
-    for (const report::DeviceInfo& device : result->devices)
-        table.add({device.id, device.name + (device.emulated ? " (emulated)" : ""), device.abi,
-                   std::to_string(device.cores.size()),
+    Table table({"id", "name", "abi", "cores", "kernels", "hottest C", "state", "os"});
+    for (std::size_t i = 0; i < result->devices.size(); ++i) {
+        const report::DeviceInfo& device = result->devices[i];
+        table.add({device.id, device.name, device.abi, std::to_string(device.cores.size()),
+                   device.kernels.empty() ? "-" : std::to_string(device.kernels.size()),
+                   numberText(result->conditions[i].hottestCelsius(), 3),
                    device.problem.empty() ? device.state : device.problem, device.os});
+    }
     printText(table.text());
     if (!result->adbProblem.empty()) printText("Phones: " + result->adbProblem);
     return 0;
@@ -96,6 +130,7 @@ Json benchJson(const report::BenchResult& result) {
                  {"device", deviceJson(result.device)},
                  {"before", conditionsJson(result.before)},
                  {"after", conditionsJson(result.after)},
+                 {"trace", traceJson(result.trace)},
                  {"isa", result.isa},
                  {"threads", result.threads},
                  {"cores", result.cores},
@@ -124,16 +159,19 @@ std::string milliseconds(double ms) {
 
 /// Times and what they rest on; every speed stands beside the float baselines of the same run.
 std::string benchText(const report::BenchResult& result) {
+    const std::string governor = report::governorsOf(result.device, result.cores);
     std::string text = fieldsText(
         {{"Network", fmt::format("{}, {}", result.arch, result.origin)},
-         {"Device", result.device.name +
-                        (result.device.emulated ? ", EMULATED: times say nothing about hardware" : "")},
-         {"Instruction set", result.isa},
-         {"Threads",
-          fmt::format("{}{}", result.threads,
-                      result.cores.empty() ? "" : fmt::format(", cores {}", fmt::join(result.cores, ",")))},
+         {"Device",
+          result.device.name + (result.device.emulated ? ": times say nothing about hardware" : "")},
+         {"Instruction set",
+          fmt::format("{}, {} kernels of it and weaker ones", result.isa, result.device.kernels.size())},
+         {"Threads", threadsText(result)},
          {"Tuned layers", result.tunedLayers == 0 ? "none; bitloom tune finds the fastest kernels by timing"
                                                   : std::to_string(result.tunedLayers)},
+         {"Governor", governor.empty() ? "-" : governor},
+         {"Clock", fmt::format("{} -> {}", clockText(result.before, result.cores),
+                               clockText(result.after, result.cores))},
          {"Hottest zone", fmt::format("{} -> {} C", numberText(result.before.hottestCelsius(), 3),
                                       numberText(result.after.hottestCelsius(), 3))},
          {"Verdict", fmt::format("{}: {}", report::toText(result.verdict), result.reason)}});
@@ -249,7 +287,8 @@ void addBenchOptions(CLI::App& verb, BenchOptions& options, const std::vector<st
     verb.add_option("--arch", request.arch, "A network of the zoo with random weights, in place of a run");
     verb.add_option("--bits", request.bits, "Of random weights")->capture_default_str();
     verb.add_option("--threads", request.threads, "Threads")->capture_default_str();
-    verb.add_option("--cores", request.cores, "Cores to pin threads to, as 4,5; else the fastest")
+    verb.add_option("--cores", request.cores,
+                    "Cores to pin threads to, as 4,5; else the fastest that may be used")
         ->delimiter(',');
     verb.add_option("--isa", request.isa, "Nothing stronger than this instruction set, as avx2 or neon");
     verb.add_option("--kernels", request.families, fmt::format("Of {}; else all", fmt::join(families, ", ")))
@@ -257,9 +296,7 @@ void addBenchOptions(CLI::App& verb, BenchOptions& options, const std::vector<st
     verb.add_option("--repeat", request.repeat, "Samples of each")->capture_default_str();
     verb.add_option("--copies", request.copies, "Networks used in turns, so that weights come from memory")
         ->capture_default_str();
-    verb.add_option("--calibration", request.deployment.calibrationImages,
-                    "Training images that set int8 ranges")
-        ->capture_default_str();
+    addContractOptions(verb, request.deployment);
     verb.add_flag("--json", options.json, "Print JSON");
 }
 

@@ -1,6 +1,7 @@
 // `bitloom parity`: does a device compute what this program and libtorch compute?
 #include <cmath>
 
+#include "app/cli_contracts.h"
 #include "app/cli_output.h"
 #include "app/cli_progress.h"
 #include "app/cli_verbs.h"
@@ -74,7 +75,7 @@ std::string parityText(const report::ParityResult& result) {
                    percentText(network.top1Reference)});
     }
     return fieldsText({{"Network", fmt::format("{}, {}", result.arch, result.origin)},
-                       {"Device", result.device.name + (result.device.emulated ? " (emulated)" : "")},
+                       {"Device", result.device.name},
                        {"Instruction set", result.isa},
                        {"Parity", result.passed ? "yes" : "NO"}}) +
            "\n" + table.text();
@@ -98,7 +99,8 @@ void addParityVerb(const VerbContext& context) {
     CLI::App* verb = addVerb<ParityOptions>(
         context, "parity", "Compare a run's network on a device with this computer and with libtorch",
         "  bitloom parity run.h5 --device SERIAL\n"
-        "  bitloom parity run.h5 --images 10000 --json\n",
+        "  bitloom parity run.h5 --images 10000 --json\n"
+        "  bitloom parity run.h5 --exact conv1 --exact fc\n",
         options, runParity);
     verb->add_option("RUN", request.run, "Run file with its checkpoints beside it")->required();
     verb->add_option("--device", request.device, "host or the serial of a phone (bitloom devices)")
@@ -107,6 +109,7 @@ void addParityVerb(const VerbContext& context) {
     verb->add_option("--isa", request.isa, "Nothing stronger than this instruction set, as avx2 or neon");
     verb->add_option("--images", request.images, "Of the run's test set, the first ones")
         ->capture_default_str();
+    addContractOptions(*verb, request.deployment);
     verb->add_flag("--json", options->json, "Print JSON");
 }
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "app/cli_contracts.h"
 #include "app/cli_progress.h"
 #include "app/cli_verbs.h"
 #include "app/stop_signals.h"
@@ -23,6 +24,7 @@ Json layerJson(const jobs::LayerReport& layer) {
             {"weights", layer.info.weights},
             {"macs", layer.info.macs},
             {"quantized", layer.info.quantized},
+            {"outside_average", layer.info.outsideAverage},
             {"bits", layer.info.bits},
             {"activation_bits", layer.activationBits},
             {"sparsity", layer.sparsity},
@@ -61,21 +63,22 @@ int runReport(const ReportOptions& options) {
 
 struct ExportOptions {
     jobs::ExportRequest request;
-    std::vector<std::string> exactLayers;
-    std::vector<std::string> int8Layers;
     bool skipValidation = false;
     bool json = false;
 };
 
 void print(const jobs::ExportResult& result) {
-    printText(fieldsText({{"File", result.path},
-                          {"Format", result.format},
-                          {"Size", bytesText(result.bytes)},
-                          {"As float32", bytesText(result.fp32Bytes)},
-                          {"Compression", fmt::format("{:.2f} x", result.compression)},
-                          {"Read back", result.identical ? "identical" : "DIFFERENT"},
-                          {"Top-1 of the run", percentText(result.top1Run)},
-                          {"Top-1 of the file", percentText(result.top1File)}}));
+    std::vector<std::pair<std::string, std::string>> fields = {
+        {"File", result.path},
+        {"Format", result.format},
+        {"Size", bytesText(result.bytes)},
+        {"As float32", bytesText(result.fp32Bytes)},
+        {"Compression", fmt::format("{:.2f} x", result.compression)},
+        {"Read back", result.identical ? "identical" : "DIFFERENT"}};
+    if (!result.checked.empty()) fields.emplace_back("Checked", result.checked);
+    fields.emplace_back("Top-1 of the run", percentText(result.top1Run));
+    fields.emplace_back("Top-1 of the file", percentText(result.top1File));
+    printText(fieldsText(fields));
 }
 
 int runExport(const ExportOptions& options) {
@@ -84,10 +87,6 @@ int runExport(const ExportOptions& options) {
     TerminalSink sink;
     jobs::ExportRequest request = options.request;
     request.validate = !options.skipValidation;
-    for (const std::string& layer : options.exactLayers)
-        request.deployment.contracts[layer] = "exact";
-    for (const std::string& layer : options.int8Layers)
-        request.deployment.contracts[layer] = "int8";
     const auto result = jobs::runExportJob(request, sink, control);
     if (!result) return reportError(result.error());
     if (options.json) {
@@ -97,6 +96,7 @@ int runExport(const ExportOptions& options) {
                    {"fp32_bytes", result->fp32Bytes},
                    {"compression", result->compression},
                    {"identical", result->identical},
+                   {"checked", result->checked.empty() ? Json() : Json(result->checked)},
                    {"top1_run", result->top1Run},
                    {"top1_file", result->top1File}});
     } else {
@@ -130,8 +130,8 @@ Json toJson(const jobs::RunReport& report) {
                  {"compression_rate", summary.compressionRate},
                  {"wcr", summary.weightCompression},
                  {"bitops", summary.bitOps},
-                 {"bitops_of_mean_bits", report.meanBitsBitOps},
-                 {"bytes_of_mean_bits", report.meanBitsBytes},
+                 {"bitops_of_mean_bits", summary.meanBitsBitOps},
+                 {"bytes_of_mean_bits", summary.meanBitsBytes},
                  {"file_bytes", countJson(summary.fileBytes)},
                  {"file_compression", summary.fileCompression},
                  {"mse", summary.mse},
@@ -166,9 +166,9 @@ std::string toText(const jobs::RunReport& report) {
                     {"Compression rate", numberText(summary.compressionRate)},
                     {"Weight compression", numberText(summary.weightCompression)},
                     {"Bit operations", gigaText(summary.bitOps)},
-                    {"  from the mean bits", gigaText(report.meanBitsBitOps)},
+                    {"  from the mean bits", gigaText(summary.meanBitsBitOps)},
                     {"Weights at the mean bits",
-                     bytesText(std::isnan(report.meanBitsBytes) ? -1 : std::llround(report.meanBitsBytes))},
+                     bytesText(std::isnan(summary.meanBitsBytes) ? -1 : std::llround(summary.meanBitsBytes))},
                     {"Packed file", bytesText(summary.fileBytes)},
                     {"File compression", numberText(summary.fileCompression)},
                     {"Quantization MSE", numberText(summary.mse)},
@@ -209,14 +209,7 @@ void addExportVerb(const VerbContext& context) {
     verb->add_option("--target", deployment.target, "host, aarch64 or android")
         ->group(bundles)
         ->capture_default_str();
-    verb->add_option("--contract", deployment.contract, "Activations of all layers: int8 or exact (float)")
-        ->group(bundles)
-        ->capture_default_str();
-    verb->add_option("--exact", options->exactLayers, "Layers that keep float activations")->group(bundles);
-    verb->add_option("--int8", options->int8Layers, "Layers that take activations of 8 bits")->group(bundles);
-    verb->add_option("--calibration", deployment.calibrationImages, "Training images that set the ranges")
-        ->group(bundles)
-        ->capture_default_str();
+    addContractOptions(*verb, deployment, bundles);
     verb->add_flag("--no-check", options->skipValidation, "Do not score the file on the run's test set");
     verb->add_flag("--json", options->json, "Print JSON");
 }

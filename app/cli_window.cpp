@@ -98,6 +98,7 @@ void addPlotVerb(const VerbContext& context) {
         "  bitloom plot run.h5 --view curves --theme dark --out curves.png\n"
         "  bitloom plot run.h5 --view bitwidths --out bits.svg\n"
         "  bitloom plot runs --view pareto --cost bytes --out pareto.svg\n"
+        "  bitloom plot runs --view pareto --cost milliseconds --device host --out pareto.svg\n"
         "  bitloom plot run.h5 --view embedding --images 5000 --perplexity 50 --out embedding.svg\n"
         "  bitloom plot run.h5 --view landscape --grid 51 --range 0.5 --out landscape.csv\n",
         verbOptions,
@@ -113,9 +114,13 @@ void addPlotVerb(const VerbContext& context) {
     verb->add_option("--view", options->view, "mixture, curves, bitwidths, pareto, embedding or landscape")
         ->required();
     verb->add_option("--cost", options->cost,
-                     "What pareto sets the accuracy against: bits, bytes or bit_operations")
-        ->check(CLI::IsMember({"bits", "bytes", "bit_operations"}))
+                     "What pareto sets the accuracy against: bits, bytes, bit_operations, or milliseconds as "
+                     "'bitloom bench RUN' measured them")
+        ->check(CLI::IsMember({"bits", "bytes", "bit_operations", "milliseconds"}))
         ->capture_default_str();
+    verb->add_option("--device", options->device,
+                     "Whose times pareto shows: a device of 'bitloom devices' by id or name; else where most "
+                     "runs were timed");
     verb->add_option("--layer", options->layer,
                      "Layer, for example layer1.0.conv1; the first quantized one when not given");
     verb->add_option("--step", options->step, "Step, or last")->capture_default_str();

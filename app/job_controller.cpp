@@ -18,6 +18,13 @@ std::string commandOf(const char* verb, const jobs::BenchRequest& request) {
                        shellWord(request.device), request.threads);
 }
 
+/// Of the job and of each of its stages.
+void forEachQuantizer(jobs::JobSpec& spec, const std::function<void(quant::QuantizerOptions&)>& work) {
+    work(spec.quantizer);
+    for (jobs::StageSpec& stage : spec.stages)
+        work(stage.quantizer);
+}
+
 }  // namespace
 
 JobController::JobController(QObject* parent) : QObject(parent) {
@@ -53,22 +60,31 @@ bool JobController::loadJob(const std::filesystem::path& path) {
     return true;
 }
 
+/// Stages carry settings of their own: what is said of a layer holds in all of them.
 void JobController::setOverride(const std::string& layer, std::optional<quant::LayerOptions> options) {
     if (!m_draft) return;
-    if (options) {
-        m_draft->spec.quantizer.layers[layer] = std::move(*options);
-    } else if (m_draft->spec.quantizer.layers.erase(layer) == 0) {
-        return;
-    }
+    const jobs::JobSpec before = m_draft->spec;
+    forEachQuantizer(m_draft->spec, [&](quant::QuantizerOptions& quantizer) {
+        if (options) {
+            quantizer.layers[layer] = *options;
+        } else {
+            quantizer.layers.erase(layer);
+        }
+    });
+    if (m_draft->spec == before) return;
     m_draft->file.clear();
     Q_EMIT draftChanged();
 }
 
 std::optional<quant::LayerOptions> JobController::overrideOf(const std::string& layer) const {
-    if (!m_draft) return std::nullopt;
-    const auto found = m_draft->spec.quantizer.layers.find(layer);
-    if (found == m_draft->spec.quantizer.layers.end()) return std::nullopt;
-    return found->second;
+    std::optional<quant::LayerOptions> found;
+    if (!m_draft) return found;
+    jobs::JobSpec spec = m_draft->spec;
+    forEachQuantizer(spec, [&](const quant::QuantizerOptions& quantizer) {
+        const auto own = quantizer.layers.find(layer);
+        if (!found && own != quantizer.layers.end()) found = own->second;
+    });
+    return found;
 }
 
 void JobController::start() {
@@ -280,11 +296,10 @@ QString describe(const report::BenchResult& result) {
                      .arg(QString::fromStdString(timing.family),
                           std::isfinite(ms) ? QString::number(ms, 'g', 4) : QStringLiteral("-"));
     }
-    return QObject::tr("%1, %2 on %3%4: %5; %6")
+    return QObject::tr("%1, %2 on %3: %4; %5")
         .arg(QString::fromStdString(result.arch), QString::fromStdString(result.origin),
-             QString::fromStdString(result.device.name),
-             result.device.emulated ? QObject::tr(" (EMULATED)") : QString(),
-             times.join(QStringLiteral(", ")), QString::fromLatin1(report::toText(result.verdict)));
+             QString::fromStdString(result.device.name), times.join(QStringLiteral(", ")),
+             QString::fromLatin1(report::toText(result.verdict)));
 }
 
 Result<QString> describe(const jobs::ExportResult& result) {
@@ -292,6 +307,11 @@ Result<QString> describe(const jobs::ExportResult& result) {
         return fail("{}: read back, it differs from the run. Do not use this file; export the run again.",
                     result.path);
     }
+    if (result.format == "strategy")
+        return QObject::tr(
+                   "%1: the bits of each layer. Read back: identical. Another job follows them with "
+                   "quantizer.strategy")
+            .arg(QString::fromStdString(result.path));
     QString text =
         QObject::tr(
             "%1: %2 bytes on disk, %3 times smaller than float32 (%4 bytes). Read back: identical, bit "
@@ -299,6 +319,7 @@ Result<QString> describe(const jobs::ExportResult& result) {
             .arg(QString::fromStdString(result.path), QLocale::c().toString(qlonglong{result.bytes}),
                  QString::number(result.compression, 'f', 2),
                  QLocale::c().toString(qlonglong{result.fp32Bytes}));
+    if (!result.checked.empty()) text += QObject::tr(": %1").arg(QString::fromStdString(result.checked));
     if (std::isfinite(result.top1File)) {
         text += QObject::tr("; top-1 %1 %").arg(QString::number(result.top1File, 'f', 2));
         if (std::isfinite(result.top1Run))

@@ -35,7 +35,7 @@ class JobController : public QObject {
     /// Reads a job file; false when it has an error.
     bool loadJob(const std::filesystem::path& path);
 
-    /// What the next job shall do with one layer; nothing follows the job's default.
+    /// What the next job shall do with one layer, in each of its stages; nothing follows the job's default.
     void setOverride(const std::string& layer, std::optional<quant::LayerOptions> options);
     [[nodiscard]] std::optional<quant::LayerOptions> overrideOf(const std::string& layer) const;
 

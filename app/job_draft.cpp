@@ -17,11 +17,15 @@ void applyRecipe(Recipe recipe, jobs::JobSpec& spec) {
     spec.quantizer.weightGradient = standard.quantizer.weightGradient;
     spec.quantizer.initSigma = standard.quantizer.initSigma;
     spec.quantizer.trainTemperature = standard.quantizer.trainTemperature;
+    spec.quantizer.search.start = standard.quantizer.search.start;
+    spec.quantizer.search.halfLogits = standard.quantizer.search.halfLogits;
     spec.train.rates = standard.train.rates;
+    spec.train.schedule = standard.train.schedule;
     spec.train.hardForward = standard.train.hardForward;
     spec.train.weightDecay = standard.train.weightDecay;
     spec.train.decayBatchNorm = standard.train.decayBatchNorm;
     spec.train.decayMixture = standard.train.decayMixture;
+    spec.train.decayAlpha = standard.train.decayAlpha;
     spec.train.cycleMomentum = standard.train.cycleMomentum;
     const double epochs = spec.train.epochs;
     jobs::applyRecipe(recipe == Recipe::Paper ? "paper" : "short", spec.quantizer.layer, spec);

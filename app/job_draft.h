@@ -24,7 +24,8 @@ struct JobDraft {
 /// train.recipe of a job file.
 enum class Recipe { ShortRun, Paper };
 
-/// Sets what the recipe decides for spec's components: rates, decay, gradient, initial sigma. Not the length.
+/// Sets what the recipe decides for spec's method and components: rates, schedule, decay, gradient, where
+/// mixtures and logits start; what another recipe had set goes back to its default. Not the length.
 void applyRecipe(Recipe recipe, jobs::JobSpec& spec);
 
 /// 4-bit DGMS of these weights on the generated images: what Start does when only weights were opened.

@@ -23,6 +23,7 @@
 #include "widgets/controls/layers_panel.h"
 #include "widgets/controls/log_panel.h"
 #include "widgets/controls/runs_panel.h"
+#include "widgets/controls/summary_panel.h"
 #include "widgets/controls/timeline.h"
 #include "widgets/controls/vertical_scroll_area.h"
 #include "widgets/format.h"
@@ -32,7 +33,7 @@ namespace bitloom::app {
 namespace {
 
 constexpr int kLayoutVersion =
-    2;  ///< raised when docks come or go, so that an old layout is not forced on new docks
+    3;  ///< raised when docks come or go, so that an old layout is not forced on new docks
 
 }  // namespace
 
@@ -48,6 +49,7 @@ MainWindow::MainWindow(Settings& settings, Dialogs dialogs)
       m_timeline(new widgets::Timeline),
       m_log(new widgets::LogPanel),
       m_runsPanel(new widgets::RunsPanel),
+      m_summary(new widgets::SummaryPanel),
       m_networkLabel(new QLabel),
       m_exportBox(new QWidget),
       m_exportLabel(new QLabel) {
@@ -117,6 +119,8 @@ void MainWindow::makeDocks() {
     // On a low screen the inspector scrolls; it must not push the timeline off the bottom.
     m_inspectorDock = addDock(Qt::RightDockWidgetArea, "inspectorDock", tr("Inspector"), "Ctrl+Shift+I",
                               new widgets::VerticalScrollArea(m_inspector));
+    m_summaryDock = addDock(Qt::RightDockWidgetArea, "summaryDock", tr("Summary"), "Ctrl+Shift+M",
+                            new widgets::VerticalScrollArea(m_summary));
     m_timelineDock =
         addDock(Qt::BottomDockWidgetArea, "timelineDock", tr("Timeline"), "Ctrl+Shift+T", m_timeline);
     // One line high: a title above it would be as tall as the timeline itself.
@@ -153,6 +157,8 @@ void MainWindow::arrangeDocks() {
         dock->setVisible(dock != m_runsDock || m_runs.runs().size() > 1);
     }
     splitDockWidget(m_timelineDock, m_logDock, Qt::Vertical);
+    tabifyDockWidget(m_inspectorDock, m_summaryDock);
+    m_inspectorDock->raise();
     resizeDocks({m_layersDock, m_inspectorDock},
                 {std::min(560, width() * 3 / 10), std::min(320, width() / 4)}, Qt::Horizontal);
     resizeDocks({m_logDock}, {height() / 8}, Qt::Vertical);

@@ -11,6 +11,7 @@
 #include "app/device_watch.h"
 #include "app/dialogs.h"
 #include "app/job_controller.h"
+#include "app/latest_worker.h"
 #include "app/open_runs.h"
 #include "app/session.h"
 #include "app/settings.h"
@@ -27,6 +28,7 @@ class JobBar;
 class LayersPanel;
 class LogPanel;
 class RunsPanel;
+class SummaryPanel;
 class Timeline;
 }  // namespace bitloom::widgets
 
@@ -75,8 +77,8 @@ class MainWindow : public QMainWindow {
     /// Why nothing can be computed of the open run now; empty when it can.
     [[nodiscard]] QString analysisObstacle() const;
 
-    /// What a capture saves, by name: window, layers, inspector, timeline, log, mixture, curves, and every
-    /// other view once there is something in it.
+    /// What a capture saves, by name: window, layers, inspector, summary, timeline, log, mixture, curves, and
+    /// every other view once there is something in it.
     [[nodiscard]] std::vector<std::pair<QString, QWidget*>> captureTargets();
 
   protected:
@@ -111,6 +113,9 @@ class MainWindow : public QMainWindow {
     void exportRun();
     void exportBundle();
     void startExport(const jobs::ExportRequest& request);
+    /// Asks for a run and starts the layer with its mixture in the next job, once the run is known to have
+    /// one.
+    void transferMixture(const QString& layer);
     void showExport(const report::Progress& progress);
     void closeWhenIdle();
     void saveView();
@@ -140,6 +145,7 @@ class MainWindow : public QMainWindow {
     OpenRuns m_runs;
     JobController m_jobs;
     DeviceWatch m_devices;
+    LatestWorker m_offers{this};  ///< reads the runs that layers are to take mixtures from
     WindowActions m_actions;
     ViewArea* m_views;
     widgets::ErrorBar* m_errors;
@@ -149,6 +155,7 @@ class MainWindow : public QMainWindow {
     widgets::Timeline* m_timeline;
     widgets::LogPanel* m_log;
     widgets::RunsPanel* m_runsPanel;
+    widgets::SummaryPanel* m_summary;
     QLabel* m_networkLabel;
     QWidget* m_exportBox;  ///< visible while an export is written
     QLabel* m_exportLabel;
@@ -159,6 +166,7 @@ class MainWindow : public QMainWindow {
     std::vector<Dock> m_docks;
     QDockWidget* m_layersDock = nullptr;
     QDockWidget* m_inspectorDock = nullptr;
+    QDockWidget* m_summaryDock = nullptr;
     QDockWidget* m_timelineDock = nullptr;
     QDockWidget* m_logDock = nullptr;
     QDockWidget* m_runsDock = nullptr;

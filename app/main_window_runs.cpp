@@ -56,7 +56,13 @@ void MainWindow::connectRuns() {
             });
     connect(&m_jobs, &JobController::ended, this, [this] { m_runs.refresh(m_jobs.runFile()); });
 
-    const auto load = [this](const QString& path) { open(path.toStdString()); };
+    // Those of a run that was timed are now among its figures.
+    connect(&m_jobs, &JobController::benchmarked, this, [this](const fs::path& run) { m_runs.refresh(run); });
+
+    // What is computed of the run that is shown already stays.
+    const auto load = [this](const QString& path) {
+        if (m_session.path() != path.toStdString()) open(path.toStdString());
+    };
     widgets::ParetoPlot& pareto = m_views->pareto();
     connect(&pareto, &widgets::ParetoPlot::runActivated, this, load);
     connect(&pareto, &widgets::ParetoPlot::runChosen, m_runsPanel, &widgets::RunsPanel::chooseRun);

@@ -10,6 +10,7 @@
 #include "widgets/controls/inspector.h"
 #include "widgets/controls/layers_panel.h"
 #include "widgets/controls/log_panel.h"
+#include "widgets/controls/summary_panel.h"
 #include "widgets/controls/timeline.h"
 #include "widgets/plots/curves_plot.h"
 #include "widgets/plots/mixture_plot.h"
@@ -112,11 +113,10 @@ bool MainWindow::hasContent(ViewArea::View view) const {
 }
 
 std::vector<std::pair<QString, QWidget*>> MainWindow::captureTargets() {
-    std::vector<std::pair<QString, QWidget*>> targets = {{QStringLiteral("window"), this},
-                                                         {QStringLiteral("layers"), m_layers},
-                                                         {QStringLiteral("inspector"), m_inspector},
-                                                         {QStringLiteral("timeline"), m_timeline},
-                                                         {QStringLiteral("log"), m_log}};
+    std::vector<std::pair<QString, QWidget*>> targets = {
+        {QStringLiteral("window"), this},           {QStringLiteral("layers"), m_layers},
+        {QStringLiteral("inspector"), m_inspector}, {QStringLiteral("summary"), m_summary},
+        {QStringLiteral("timeline"), m_timeline},   {QStringLiteral("log"), m_log}};
     for (int i = 0; i < ViewArea::ViewCount; ++i) {
         const auto view = static_cast<ViewArea::View>(i);
         if (hasContent(view))

@@ -10,12 +10,14 @@
 #include <algorithm>
 
 #include "app/main_window.h"
+#include "app/method_choices.h"
 #include "engine/jobs/bit_target.h"
 #include "widgets/controls/error_bar.h"
 #include "widgets/controls/inspector.h"
 #include "widgets/controls/job_bar.h"
 #include "widgets/controls/layers_panel.h"
 #include "widgets/controls/log_panel.h"
+#include "widgets/controls/summary_panel.h"
 #include "widgets/controls/timeline.h"
 #include "widgets/format.h"
 #include "widgets/plots/bitwidths_plot.h"
@@ -94,6 +96,7 @@ void MainWindow::connectSession() {
     });
     connect(&m_session, &Session::summaryChanged, this, [this] {
         m_jobBar->setSummary(m_session.summary());
+        m_summary->setSummary(m_session.summary());
         m_views->curves().setFp32Accuracy(m_session.summary().top1Fp32);
         updateTitle();
         if (!m_session.live()) updateActions();  // whether the run can be continued
@@ -106,6 +109,7 @@ void MainWindow::connectSession() {
 }
 
 void MainWindow::connectWidgets() {
+    m_inspector->setMethods(methodChoices());
     connect(m_layers, &widgets::LayersPanel::layerSelected, &m_session, &Session::selectLayer);
     connect(m_timeline, &widgets::Timeline::stepRequested, &m_session, &Session::showStep);
     connect(m_timeline, &widgets::Timeline::followingChanged, &m_session, &Session::setFollowing);
@@ -119,12 +123,12 @@ void MainWindow::connectWidgets() {
     connect(&m_views->mixture(), &widgets::MixturePlot::channelChanged, m_inspector,
             &widgets::Inspector::setChannel);
     connect(m_inspector, &widgets::Inspector::overrideChanged, this,
-            [this](const QString& layer, const QString& method, int components) {
+            [this](const QString& layer, const widgets::MethodSetting& setting) {
                 quant::LayerOptions options = m_jobs.draft()->spec.quantizer.layer;
-                options.method = method.toStdString();
-                if (components > 0) options.components = components;
+                applySetting(setting, options);
                 m_jobs.setOverride(layer.toStdString(), options);
             });
+    connect(m_inspector, &widgets::Inspector::transferRequested, this, &MainWindow::transferMixture);
     connect(m_inspector, &widgets::Inspector::overrideCleared, this,
             [this](const QString& layer) { m_jobs.setOverride(layer.toStdString(), std::nullopt); });
 }
@@ -236,13 +240,16 @@ void MainWindow::exportRun() {
     const fs::path suggestion = fs::path(m_session.path()).replace_extension(".safetensors");
     const QString file = m_dialogs.saveFile(this, tr("Export the quantized network"),
                                             QString::fromStdString(suggestion.string()),
-                                            tr("safetensors (*.safetensors);;HDF5 (*.h5 *.hdf5)"));
+                                            tr("safetensors (*.safetensors);;HDF5 (*.h5 *.hdf5);;"
+                                               "Bits of each layer, for other jobs (*.toml)"));
     if (file.isEmpty()) return;
     jobs::ExportRequest request;
     request.run = m_session.path();
     request.out = file.toStdString();
     const std::string suffix = request.out.extension().string();
-    request.to = suffix == ".h5" || suffix == ".hdf5" ? "hdf5" : "safetensors";
+    request.to = suffix == ".toml"                      ? "strategy"
+                 : suffix == ".h5" || suffix == ".hdf5" ? "hdf5"
+                                                        : "safetensors";
     if (suffix.empty()) request.out += ".safetensors";
     std::error_code ignored;
     if (fs::equivalent(request.out, request.run, ignored)) {
@@ -317,6 +324,7 @@ void MainWindow::showOpened() {
     // A continued run was recorded with the command that began it.
     m_log->setCommand(m_session.live() ? m_jobs.command() : QString::fromStdString(m_session.info().command));
     m_jobBar->setSummary(m_session.summary());
+    m_summary->setSummary(m_session.summary());
     if (!m_jobs.host().busy()) m_jobBar->setState(widgets::JobBar::State::Idle);
     const bool isKnown = !network.arch.empty();
     m_networkLabel->setText(
@@ -347,8 +355,13 @@ void MainWindow::showLayer() {
     const report::LayerInfo* info = m_session.layerInfo(m_session.layer());
     m_inspector->setLayer(info ? *info : report::LayerInfo{});
     const std::optional<quant::LayerOptions> own = m_jobs.overrideOf(m_session.layer().toStdString());
+    m_inspector->setJobDefault(
+        m_jobs.draft()
+            ? std::optional(settingOf(jobs::stagesOf(m_jobs.draft()->spec).front().quantizer.layer))
+            : std::nullopt);
     if (own) {
-        m_inspector->setOverride(std::pair{QString::fromStdString(own->method), own->components});
+        m_inspector->setOverride(
+            widgets::LayerOverride{settingOf(*own), QString::fromStdString(own->transfer)});
     } else {
         m_inspector->setOverride(std::nullopt);
     }

@@ -2,54 +2,37 @@
 
 #include <QComboBox>
 #include <QDialogButtonBox>
-#include <QDoubleSpinBox>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QFormLayout>
-#include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
-#include <QSpinBox>
 #include <QStyle>
 #include <QToolButton>
-#include <cmath>
+#include <algorithm>
 
-#include "widgets/format.h"
+#include "app/training_fields.h"
 
 namespace bitloom::app {
 namespace {
 
 namespace fs = std::filesystem;
 
-enum Unit { Epochs, Steps };
-enum RecipeRow { ShortRunRow, PaperRow, UnchangedRow };
-
-/// Widgets beside each other, from the left; the first has the keyboard.
-QWidget* makeRow(std::initializer_list<QWidget*> widgets) {
-    auto* row = new QWidget;
-    auto* layout = new QHBoxLayout(row);
-    layout->setContentsMargins(0, 0, 0, 0);
-    for (QWidget* widget : widgets)
-        layout->addWidget(widget);
-    row->setFocusProxy(*widgets.begin());
-    return row;
-}
+constexpr int kWidth = 640;
 
 }  // namespace
 
 NewJobDialog::NewJobDialog(const JobDraft& proposal, QWidget* parent)
     : QDialog(parent),
       m_proposal(proposal),
+      m_trainings(jobs::stagesOf(proposal.spec)),
+      m_form(new QFormLayout(this)),
       m_weights(new QLineEdit),
       m_data(new QComboBox),
       m_normalize(new QComboBox),
-      m_method(new QComboBox),
-      m_components(new QSpinBox),
-      m_bits(new QLabel),
-      m_length(new QDoubleSpinBox),
-      m_unit(new QComboBox),
-      m_recipe(new QComboBox),
+      m_stages(new QComboBox),
+      m_teacher(new QLineEdit),
       m_out(new QLineEdit),
       m_note(new QLabel),
       m_start(new QPushButton(tr("Start"))) {
@@ -59,52 +42,55 @@ NewJobDialog::NewJobDialog(const JobDraft& proposal, QWidget* parent)
     nameControls();
     fill(proposal);
     m_filled = fields();
-    connect(m_weights, &QLineEdit::textChanged, this, &NewJobDialog::check);
-    connect(m_out, &QLineEdit::textChanged, this, &NewJobDialog::check);
+    for (QLineEdit* edit : {m_weights, m_teacher, m_out})
+        connect(edit, &QLineEdit::textChanged, this, &NewJobDialog::check);
     connect(m_data, &QComboBox::editTextChanged, this, &NewJobDialog::check);
-    connect(m_method, &QComboBox::currentTextChanged, this, &NewJobDialog::check);
-    connect(m_components, &QSpinBox::valueChanged, this, &NewJobDialog::check);
+    connect(m_training, &TrainingFields::changed, this, &NewJobDialog::check);
+    connect(m_stages, &QComboBox::currentIndexChanged, this, &NewJobDialog::showStage);
     check();
-    resize(620, sizeHint().height());
+    resize(kWidth, sizeHint().height());
 }
 
 void NewJobDialog::addRows() {
-    auto* form = new QFormLayout(this);
-    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    form->addRow(tr("&Weights"),
-                 makeFileRow(m_weights, false, tr("Weights to quantize"), QStringLiteral("weights")));
+    m_form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    m_form->addRow(tr("&Weights"),
+                   makeFileRow(m_weights, false, tr("Weights to quantize"), QStringLiteral("weights")));
     m_data->setEditable(true);
     m_data->addItems({QStringLiteral("generated"), QStringLiteral("cifar10:"), QStringLiteral("folder:")});
-    form->addRow(tr("&Images"), m_data);
+    m_form->addRow(tr("&Images"), m_data);
     m_normalize->addItems({QStringLiteral("half"), QStringLiteral("cifar10"), QStringLiteral("imagenet"),
                            QStringLiteral("none")});
-    form->addRow(tr("&Normalization"), m_normalize);
-    m_method->addItems(
-        {QStringLiteral("dgms"), QStringLiteral("rdhs"), QStringLiteral("sgt"), QStringLiteral("none")});
-    form->addRow(tr("&Method"), m_method);
-    m_components->setRange(2, 256);
-    form->addRow(tr("&Components"), makeRow({m_components, m_bits}));
-    m_unit->addItems({tr("epochs"), tr("steps")});
-    m_length->setRange(0.01, 1e7);
-    connect(m_unit, &QComboBox::currentIndexChanged, this, [this](int unit) {
-        m_length->setDecimals(unit == Steps ? 0 : 2);
-        m_length->setMinimum(unit == Steps ? 1 : 0.01);
-    });
-    form->addRow(tr("&Length"), makeRow({m_length, m_unit}));
-    m_recipe->addItem(tr("Short run: settled in minutes"));
-    m_recipe->addItem(tr("Paper: exact gradients, long runs"));
-    m_recipe->addItem(tr("As in the job"));
-    form->addRow(tr("&Rates"), m_recipe);
-    form->addRow(tr("Run &file"), makeFileRow(m_out, true, tr("Run file to write"), QStringLiteral("out")));
+    m_form->addRow(tr("&Normalization"), m_normalize);
+    addStageRow();
+    m_training = new TrainingFields(*m_form, this);
+    m_teacherRow = makeFileRow(m_teacher, false, tr("Full-precision weights that distillation follows"),
+                               QStringLiteral("teacher"));
+    m_teacher->setPlaceholderText(tr("the weights that the run starts from"));
+    m_form->addRow(tr("Teac&her"), m_teacherRow);
+    m_form->addRow(tr("Run &file"), makeFileRow(m_out, true, tr("Run file to write"), QStringLiteral("out")));
     m_note->setWordWrap(true);
-    form->addRow(m_note);
+    m_form->addRow(m_note);
+    addButtons();
+}
+
+/// Only for jobs that have stages: each of them has the fields below to itself.
+void NewJobDialog::addStageRow() {
+    const std::vector<jobs::StageSpec>& stages = m_proposal.spec.stages;
+    for (std::size_t i = 0; i < stages.size(); ++i)
+        m_stages->addItem(
+            tr("%1 of %2: %3").arg(i + 1).arg(stages.size()).arg(QString::fromStdString(stages[i].name)));
+    m_form->addRow(tr("&Stage"), m_stages);
+    m_form->setRowVisible(m_stages, !stages.empty());
+}
+
+void NewJobDialog::addButtons() {
     auto* buttons = new QDialogButtonBox;
     QPushButton* cancel = buttons->addButton(tr("Cancel"), QDialogButtonBox::RejectRole);
     cancel->setObjectName(QStringLiteral("cancelJob"));
     cancel->setToolTip(tr("Close without starting anything (Esc)"));
     buttons->addButton(m_start, QDialogButtonBox::AcceptRole);
     m_start->setDefault(true);
-    form->addRow(buttons);
+    m_form->addRow(buttons);
     connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
 }
@@ -118,19 +104,12 @@ void NewJobDialog::nameControls() {
          tr("generated: images the program makes; cifar10:FOLDER: binary batches; folder:FOLDER: one folder "
             "per class"));
     name(m_normalize, "normalize", tr("Mean and deviation of the pixels that the network was trained with"));
-    name(m_method, "method",
-         tr("dgms: a Gaussian mixture for each layer; rdhs, sgt: a search among +-1, +-1/2, ...; none: full "
-            "precision"));
-    name(m_components, "components",
-         tr("Values that a weight may take, of dgms zero among them: 4 are 2 bits, 16 are 4 bits"));
-    name(m_bits, "bits", tr("Bits per weight: the base-2 logarithm of the components"));
-    name(m_length, "length", tr("How long to train"));
-    name(m_unit, "unit", tr("Passes over the training images, or training batches"));
-    name(m_recipe, "recipe",
-         tr("Learning rate of each parameter group, gradient of the weights, initial widths"));
+    name(m_stages, "stage",
+         tr("The job trains in stages, each from where the one before ended; the fields from here to the "
+            "rates "
+            "are those of this one"));
     name(m_note, "note", tr("What stands in the way, or what Start replaces"));
     name(m_start, "startJob", tr("Train with these choices (Enter)"));
-    m_bits->setProperty("role", "muted");
 }
 
 QWidget* NewJobDialog::makeFileRow(QLineEdit* edit, bool save, const QString& caption, const QString& name) {
@@ -152,15 +131,12 @@ QWidget* NewJobDialog::makeFileRow(QLineEdit* edit, bool save, const QString& ca
 void NewJobDialog::fill(const JobDraft& proposal) {
     const jobs::JobSpec& spec = proposal.spec;
     m_weights->setText(QString::fromStdString(spec.model.weights));
+    m_teacher->setText(QString::fromStdString(spec.model.teacher));
     m_data->setEditText(QString::fromStdString(spec.data.source));
-    m_normalize->setCurrentText(QString::fromStdString(spec.data.normalize));
-    m_method->setCurrentText(QString::fromStdString(spec.quantizer.layer.method));
-    m_components->setValue(spec.quantizer.layer.components);
-    const bool steps = spec.train.steps > 0;
-    m_unit->setCurrentIndex(steps ? Steps : Epochs);
-    m_length->setValue(steps ? static_cast<double>(spec.train.steps) : spec.train.epochs);
-    // A recipe replaces rates, so only rates that nobody chose may get one unasked.
-    m_recipe->setCurrentIndex(proposal.guessed ? ShortRunRow : UnchangedRow);
+    const QString normalize = QString::fromStdString(spec.data.normalize);
+    if (m_normalize->findText(normalize) < 0) m_normalize->addItem(normalize);
+    m_normalize->setCurrentText(normalize);
+    m_training->show(m_trainings.front(), proposal.guessed, false);
     const bool isFree = !proposal.out.empty() && !isThere(proposal.out);
     const fs::path folder = proposal.out.empty() ? defaultRunFolder() : proposal.out.parent_path();
     const fs::path out = isFree ? proposal.out : freshRunPath(proposal, folder);
@@ -168,31 +144,48 @@ void NewJobDialog::fill(const JobDraft& proposal) {
 }
 
 NewJobDialog::Fields NewJobDialog::fields() const {
-    return {m_weights->text(),     m_data->currentText(), m_normalize->currentText(), m_method->currentText(),
-            m_components->value(), m_length->value(),     m_unit->currentIndex(),     m_out->text()};
+    return {m_weights->text(), m_teacher->text(), m_data->currentText(), m_normalize->currentText(),
+            m_out->text()};
+}
+
+void NewJobDialog::showStage(int stage) {
+    m_trainings = trainings();
+    m_stage = stage;
+    m_training->show(m_trainings[static_cast<std::size_t>(stage)], false, stage > 0);
+    check();
+}
+
+std::vector<jobs::JobSpec> NewJobDialog::trainings() const {
+    std::vector<jobs::JobSpec> now = m_trainings;
+    now[static_cast<std::size_t>(m_stage)] = m_training->training();
+    return now;
+}
+
+QString NewJobDialog::problem(const Fields& now) const {
+    const bool startsFromNothing = m_filled.weights.isEmpty() && !m_proposal.spec.model.arch.empty();
+    if (now.weights.isEmpty() && !startsFromNothing) return tr("Choose the weights to start from.");
+    if (!now.weights.isEmpty() && !QFileInfo(now.weights).isFile())
+        return tr("There is no weight file of this name.");
+    if (now.data.isEmpty()) return tr("Choose the images to train on.");
+    if (now.teacher != m_filled.teacher && !now.teacher.isEmpty() && !QFileInfo(now.teacher).isFile())
+        return tr("There is no file of the teacher's name.");
+    if (now.out.isEmpty()) return tr("Choose the run file to write.");
+    return m_training->problem();
 }
 
 void NewJobDialog::check() {
     const Fields now = fields();
-    const bool quantizes = now.method != QLatin1String("none");
-    m_components->setEnabled(quantizes);
-    m_bits->setText(quantizes ? tr("= %1 bits per weight").arg(widgets::formatBits(std::log2(now.components)))
-                              : tr("32 bits per weight"));
-    const bool startsFromNothing = m_filled.weights.isEmpty() && !m_proposal.spec.model.arch.empty();
-    QString problem;
-    if (now.weights.isEmpty() && !startsFromNothing) {
-        problem = tr("Choose the weights to start from.");
-    } else if (!now.weights.isEmpty() && !QFileInfo(now.weights).isFile()) {
-        problem = tr("There is no weight file of this name.");
-    } else if (now.data.isEmpty()) {
-        problem = tr("Choose the images to train on.");
-    } else if (now.out.isEmpty()) {
-        problem = tr("Choose the run file to write.");
-    }
-    m_start->setEnabled(problem.isEmpty());
+    const auto stages = trainings();
+    m_form->setRowVisible(m_teacherRow, std::ranges::any_of(stages, [](const jobs::JobSpec& stage) {
+                              return stage.train.distillation > 0;
+                          }));
+    const QString wrong = problem(now);
+    m_start->setEnabled(wrong.isEmpty());
+    // Another stage could not be judged while this one is shown.
+    m_stages->setEnabled(m_training->problem().isEmpty());
     const fs::path out = now.out.toStdString();
-    if (!problem.isEmpty()) {
-        say(problem, "muted");
+    if (!wrong.isEmpty()) {
+        say(wrong, "muted");
     } else if (isThere(out)) {
         const fs::path free = firstFree(out, isThere);
         say(tr("This run file exists; Start replaces it and its checkpoints. %1 is free.")
@@ -221,19 +214,17 @@ JobDraft NewJobDialog::draft() const {
         spec.model.arch.clear();
         spec.model.weights = now.weights.toStdString();
     }
+    if (now.teacher != m_filled.teacher) spec.model.teacher = now.teacher.toStdString();
     if (now.data != m_filled.data) spec.data.source = now.data.toStdString();
     if (now.normalize != m_filled.normalize) spec.data.normalize = now.normalize.toStdString();
-    if (now.method != m_filled.method) spec.quantizer.layer.method = now.method.toStdString();
-    if (now.components != m_filled.components) {
-        spec.quantizer.layer.components = now.components;
-        spec.quantizer.layer.values.clear();
+    const std::vector<jobs::JobSpec> stages = trainings();
+    if (spec.stages.empty()) {
+        spec.quantizer = stages.front().quantizer;
+        spec.train = stages.front().train;
     }
-    if (now.length != m_filled.length || now.unit != m_filled.unit) {
-        spec.train.steps = now.unit == Steps ? std::llround(now.length) : 0;
-        if (now.unit == Epochs) spec.train.epochs = now.length;
-    }
-    if (m_recipe->currentIndex() != UnchangedRow) {
-        applyRecipe(m_recipe->currentIndex() == PaperRow ? Recipe::Paper : Recipe::ShortRun, spec);
+    for (std::size_t i = 0; i < spec.stages.size(); ++i) {
+        spec.stages[i].quantizer = stages[i].quantizer;
+        spec.stages[i].train = stages[i].train;
     }
     if (!(spec == m_proposal.spec)) draft.file.clear();
     draft.out = now.out.toStdString();

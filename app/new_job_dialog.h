@@ -1,20 +1,22 @@
-// The few choices that make a job: weights, images, method, components, length, recipe, output file.
+// The few choices that make a job: weights, images, how each of its stages quantizes and trains, output file.
 // Everything else, and what the person leaves alone, keeps what the proposal says; a job file has all of it.
 // GUI thread.
 #pragma once
 
 #include <QDialog>
+#include <vector>
 
 #include "app/job_draft.h"
 
 class QComboBox;
-class QDoubleSpinBox;
+class QFormLayout;
 class QLabel;
 class QLineEdit;
 class QPushButton;
-class QSpinBox;
 
 namespace bitloom::app {
+
+class TrainingFields;
 
 class NewJobDialog : public QDialog {
     Q_OBJECT
@@ -26,37 +28,41 @@ class NewJobDialog : public QDialog {
     [[nodiscard]] JobDraft draft() const;
 
   private:
-    /// What the controls say.
+    /// What the controls say, but for the trainings.
     struct Fields {
         QString weights;
+        QString teacher;
         QString data;
         QString normalize;
-        QString method;
-        int components = 0;
-        double length = 0;
-        int unit = 0;
         QString out;
     };
 
     QWidget* makeFileRow(QLineEdit* edit, bool save, const QString& caption, const QString& name);
     void addRows();
+    void addStageRow();
+    void addButtons();
     void nameControls();
     void fill(const JobDraft& proposal);
     [[nodiscard]] Fields fields() const;
+    void showStage(int stage);
+    /// The stages as they are now, the shown one among them.
+    [[nodiscard]] std::vector<jobs::JobSpec> trainings() const;
     void check();
+    [[nodiscard]] QString problem(const Fields& now) const;
     void say(const QString& text, const char* role);
 
     JobDraft m_proposal;
-    Fields m_filled;  ///< as the dialog opened
+    Fields m_filled;                         ///< as the dialog opened
+    std::vector<jobs::JobSpec> m_trainings;  ///< the job's stages, but for the shown one as it is now
+    int m_stage = 0;                         ///< that is shown
+    QFormLayout* m_form;
     QLineEdit* m_weights;
     QComboBox* m_data;
     QComboBox* m_normalize;
-    QComboBox* m_method;
-    QSpinBox* m_components;
-    QLabel* m_bits;
-    QDoubleSpinBox* m_length;
-    QComboBox* m_unit;
-    QComboBox* m_recipe;
+    QComboBox* m_stages;
+    TrainingFields* m_training = nullptr;
+    QLineEdit* m_teacher;
+    QWidget* m_teacherRow = nullptr;
     QLineEdit* m_out;
     QLabel* m_note;
     QPushButton* m_start;

@@ -42,7 +42,7 @@ double meanBits(const report::NetworkInfo& network) {
     double bits = 0;
     std::int64_t weights = 0;
     for (const report::LayerInfo& layer : network.layers) {
-        if (!layer.quantized) continue;
+        if (!layer.quantized || layer.outsideAverage) continue;
         bits += layer.bits * static_cast<double>(layer.weights);
         weights += layer.weights;
     }

@@ -46,8 +46,11 @@ WindowActions::WindowActions(QMainWindow& window) : m_window(window) {
         {"openJob", tr("Open &job..."), "Ctrl+J", tr("Open a job file (TOML), to be started with Start")});
     clearRecent = add(
         {"clearRecent", tr("&Forget recent files"), "Ctrl+Shift+Del", tr("Empty this list; the files stay")});
-    exportRun = add({"exportRun", tr("&Export..."), "Ctrl+E",
-                     tr("Write the quantized network of this run, read it back and compare"), "export"});
+    exportRun =
+        add({"exportRun", tr("&Export..."), "Ctrl+E",
+             tr("Write the quantized network of this run, or the bits of its layers, read it back and "
+                "compare"),
+             "export"});
     exportBundle = add({"exportBundle", tr("Export &project for ARM..."), "Ctrl+Alt+E",
                         tr("Write a C++ project that runs this network on a phone with int8 kernels, and "
                            "check what it computes")});

@@ -207,6 +207,20 @@ Result<PlotResult> plotBitwidths(jobs::RunPlayback& run, const PlotOptions& opti
         {{"bits", totals.bits}, {"weight_bytes", totals.bytes}, {"bit_operations", totals.bitOperations}}};
 }
 
+/// Where the times were taken that the picture shows.
+Result<std::string> placeOfTimes(const std::vector<report::RunFigures>& runs, const PlotOptions& options) {
+    const std::vector<std::string> places = report::timePlaces(runs);
+    if (places.empty())
+        return fail(
+            "{}: no run has been timed as it is now. Time them first: bitloom bench RUN --device DEVICE",
+            options.run);
+    if (options.device.empty()) return places.front();
+    std::string place = report::findPlace(runs, options.device);
+    if (!place.empty()) return place;
+    return fail("--device {}: no run was timed there; there are times of: {}", options.device,
+                joinNames(places));
+}
+
 Result<PlotResult> plotPareto(const PlotOptions& options) {
     BITLOOM_RETURN_IF_ERROR(checkOut(options));
     std::vector<fs::path> paths = {options.run};
@@ -215,12 +229,23 @@ Result<PlotResult> plotPareto(const PlotOptions& options) {
     if (compared.runs.empty()) return fail("{}", compared.problems.front());
     widgets::ParetoPlot view;
     view.setRuns(compared.runs);
+    if (options.cost == "milliseconds") {
+        BITLOOM_ASSIGN_OR_RETURN(const std::string place, placeOfTimes(compared.runs, options));
+        view.setPlace(QString::fromStdString(place));
+    }
     view.setProblems(compared.problems);
     view.setCost(QString::fromStdString(options.cost));
     BITLOOM_RETURN_IF_ERROR(save(view, view.csv(), options));
     PlotResult drawn;
-    drawn.figures = {{"runs", static_cast<double>(compared.runs.size())},
-                     {"networks", static_cast<double>(report::groupsOf(compared.runs).size())}};
+    if (options.cost == "milliseconds") {
+        const std::string place = view.place().toStdString();
+        const auto timed = std::ranges::count_if(
+            compared.runs, [&](const report::RunFigures& run) { return run.timeAt(place) != nullptr; });
+        drawn.figures = {{"timed_runs", static_cast<double>(timed)}};
+    }
+    drawn.figures.insert(drawn.figures.end(),
+                         {{"runs", static_cast<double>(compared.runs.size())},
+                          {"networks", static_cast<double>(report::groupsOf(compared.runs).size())}});
     drawn.problems = compared.problems;
     return drawn;
 }

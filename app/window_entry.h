@@ -40,7 +40,8 @@ struct PlotOptions {
     std::string theme;          ///< "light" (also when empty) or "dark"
     int width = 1200;           ///< pixels of a .png, units of the others
     int height = 800;
-    std::string cost = "bits";         ///< of "pareto": "bits", "bytes", "bit_operations"
+    std::string cost = "bits";         ///< of "pareto": "bits", "bytes", "bit_operations", "milliseconds"
+    std::string device;                ///< of "milliseconds": id or name; empty: that of most runs
     jobs::EmbeddingRequest embedding;  ///< but for the run, which is `run`
     jobs::LandscapeRequest landscape;  ///< likewise
 };

@@ -141,21 +141,6 @@ Result<Tensor> convert(const Tensor& tensor, const ParameterSpec& spec, const st
     return converted;
 }
 
-/// The class count of the file where it differs from the network's: rows of the last linear layer's weight.
-std::optional<std::int64_t> classesInFile(const Graph& graph, const Checkpoint& checkpoint) {
-    const auto& nodes = graph.nodes();
-    const auto last = std::find_if(nodes.rbegin(), nodes.rend(), [](const graph::Node& node) {
-        return std::holds_alternative<graph::Linear>(node.op);
-    });
-    if (last == nodes.rend()) return std::nullopt;
-    const std::string prefix = choosePrefix(graph.parameters(), checkpoint);
-    const auto weight = checkpoint.tensors.find(prefix + last->name + ".weight");
-    if (weight == checkpoint.tensors.end() || weight->second.shape.size() != 2) return std::nullopt;
-    const std::int64_t rows = weight->second.shape[0];
-    if (rows < 1 || rows == std::get<graph::Linear>(last->op).outFeatures) return std::nullopt;
-    return rows;
-}
-
 void appendNames(std::string& text, const char* title, const std::vector<std::string>& names) {
     if (!names.empty()) text += fmt::format("{} {}: {}\n", names.size(), title, joinNames(names));
 }
@@ -204,6 +189,20 @@ Result<MappedWeights> mapWeights(const Graph& graph, const Checkpoint& checkpoin
         }
     }
     return mapped;
+}
+
+std::optional<std::int64_t> classesInFile(const Graph& graph, const Checkpoint& checkpoint) {
+    const auto& nodes = graph.nodes();
+    const auto last = std::find_if(nodes.rbegin(), nodes.rend(), [](const graph::Node& node) {
+        return std::holds_alternative<graph::Linear>(node.op);
+    });
+    if (last == nodes.rend()) return std::nullopt;
+    const std::string prefix = choosePrefix(graph.parameters(), checkpoint);
+    const auto weight = checkpoint.tensors.find(prefix + last->name + ".weight");
+    if (weight == checkpoint.tensors.end() || weight->second.shape.size() != 2) return std::nullopt;
+    const std::int64_t rows = weight->second.shape[0];
+    if (rows < 1) return std::nullopt;
+    return rows;
 }
 
 std::string guessArchitecture(const Checkpoint& checkpoint) {

@@ -1,6 +1,8 @@
 // Fitting a file's tensors to a network: never a bare exception, always a report. Any thread.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,11 @@ struct MappedWeights {
 /// infinity is an error that names it and its position. A file of another architecture is not an error here:
 /// callers look at fits().
 [[nodiscard]] Result<MappedWeights> mapWeights(const graph::Graph& graph, const Checkpoint& checkpoint);
+
+/// How many classes the file's weights tell apart where it is a `graph` but for their number: the rows of the
+/// weight of the last linear layer; nothing where the file has none.
+[[nodiscard]] std::optional<std::int64_t> classesInFile(const graph::Graph& graph,
+                                                        const Checkpoint& checkpoint);
 
 /// The zoo network that fits the file completely, "" when none does. The number of classes is the file's own.
 [[nodiscard]] std::string guessArchitecture(const Checkpoint& checkpoint);

@@ -40,7 +40,10 @@ class AdbDevice final : public Device {
     /// Removes what dead jobs left and makes this job's folder.
     Status prepare(const JobControl& control);
 
-    Result<report::DeviceConditions> conditions(const JobControl& control) override;
+    Result<report::DeviceConditions> conditions(const JobControl& control) override {
+        return phoneConditions(m_adb, m_serial, control);
+    }
+    Result<report::DeviceConditions> clocks(const JobControl& control) override;
     Result<CommandOutcome> run(const std::vector<std::string>& arguments, std::chrono::milliseconds timeout,
                                const JobControl& control) override;
     Status fetch(const std::string& name, const fs::path& localFile, const JobControl& control) override;
@@ -99,9 +102,9 @@ Status AdbDevice::removeAbandonedFolders(const JobControl& control) {
     return removed ? Status() : Status(removed.error());
 }
 
-Result<report::DeviceConditions> AdbDevice::conditions(const JobControl& control) {
+Result<report::DeviceConditions> AdbDevice::clocks(const JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(const CommandOutcome told,
-                             shell(kConditionsScript, "reading its temperatures", control));
+                             shell(kClocksScript, "reading its temperatures", control));
     return parseConditions(parseSections(told.out));
 }
 
@@ -215,6 +218,14 @@ Result<report::DeviceInfo> describePhone(const Adb& adb, const ListedDevice& lis
     info.id = listed.serial;
     info.state = listed.state;
     return info;
+}
+
+Result<report::DeviceConditions> phoneConditions(const Adb& adb, const std::string& serial,
+                                                 const JobControl& control) {
+    const std::string script = fmt::format("{}\n{}", kClocksScript, kBatteryScript);
+    BITLOOM_ASSIGN_OR_RETURN(const CommandOutcome told, adb.shell(serial, script, "reading its temperatures",
+                                                                  adb.answerTimeout(), control));
+    return parseConditions(parseSections(told.out));
 }
 
 Result<std::unique_ptr<Device>> openPhone(const Adb& adb, const ListedDevice& listed,

@@ -15,6 +15,10 @@ inline constexpr const char* kPhoneFolder = "/data/local/tmp/bitloom";
 Result<report::DeviceInfo> describePhone(const Adb& adb, const ListedDevice& listed,
                                          const JobControl& control);
 
+/// Device::conditions() of a phone that nobody needs to have opened.
+Result<report::DeviceConditions> phoneConditions(const Adb& adb, const std::string& serial,
+                                                 const JobControl& control);
+
 /// As openDevice.
 Result<std::unique_ptr<Device>> openPhone(const Adb& adb, const ListedDevice& listed,
                                           const JobControl& control);

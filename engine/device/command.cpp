@@ -219,6 +219,14 @@ class Process {
         return failed != 0 ? errno == ECHILD : info.si_pid != 0;
     }
 
+    /// Asks the group to end and waits for it, at most `grace`.
+    void askToEnd(std::chrono::milliseconds grace, std::size_t limit) {
+        if (grace.count() <= 0) return;
+        ::kill(-m_pid, SIGTERM);
+        for (const auto deadline = Clock::now() + grace; !ended() && Clock::now() < deadline;)
+            readOutput(limit);
+    }
+
     /// After ended(): ends what it left behind in its group and collects everything.
     CommandOutcome finish(std::size_t limit) {
         ::kill(-m_pid, SIGKILL);
@@ -268,7 +276,10 @@ Result<CommandOutcome> runCommand(const Command& command, const JobControl& cont
     BITLOOM_ASSIGN_OR_RETURN(Process process, Process::start(command));
     while (!process.ended()) {
         process.readOutput(command.maxOutputBytes);
-        if (control.stopRequested()) return Error{ErrorKind::Cancelled, command.text() + ": cancelled"};
+        if (control.stopRequested()) {
+            process.askToEnd(command.grace, command.maxOutputBytes);
+            return Error{ErrorKind::Cancelled, command.text() + ": cancelled"};
+        }
         if (Clock::now() < deadline) continue;
         const std::string last = lastLines(process.err());
         return fail("{}: not done after {:.3g} s{}{}", command.text(),

@@ -56,6 +56,13 @@ Result<DeviceList> listDevices(const JobControl& control, std::chrono::milliseco
     return list;
 }
 
+Result<report::DeviceConditions> readConditions(const std::string& id, const JobControl& control,
+                                                std::chrono::milliseconds answerTimeout) {
+    if (id == kHostId) return hostConditions();
+    BITLOOM_ASSIGN_OR_RETURN(const Adb adb, Adb::find(answerTimeout));
+    return phoneConditions(adb, id, control);
+}
+
 Result<std::unique_ptr<Device>> openDevice(const std::string& id, const JobControl& control,
                                            std::chrono::milliseconds answerTimeout) {
     if (id == kHostId) return openHost();

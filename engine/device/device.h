@@ -36,6 +36,9 @@ class Device {
     /// two timed blocks.
     virtual Result<report::DeviceConditions> conditions(const JobControl& control) = 0;
 
+    /// Clocks and temperatures alone, which is quickly done: for between two rounds.
+    virtual Result<report::DeviceConditions> clocks(const JobControl& control) = 0;
+
     /// Copies a file into this job's folder there, executable, in place of one of the same name. `name` is
     /// anything of at most 200 bytes that has no '/' and does not start with '.'. A program for another
     /// processor or one cut short is refused (checkAbi); the size that arrived is compared.
@@ -74,6 +77,11 @@ struct DeviceList {
 /// Asks every usable device for its description, one after another; a failure stands in its `problem`.
 Result<DeviceList> listDevices(const JobControl& control,
                                std::chrono::milliseconds answerTimeout = kAnswerTimeout);
+
+/// Device::conditions() of one that nobody has opened: "host", or a serial of listDevices() whose state is
+/// "device".
+Result<report::DeviceConditions> readConditions(const std::string& id, const JobControl& control,
+                                                std::chrono::milliseconds answerTimeout = kAnswerTimeout);
 
 /// `id` is "host" or an adb serial. Makes a folder for this job there: files put into it stay until close().
 /// On a phone, folders of this program's dead jobs are removed first. ErrorKind::NoDevice when there is no

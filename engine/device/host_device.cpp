@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include <sched.h>
 #include <sys/utsname.h>
 
 #include "engine/base/atomic_file.h"
@@ -65,23 +66,33 @@ std::string hostAbi() {
     return machine;
 }
 
+/// A container or taskset may leave this process a part of the cores, and not core 0 among them.
+void markAllowedCores(std::vector<report::CpuCore>& cores) {
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    // Fails on computers of more than CPU_SETSIZE (1,024) cores: then all count as allowed.
+    if (::sched_getaffinity(0, sizeof mask, &mask) != 0) return;
+    for (report::CpuCore& core : cores)
+        core.allowed = core.index < CPU_SETSIZE && CPU_ISSET(static_cast<std::size_t>(core.index), &mask);
+}
+
+SystemTexts clockTexts() {
+    SystemTexts texts;
+    addText(texts, "cpuinfo", "/proc/cpuinfo");
+    addTexts(texts, kCpuFolder, "cpu", {"cpufreq/scaling_cur_freq"});
+    addTexts(texts, "/sys/class/thermal", "thermal_zone", {"type", "temp"});
+    return texts;
+}
+
 class HostDevice final : public Device {
   public:
     HostDevice(report::DeviceInfo info, fs::path folder)
         : Device(std::move(info)), m_folder(std::move(folder)) {}
     ~HostDevice() override { removeFolder(); }
 
-    Result<report::DeviceConditions> conditions(const JobControl&) override {
-        SystemTexts texts;
-        addText(texts, "cpuinfo", "/proc/cpuinfo");
-        addTexts(texts, kCpuFolder, "cpu", {"cpufreq/scaling_cur_freq"});
-        addTexts(texts, "/sys/class/thermal", "thermal_zone", {"type", "temp"});
-        // Laptops call it BAT0 or BAT1; a second battery does not matter here.
-        for (const char* file : {"capacity", "temp"}) {
-            addText(texts, std::string("battery/") + file, fs::path("/sys/class/power_supply/BAT0") / file);
-            addText(texts, std::string("battery/") + file, fs::path("/sys/class/power_supply/BAT1") / file);
-        }
-        return parseConditions(texts);
+    Result<report::DeviceConditions> conditions(const JobControl&) override { return hostConditions(); }
+    Result<report::DeviceConditions> clocks(const JobControl&) override {
+        return parseConditions(clockTexts());
     }
 
     Result<CommandOutcome> run(const std::vector<std::string>& arguments, std::chrono::milliseconds timeout,
@@ -143,17 +154,28 @@ report::DeviceInfo describeHost() {
     addText(texts, "meminfo", "/proc/meminfo");
     addTexts(texts, kCpuFolder, "cpu",
              {"cpu_capacity", "cpufreq/cpuinfo_max_freq", "cpufreq/scaling_governor",
-              "regs/identification/midr_el1"});
+              "topology/thread_siblings_list", "regs/identification/midr_el1"});
     report::DeviceInfo info;
     info.id = kHostId;
     info.state = "device";
     info.abi = hostAbi();
     info.os = operatingSystem();
     info.cores = parseCores(texts);
+    markAllowedCores(info.cores);
     info.name = info.cores.empty() ? std::string("this computer") : info.cores.front().part;
     info.features = parseFeatures(texts["cpuinfo"]);
     info.memoryBytes = parseMemory(texts["meminfo"]);
     return info;
+}
+
+report::DeviceConditions hostConditions() {
+    SystemTexts texts = clockTexts();
+    // Laptops call it BAT0 or BAT1; a second battery does not matter here.
+    for (const char* file : {"capacity", "temp"}) {
+        addText(texts, std::string("battery/") + file, fs::path("/sys/class/power_supply/BAT0") / file);
+        addText(texts, std::string("battery/") + file, fs::path("/sys/class/power_supply/BAT1") / file);
+    }
+    return parseConditions(texts);
 }
 
 Result<std::unique_ptr<Device>> openHost() {

@@ -15,12 +15,16 @@ echo "@@ meminfo"; cat /proc/meminfo; echo
 echo "@@ getprop"; getprop
 true)";
 
-/// The state around a measurement: for DeviceConditions.
-inline constexpr const char* kConditionsScript =
+/// Clocks and zones of DeviceConditions: reads of small files alone, for between two rounds of a measurement.
+inline constexpr const char* kClocksScript =
     R"(show() { [ -r "$1" ] && echo "@@ $1" && cat "$1" && echo; }
 cd /sys/devices/system/cpu 2>/dev/null && for f in cpu[0-9]*/cpufreq/scaling_cur_freq; do show "$f"; done
 cd /sys/class/thermal 2>/dev/null && for f in thermal_zone*/type thermal_zone*/temp; do show "$f"; done
-cd /sys/class/power_supply 2>/dev/null && for f in battery/capacity battery/temp; do show "$f"; done
+true)";
+
+/// The rest of DeviceConditions: put behind kClocksScript and a line end.
+inline constexpr const char* kBatteryScript =
+    R"(cd /sys/class/power_supply 2>/dev/null && for f in battery/capacity battery/temp; do show "$f"; done
 echo "@@ dumpsys battery"; dumpsys battery
 true)";
 

@@ -133,6 +133,12 @@ std::string_view dumpsysField(std::string_view text, std::string_view name) {
     return {};
 }
 
+/// The first number of a list of cores such as "0,4" or "0-1", which the kernel sorts; -1 for no list.
+int firstOfList(std::string_view list) {
+    const auto first = integer(list);
+    return first && *first >= 0 && *first < 4096 ? static_cast<int>(*first) : -1;
+}
+
 std::string propertyOf(const Properties& properties, std::string_view name) {
     const auto found = properties.find(name);
     return found == properties.end() ? std::string() : found->second;
@@ -171,6 +177,7 @@ std::vector<report::CpuCore> parseCores(const SystemTexts& texts) {
         core.part = partOf(texts, index, fields == processors.end() ? Fields() : fields->second);
         core.maxMHz = megahertz(textOf(texts, folder + "cpufreq/cpuinfo_max_freq"));
         core.governor = textOf(texts, folder + "cpufreq/scaling_governor");
+        core.firstSibling = firstOfList(textOf(texts, folder + "topology/thread_siblings_list"));
         cores.push_back(core);
     }
     return cores;

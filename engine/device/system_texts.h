@@ -15,7 +15,8 @@ namespace bitloom::device {
 
 /// Contents by name. Names are those of the script in system_script.h and stand for:
 ///   "cpuinfo", "meminfo"                      /proc/cpuinfo, /proc/meminfo
-///   "cpu0/cpu_capacity", "cpu0/cpufreq/..."   below /sys/devices/system/cpu
+///   "cpu0/cpu_capacity", "cpu0/cpufreq/...",  below /sys/devices/system/cpu
+///   "cpu0/topology/..."
 ///   "thermal_zone0/type", ".../temp"          below /sys/class/thermal
 ///   "battery/capacity", "battery/temp"        below /sys/class/power_supply, whatever the supply is called
 ///   "dumpsys battery", "getprop"              output of Android's programs

@@ -312,6 +312,10 @@ Result<std::string> H5Image::readText(hid_t object, const char* name) const {
     return text;
 }
 
+bool H5Image::hasAttribute(hid_t object, const char* name) {
+    return H5Aexists(object, name) > 0;
+}
+
 Result<std::vector<std::int64_t>> H5Image::readIntegers(hid_t object, const char* name) const {
     if (H5Aexists(object, name) <= 0) return fail("attribute {} is missing", name);
     const H5Handle attribute(H5Aopen(object, name, H5P_DEFAULT), H5Aclose);

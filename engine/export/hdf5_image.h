@@ -78,6 +78,7 @@ class H5Image {
     [[nodiscard]] Result<graph::Tensor> readTensor(hid_t parent, const std::string& name);
     [[nodiscard]] Result<std::string> readText(hid_t object, const char* name) const;
     [[nodiscard]] Result<std::vector<std::int64_t>> readIntegers(hid_t object, const char* name) const;
+    [[nodiscard]] static bool hasAttribute(hid_t object, const char* name);
 
   private:
     H5Image(H5Handle file, std::uint64_t size) : m_file(std::move(file)), m_budget(size), m_size(size) {}

@@ -14,6 +14,9 @@ inline constexpr const char* kFormatName = "bitloom-quantized";
 inline constexpr int kFormatVersion = 1;
 /// Of files whose network rounds its activations: a program that would leave that out refuses them.
 inline constexpr int kActivationVersion = 2;
+/// Says of a layer that it is in QuantizedModel::outsideAverage; absent in files of before that, and of
+/// others.
+inline constexpr const char* kOutsideAverage = "outside_average";
 
 /// Packed indices as uint8 [bytes]: quant::packIndices.
 [[nodiscard]] graph::Tensor indicesTensor(const quant::QuantizedTensor& layer);

@@ -15,12 +15,13 @@ using quant::QuantizedTensor;
 /// A network of a thousand times ResNet-50's size would still fit.
 constexpr std::size_t kMaxFileBytes = std::size_t{16} << 30;
 
-Status addLayer(const H5Builder& builder, hid_t parent, const std::string& node,
-                const QuantizedTensor& layer) {
+Status addLayer(const H5Builder& builder, hid_t parent, const std::string& node, const QuantizedTensor& layer,
+                bool outsideAverage) {
     BITLOOM_ASSIGN_OR_RETURN(const H5Handle group, builder.addGroup(parent, node));
     BITLOOM_RETURN_IF_ERROR(builder.addTensor(group.get(), "indices", indicesTensor(layer)));
     BITLOOM_RETURN_IF_ERROR(builder.addTensor(group.get(), "codebook", codebookTensor(layer)));
     BITLOOM_RETURN_IF_ERROR(writeIntegers(group.get(), "shape", layer.shape));
+    if (outsideAverage) BITLOOM_RETURN_IF_ERROR(writeIntegers(group.get(), kOutsideAverage, {1}));
     return writeIntegers(group.get(), "bits", {layer.indexBits()});
 }
 
@@ -39,7 +40,8 @@ Result<std::vector<std::byte>> build(const QuantizedModel& model) {
     {
         BITLOOM_ASSIGN_OR_RETURN(const H5Handle layers, builder.addGroup(builder.root(), "layers"));
         for (const auto& [node, layer] : model.layers) {
-            BITLOOM_RETURN_IF_ERROR(addLayer(builder, layers.get(), node, layer));
+            BITLOOM_RETURN_IF_ERROR(
+                addLayer(builder, layers.get(), node, layer, model.outsideAverage.contains(node)));
         }
         BITLOOM_ASSIGN_OR_RETURN(const H5Handle rest, builder.addGroup(builder.root(), "rest"));
         for (const auto& [name, tensor] : model.rest) {
@@ -56,6 +58,15 @@ Result<QuantizedTensor> readLayer(H5Image& image, hid_t layers, const std::strin
     BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor indices, image.readTensor(group.get(), "indices"));
     BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor codebook, image.readTensor(group.get(), "codebook"));
     return unpackLayer(node, shape, bits.front(), indices, codebook);
+}
+
+/// Older files do not say.
+Result<bool> isOutsideAverage(H5Image& image, hid_t layers, const std::string& node) {
+    BITLOOM_ASSIGN_OR_RETURN(const H5Handle group, image.openGroup(layers, node));
+    if (!H5Image::hasAttribute(group.get(), kOutsideAverage)) return false;
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<std::int64_t> said,
+                             image.readIntegers(group.get(), kOutsideAverage));
+    return said.front() != 0;
 }
 
 Result<QuantizedModel> parse(std::span<const std::byte> bytes) {
@@ -80,6 +91,8 @@ Result<QuantizedModel> parse(std::span<const std::byte> bytes) {
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<std::string> nodes, image.names(layers.get()));
     for (const std::string& node : nodes) {
         BITLOOM_ASSIGN_OR_RETURN(model.layers[node], readLayer(image, layers.get(), node));
+        BITLOOM_ASSIGN_OR_RETURN(const bool outside, isOutsideAverage(image, layers.get(), node));
+        if (outside) model.outsideAverage.insert(node);
     }
     BITLOOM_ASSIGN_OR_RETURN(const H5Handle rest, image.openGroup(image.root(), "rest"));
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<std::string> tensors, image.names(rest.get()));

@@ -27,9 +27,10 @@ std::string codebookKey(const std::string& node) {
 struct LayerHeader {
     graph::Shape shape;
     std::int64_t bits = 0;
+    bool outsideAverage = false;
 };
 
-/// {"layer1.0.conv1": {"bits": 4, "shape": [16, 16, 3, 3]}, ...}
+/// {"layer1.0.conv1": {"bits": 4, "shape": [16, 16, 3, 3]}, ...}; "outside_average": true of layers that are.
 Result<std::map<std::string, LayerHeader>> parseLayers(const std::string& text) {
     const json parsed = json::parse(text, nullptr, false);
     if (!parsed.is_object()) return fail("its \"layers\" metadata is not a JSON object");
@@ -40,7 +41,9 @@ Result<std::map<std::string, LayerHeader>> parseLayers(const std::string& text) 
                            entry["shape"].is_array() && isCount(entry["bits"]) &&
                            std::all_of(entry["shape"].begin(), entry["shape"].end(), isCount);
         if (!whole) return fail("layer {}: its metadata is not {{\"bits\": b, \"shape\": [..]}}", node);
-        headers[node] = {entry["shape"].get<graph::Shape>(), entry["bits"].get<std::int64_t>()};
+        const auto outside = entry.find(kOutsideAverage);
+        headers[node] = {entry["shape"].get<graph::Shape>(), entry["bits"].get<std::int64_t>(),
+                         outside != entry.end() && *outside == true};
     }
     return headers;
 }
@@ -76,6 +79,7 @@ Result<QuantizedModel> assemble(checkpoint::Checkpoint file) {
         BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor codebook, take(file.tensors, codebookKey(node)));
         BITLOOM_ASSIGN_OR_RETURN(model.layers[node],
                                  unpackLayer(node, header.shape, header.bits, indices, codebook));
+        if (header.outsideAverage) model.outsideAverage.insert(node);
     }
     if (rounds) {
         BITLOOM_ASSIGN_OR_RETURN(const std::string text, metadataOf(file, "activations"));
@@ -99,6 +103,7 @@ Result<PackedFile> pack(const QuantizedModel& model) {
         file.tensors[indicesKey(node)] = indicesTensor(layer);
         file.tensors[codebookKey(node)] = codebookTensor(layer);
         layers[node] = {{"bits", layer.indexBits()}, {"shape", layer.shape}};
+        if (model.outsideAverage.contains(node)) layers[node][kOutsideAverage] = true;
     }
     file.metadata = {{"format", kFormatName},
                      {"version", std::to_string(kFormatVersion)},

@@ -21,10 +21,12 @@ struct BenchRequest {
     int bits = 4;                 ///< of random weights, 1 to 8
     std::string device = "host";  ///< "host" or an adb serial
     int threads = 1;
-    std::vector<int> cores;  ///< to pin threads to; empty: the fastest by capacity where they are known
-    std::string isa;         ///< nothing stronger than this; empty: all the device has
-    int repeat = 50;         ///< samples of each family
-    int copies = 1;          ///< networks used in turns, so that weights come from memory
+    /// To pin threads to; empty: the fastest of those that this program may use, a physical core each where
+    /// there are as many. Those of an emulated device are never pinned to.
+    std::vector<int> cores;
+    std::string isa;                    ///< nothing stronger than this; empty: all the device has
+    int repeat = 50;                    ///< samples of each family
+    int copies = 1;                     ///< networks used in turns, so that weights come from memory
     std::vector<std::string> families;  ///< empty: all
     DeploymentOptions deployment;       ///< of k2
 };

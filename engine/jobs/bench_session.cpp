@@ -10,10 +10,13 @@
 
 #include "engine/base/atomic_file.h"
 #include "engine/base/text.h"
+#include "engine/device/core_choice.h"
+#include "engine/device/elf.h"
 #include "engine/graph/zoo/zoo.h"
 #include "engine/jobs/runner_build.h"
 #include "engine/jobs/workplace.h"
 #include "engine/qsimd/calibrate.h"
+#include "engine/qsimd/catalogue.h"
 #include "engine/qsimd/runtime/model_file.h"
 #include "engine/train/runtime.h"
 
@@ -29,7 +32,7 @@ constexpr const char* kOutputsName = "outputs.bin";
 /// A slow phone, many samples, ImageNet networks and an emulator: minutes, not hours.
 constexpr auto kRunTimeout = std::chrono::minutes(30);
 
-/// Speed alone is asked: ranges from one random image.
+/// Speed alone is asked: ranges from one made-up image.
 Result<Deployment> deployRandom(const BenchRequest& request, JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(const graph::Graph graph, graph::zoo::makeModel(request.arch));
     Deployment deployment;
@@ -38,9 +41,9 @@ Result<Deployment> deployRandom(const BenchRequest& request, JobControl& control
         deployment.images.emplace_back(static_cast<std::size_t>(graph::elementCount(graph.inputShape())));
     for (std::size_t i = 0; i < image.size(); ++i)
         image[i] = std::sin(static_cast<float>(i));
+    BITLOOM_ASSIGN_OR_RETURN(deployment.lowering, loweringOptions(graph, request.deployment));
     BITLOOM_ASSIGN_OR_RETURN(deployment.lowering.activations,
                              qsimd::calibrate(deployment.network, deployment.images, 1, control));
-    deployment.lowering.contract = qsimd::Contract::Int8;
     return deployment;
 }
 
@@ -54,16 +57,29 @@ Result<qsimd::Model> lowerFor(const Deployment& deployment, Family family) {
     return qsimd::lower(deployment.network, options);
 }
 
-/// The fastest cores, as many as threads; none where capacities are unknown, or not those of real cores.
-std::vector<int> fastestCores(const report::DeviceInfo& device, int threads) {
-    if (device.emulated) return {};
-    std::vector<report::CpuCore> cores = device.cores;
-    if (std::ranges::any_of(cores, [](const report::CpuCore& core) { return core.capacity < 0; })) return {};
-    std::ranges::stable_sort(cores, std::ranges::greater(), &report::CpuCore::capacity);
-    std::vector<int> chosen;
-    for (std::size_t i = 0; i < std::min(cores.size(), static_cast<std::size_t>(threads)); ++i)
-        chosen.push_back(cores[i].index);
-    return chosen;
+/// Refuses what the device cannot run, before anything is built for it or sent to it.
+Status checkInstructions(const report::DeviceInfo& device, const std::string& isa) {
+    const auto processor = qsimd::processorOf(device.abi);
+    if (!processor || device.features.empty()) return {};  // the runner asks the processor itself
+    const std::vector<qsimd::InstructionSet>& sets = qsimd::instructionSets(*processor);
+    const qsimd::InstructionSet* wanted = nullptr;
+    const qsimd::InstructionSet* strongest = nullptr;
+    std::vector<std::string> names;
+    for (const qsimd::InstructionSet& set : sets) {
+        names.push_back(set.name);
+        if (set.name == isa) wanted = &set;
+        if (device::missingFeatures(device, set.features).empty()) strongest = &set;
+    }
+    if (isa.empty()) return {};
+    if (wanted == nullptr)
+        return usageError("--isa {}: {} has no instruction set of that name; known are {}", isa, device.name,
+                          joinNames(names));
+    const std::vector<std::string> missing = device::missingFeatures(device, wanted->features);
+    if (missing.empty()) return {};
+    return fail(
+        "--isa {}: {} lacks {}, which kernels of that name need; its strongest is {}: name that or leave "
+        "--isa out",
+        isa, device.name, joinNames(missing), strongest->name);
 }
 
 }  // namespace
@@ -103,13 +119,30 @@ Result<BenchSession> BenchSession::open(const BenchRequest& request, report::Pro
     sink.progress({"opening the device", 0, 0, 0, report::kNoValue});
     BITLOOM_ASSIGN_OR_RETURN(session.m_device, device::openDevice(request.device, control));
     const report::DeviceInfo& info = session.deviceInfo();
+    BITLOOM_RETURN_IF_ERROR(checkInstructions(info, request.isa));
+    session.chooseCores();
     BITLOOM_ASSIGN_OR_RETURN(const RunnerBuild runner, buildRunner(info.abi, runnerCache(), sink, control));
     sink.log(fmt::format("runner {}: {}", runner.cached ? "found" : "built", runner.compiler));
-    session.m_cores = request.cores.empty() ? fastestCores(info, request.threads) : request.cores;
     BITLOOM_RETURN_IF_ERROR(session.lowerAll());
     BITLOOM_RETURN_IF_ERROR(session.putAll(runner.program.string()));
     BITLOOM_RETURN_IF_ERROR(session.askRunner());
     return session;
+}
+
+void BenchSession::chooseCores() {
+    const report::DeviceInfo& info = deviceInfo();
+    m_cores = m_request->cores.empty() ? device::chooseCores(info, m_request->threads) : m_request->cores;
+    const std::string named = fmt::format("{}", fmt::join(m_cores, ", "));
+    if (m_cores.empty()) {
+        m_sink->log(fmt::format("{} threads are not pinned: {} lets this program use fewer cores",
+                                m_request->threads, info.name));
+    } else if (info.emulated) {
+        // qemu-user would pin its own threads to cores of the computer it runs on.
+        m_sink->log(fmt::format("threads are not pinned: cores {} of {} are emulated", named, info.name));
+    } else {
+        m_sink->log(
+            fmt::format("threads are pinned to {} {}", m_cores.size() == 1 ? "core" : "cores", named));
+    }
 }
 
 Status BenchSession::deployRun() {
@@ -158,6 +191,7 @@ Status BenchSession::askRunner() {
     try {
         const auto json = nlohmann::json::parse(text);
         m_isa = json.at("isa");
+        json.at("kernels").get_to(m_kernelNames);
         for (const auto& kernel : json.at("microkernels"))
             m_kernels.push_back(
                 {kernel.at("name"), kernel.at("bytes"), kernel.at("pixels"), kernel.at("channels")});
@@ -200,7 +234,7 @@ Result<std::string> BenchSession::time(const std::vector<std::string>& models,
     add("--repeat", std::to_string(repeat));
     add("--threads", std::to_string(m_request->threads));
     add("--copies", std::to_string(m_request->copies));
-    if (!m_cores.empty()) add("--cores", fmt::format("{}", fmt::join(m_cores, ",")));
+    if (!pins().empty()) add("--cores", fmt::format("{}", fmt::join(pins(), ",")));
     BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
     for (std::size_t i = 0; i < schedules.size(); ++i) {
         const std::string name = fmt::format("schedule{}.txt", i);
@@ -246,8 +280,11 @@ std::string BenchSession::keyOf(const qsimd::Model& model, const qsimd::Convolut
     const qsimd::Buffer& to = model.buffers[static_cast<std::size_t>(step.output)];
     const report::DeviceInfo& info = deviceInfo();
     std::string core = info.name;
-    for (const report::CpuCore& c : info.cores)
-        if (!m_cores.empty() && c.index == m_cores.front() && !c.part.empty()) core = c.part;
+    for (const report::CpuCore& c : info.cores) {
+        if (m_cores.empty() || c.index != m_cores.front() || c.part.empty()) continue;
+        // What an emulator finds fast says nothing about the core whose name it bears.
+        core = info.emulated ? fmt::format("{}, {}", info.name, c.part) : c.part;
+    }
     return fmt::format("{} {} threads {}: {} {}x{}x{} -> {}x{}x{}, {}x{} /{} pad {} groups {} bits {}{}",
                        core, m_isa, m_request->threads, qsimd::familyName(step.family), from.channels,
                        from.height, from.width, to.channels, to.height, to.width, step.kernelHeight,
@@ -255,8 +292,8 @@ std::string BenchSession::keyOf(const qsimd::Model& model, const qsimd::Convolut
                        step.residual >= 0 ? " + residual" : "");
 }
 
-std::string BenchSession::lineOf(const qsimd::Convolution& step, const Candidate& candidate) {
-    return fmt::format("{} {} {}\n", qsimd::familyName(step.family), step.layer, candidate);
+std::string BenchSession::prefixOf(const qsimd::Convolution& step) {
+    return fmt::format("{} {} ", qsimd::familyName(step.family), step.layer);
 }
 
 std::string BenchSession::bestSchedule(const ScheduleCache& cache, int& count) const {
@@ -268,7 +305,7 @@ std::string BenchSession::bestSchedule(const ScheduleCache& cache, int& count) c
             if (step == nullptr) continue;
             const std::optional<Candidate> best = cache.best(keyOf(model, *step));
             if (!best) continue;
-            text += lineOf(*step, *best);
+            text += prefixOf(*step) + *best + "\n";
             layers.insert(step->layer);
         }
     }

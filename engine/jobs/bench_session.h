@@ -11,6 +11,7 @@
 #include "engine/jobs/bench_job.h"
 #include "engine/jobs/deployment.h"
 #include "engine/jobs/schedule_cache.h"
+#include "engine/jobs/schedule_space.h"
 #include "engine/qsimd/runtime/model.h"
 
 namespace bitloom::jobs {
@@ -34,20 +35,21 @@ class BenchSession {
     /// Strongest instruction set that runs are allowed.
     [[nodiscard]] const std::string& isa() const { return m_isa; }
 
-    struct Kernel {
-        std::string name;
-        bool bytes = false;
-        int pixels = 1;
-        int channels = 1;
-    };
     /// Microkernels that may run.
-    [[nodiscard]] const std::vector<Kernel>& kernels() const { return m_kernels; }
+    [[nodiscard]] const std::vector<TileKernel>& kernels() const { return m_kernels; }
+
+    /// Names of all kernels of the registry that may run, as the runner told them.
+    [[nodiscard]] const std::vector<std::string>& kernelNames() const { return m_kernelNames; }
+    /// Cores that threads are pinned to; none where they are not.
+    [[nodiscard]] std::vector<int> pins() const {
+        return deviceInfo().emulated ? std::vector<int>() : m_cores;
+    }
 
     /// What a layer's best schedule depends on.
     [[nodiscard]] std::string keyOf(const qsimd::Model& model, const qsimd::Convolution& step) const;
 
-    /// A layer's line of a schedule.
-    [[nodiscard]] static std::string lineOf(const qsimd::Convolution& step, const Candidate& candidate);
+    /// What a layer's line of a schedule begins with; its candidate follows.
+    [[nodiscard]] static std::string prefixOf(const qsimd::Convolution& step);
 
     /// Lines of a schedule: the fastest candidates of `cache`. `count`: how many layers have one.
     [[nodiscard]] std::string bestSchedule(const ScheduleCache& cache, int& count) const;
@@ -67,10 +69,13 @@ class BenchSession {
                                                      std::span<const std::vector<float>> images);
 
     [[nodiscard]] Result<report::DeviceConditions> conditions() { return m_device->conditions(*m_control); }
+    /// Clocks and temperatures alone: for between two rounds.
+    [[nodiscard]] Result<report::DeviceConditions> clocks() { return m_device->clocks(*m_control); }
     [[nodiscard]] Status close() { return m_device->close(); }
 
   private:
     BenchSession() = default;
+    void chooseCores();
     Status deployRun();
     Status lowerAll();
     Status putAll(const std::string& runner);
@@ -86,12 +91,13 @@ class BenchSession {
     std::unique_ptr<device::Device> m_device;
     std::string m_origin;
     std::string m_isa;
-    std::vector<int> m_cores;
+    std::vector<int> m_cores;  ///< that are timed; those of an emulated device are not pinned to
     quant::QuantizedModel m_quantized;
     Deployment m_deployment;
     std::vector<std::string> m_families;
     std::vector<qsimd::Model> m_models;
-    std::vector<Kernel> m_kernels;
+    std::vector<TileKernel> m_kernels;
+    std::vector<std::string> m_kernelNames;
 };
 
 /// Usage errors of what cannot be meant.

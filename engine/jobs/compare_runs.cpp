@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "engine/jobs/bench_record.h"
 #include "engine/jobs/job_spec.h"
 #include "engine/jobs/run_playback.h"
 
@@ -108,6 +109,11 @@ Result<report::RunFigures> readRunFigures(const fs::path& path) {
         figures.method = methodOf(*job);
         floats = activationsOf(stagesOf(*job)).method == quant::ActivationMethod::None;
     }
+    if (auto times = readBench(path, info, summary)) {
+        figures.times = *std::move(times);
+    } else {
+        figures.problem = times.error().message;
+    }
     BITLOOM_ASSIGN_OR_RETURN(figures.metrics, run->metrics());
     if (!std::isfinite(figures.top1) || !std::isfinite(figures.bits) || !std::isfinite(figures.bitOps))
         BITLOOM_RETURN_IF_ERROR(addRecorded(*run, floats, figures));
@@ -159,6 +165,7 @@ ComparedRuns readRuns(const std::vector<fs::path>& paths) {
         if (!seen.insert(whole.empty() ? file : whole).second) continue;
         auto figures = readRunFigures(file);
         if (figures) {
+            if (!figures->problem.empty()) compared.problems.push_back(figures->problem);
             compared.runs.push_back(*std::move(figures));
         } else {
             compared.problems.push_back(figures.error().message);

@@ -17,23 +17,6 @@ Result<qsimd::Contract> contractByName(const std::string& name) {
                       name);
 }
 
-Result<qsimd::LoweringOptions> loweringOptions(const graph::Graph& graph, const DeploymentOptions& options) {
-    qsimd::LoweringOptions lowering;
-    BITLOOM_ASSIGN_OR_RETURN(lowering.contract, contractByName(options.contract));
-    std::vector<std::string> layers;
-    for (const graph::Node& node : graph.nodes()) {
-        if (std::holds_alternative<graph::Conv2d>(node.op) || std::holds_alternative<graph::Linear>(node.op))
-            layers.push_back(node.name);
-    }
-    for (const auto& [layer, name] : options.contracts) {
-        if (std::ranges::find(layers, layer) == layers.end())
-            return usageError("no layer {} in {}; did you mean {}?", layer, graph.arch(),
-                              nearestName(layer, layers));
-        BITLOOM_ASSIGN_OR_RETURN(lowering.contracts[layer], contractByName(name));
-    }
-    return lowering;
-}
-
 bool usesBytes(const qsimd::LoweringOptions& options) {
     return options.contract == qsimd::Contract::Int8 ||
            std::ranges::any_of(options.contracts,
@@ -52,6 +35,23 @@ data::LoaderOptions plainBatches(const DataSpec& spec, const data::Normalization
 }
 
 }  // namespace
+
+Result<qsimd::LoweringOptions> loweringOptions(const graph::Graph& graph, const DeploymentOptions& options) {
+    qsimd::LoweringOptions lowering;
+    BITLOOM_ASSIGN_OR_RETURN(lowering.contract, contractByName(options.contract));
+    std::vector<std::string> layers;
+    for (const graph::Node& node : graph.nodes()) {
+        if (std::holds_alternative<graph::Conv2d>(node.op) || std::holds_alternative<graph::Linear>(node.op))
+            layers.push_back(node.name);
+    }
+    for (const auto& [layer, name] : options.contracts) {
+        if (std::ranges::find(layers, layer) == layers.end())
+            return usageError("no layer {} in {}; did you mean {}?", layer, graph.arch(),
+                              nearestName(layer, layers));
+        BITLOOM_ASSIGN_OR_RETURN(lowering.contracts[layer], contractByName(name));
+    }
+    return lowering;
+}
 
 Result<LabelledImages> firstImages(const data::Dataset& dataset, const DataSpec& spec,
                                    const data::Normalization& normalization, std::int64_t count) {

@@ -37,7 +37,11 @@ struct LabelledImages {
 
 [[nodiscard]] qsimd::DeployedNetwork toDeployed(const quant::QuantizedModel& model);
 
-/// Usage errors name an unknown contract or layer; other errors are those of reading and calibrating.
+/// The contracts of `options` for the layers of `graph`; usage errors name an unknown contract or layer.
+[[nodiscard]] Result<qsimd::LoweringOptions> loweringOptions(const graph::Graph& graph,
+                                                             const DeploymentOptions& options);
+
+/// Usage errors as loweringOptions(); other errors are those of reading and calibrating.
 [[nodiscard]] Result<Deployment> deploy(const quant::QuantizedModel& model, const DataSpec& data,
                                         const DeploymentOptions& options, report::ProgressSink& sink,
                                         JobControl& control);

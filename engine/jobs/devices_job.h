@@ -11,11 +11,15 @@
 namespace bitloom::jobs {
 
 struct DevicesResult {
-    std::vector<report::DeviceInfo> devices;  ///< this computer first
-    std::string adbProblem;                   ///< why phones cannot be listed; empty when they can
+    std::vector<report::DeviceInfo> devices;           ///< this computer first
+    std::vector<report::DeviceConditions> conditions;  ///< of each, where they were asked for
+    std::string adbProblem;                            ///< why phones cannot be listed; empty when they can
 };
 
 /// Blocks up to some seconds a device.
 [[nodiscard]] Result<DevicesResult> runDevicesJob(const JobControl& control);
+
+/// With clocks, temperatures and battery of every usable device: a second question to each.
+[[nodiscard]] Result<DevicesResult> runConditionsJob(const JobControl& control);
 
 }  // namespace bitloom::jobs

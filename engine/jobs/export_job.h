@@ -30,6 +30,7 @@ struct ExportResult {
     std::int64_t fp32Bytes = 0;  ///< of the same network in float32
     double compression = 0;      ///< fp32Bytes / bytes
     bool identical = false;  ///< re-read indices, codebooks and leftovers equal what was written, bit for bit
+    std::string checked;     ///< in words, where `identical` means more: of a bundle
     double top1Run = 0;      ///< hard top-1 the run recorded, per cent
     double top1File = 0;     ///< of the re-read file, per cent; NaN when not validated
 };

@@ -63,7 +63,7 @@ Status addPacked(InspectResult& result, const quant::QuantizedModel& model) {
     for (const auto& [node, layer] : model.layers)
         components[node] = layer.components;
     result.arch = model.graph.arch();
-    BITLOOM_ASSIGN_OR_RETURN(result.network, networkInfo(model.graph, components));
+    BITLOOM_ASSIGN_OR_RETURN(result.network, networkInfo(model.graph, components, model.outsideAverage));
     result.mapping = fmt::format("packed network, {} of {} layers quantized", model.layers.size(),
                                  result.network.layers.size());
     addSnapshots(result, model.dequantize());

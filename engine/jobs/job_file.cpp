@@ -258,9 +258,15 @@ std::string absolutePath(const std::string& path, const fs::path& folder) {
 
 /// Of a job or one of its stages: files, and the folder of data.source, where they are strings.
 void resolvePaths(toml::table& root, const fs::path& folder) {
-    for (const char* key : {"model.weights", "model.teacher", "quantizer.strategy"}) {
-        toml::value<std::string>* path = root.at_path(key).as_string();
+    const auto resolve = [&](toml::node_view<toml::node> node) {
+        toml::value<std::string>* path = node.as_string();
         if (path && path->get() != quant::kLearnedStrategy) path->get() = absolutePath(path->get(), folder);
+    };
+    for (const char* key : {"model.weights", "model.teacher", "quantizer.strategy", "quantizer.transfer"})
+        resolve(root.at_path(key));
+    if (toml::table* layers = root.at_path("quantizer.layers").as_table()) {
+        for (auto&& [name, layer] : *layers)
+            resolve(toml::node_view<toml::node>(layer)["transfer"]);
     }
     if (toml::value<std::string>* source = root.at_path("data.source").as_string()) {
         for (const std::string_view scheme : {"cifar10:", "folder:"}) {

@@ -20,10 +20,14 @@ Status checkImages(const data::Dataset& images, const graph::Graph& graph, const
                       shape.height, shape.width, shape.channels, graph.arch(), graph.inputShape().front());
 }
 
+Result<std::int64_t> outputsOf(const graph::Graph& graph) {
+    BITLOOM_ASSIGN_OR_RETURN(const auto shapes, graph::inferShapes(graph));
+    return shapes.back().front();
+}
+
 Status checkClasses(const data::Dataset& images, const graph::Graph& graph, const std::string& source) {
     const auto classes = static_cast<std::int64_t>(images.classNames().size());
-    BITLOOM_ASSIGN_OR_RETURN(const auto shapes, graph::inferShapes(graph));
-    const std::int64_t outputs = shapes.back().front();
+    BITLOOM_ASSIGN_OR_RETURN(const std::int64_t outputs, outputsOf(graph));
     if (classes <= outputs) return {};
     return usageError("{} has {} classes, {} tells only {} apart; set model.classes = {}", source, classes,
                       graph.arch(), outputs, classes);
@@ -101,10 +105,28 @@ Result<Network> NetworkSource::fitWeights(graph::zoo::ModelOptions options,
         if (auto refitted = fitWeights(options, datasetClasses)) return refitted;
     }
     const std::string fitting = checkpoint::guessArchitecture(*m_weights);
+    const auto own = checkpoint::classesInFile(graph, *m_weights);
+    const auto outputs = outputsOf(graph);
+    if (fitting == m_spec.arch && own && outputs && *own != *outputs) {
+        return fail(
+            "{}: this {} tells {} classes apart, the images have {}; take weights of {} classes, or keep all "
+            "of these outputs with model.classes = {}",
+            m_spec.weights, m_spec.arch, *own, datasetClasses, datasetClasses, *own);
+    }
     const std::string remedy =
         fitting.empty() ? "save the model's whole state_dict again, or choose another network"
                         : fmt::format("it fits {}: use --arch {}, or model.arch in a job", fitting, fitting);
     return fail("{} does not fit {}; {}\n{}", m_spec.weights, m_spec.arch, remedy, mapped->report.toText());
+}
+
+Result<std::int64_t> NetworkSource::classes() const {
+    if (!m_packed) {
+        BITLOOM_ASSIGN_OR_RETURN(const graph::Graph graph, graph::zoo::makeModel(m_spec.arch));
+        const auto own =
+            m_weights ? checkpoint::classesInFile(graph, *m_weights) : std::optional<std::int64_t>();
+        return own ? *own : outputsOf(graph);
+    }
+    return outputsOf(m_packed->graph);
 }
 
 Result<Network> NetworkSource::build(const data::Dataset& images, const std::string& source) const {

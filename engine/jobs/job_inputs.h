@@ -56,6 +56,11 @@ class NetworkSource {
     /// The images' edge the network was made for.
     [[nodiscard]] Result<int> imageSize() const;
 
+    /// How many classes the weights tell apart; without weights, the network's usual number.
+    [[nodiscard]] Result<std::int64_t> classes() const;
+    /// As ModelSpec::classes.
+    void setClasses(int classes) { m_spec.classes = classes; }
+
     /// Fits the network to `images`: their size, and their classes where neither job nor weights decide that.
     /// An error when the weights do not fit the network or the network has fewer outputs than `images`
     /// classes; `source` names them.

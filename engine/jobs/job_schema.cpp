@@ -83,6 +83,20 @@ void addLayerKeys(std::vector<Key<Target>>& keys, const std::string& prefix, Acc
                     }});
 }
 
+/// Where a layer's mixture starts; names as in addLayerKeys.
+template <class Target, class Access>
+void addTransferKeys(std::vector<Key<Target>>& keys, const std::string& prefix, Access access) {
+    keys.push_back(text<Target>(
+        prefix + "transfer",
+        "dgms: run file whose mixtures the layers start from; empty: k-means", [=](auto& target) -> auto& {
+            return access(target).transfer;
+        }));
+    keys.push_back(boolean<Target>(
+        prefix + "transfer_scale",
+        "transfer: mu and sigma times std(w) / std(w of that run); false: as they are",
+        [=](auto& target) -> auto& { return access(target).transferScale; }));
+}
+
 #define BITLOOM_FIELD(path)  \
     [](auto& job) -> auto& { \
         return job.path;     \
@@ -156,6 +170,9 @@ void addSearchKeys(std::vector<Key<JobSpec>>& keys) {
                                BITLOOM_FIELD(quantizer.search.gumbelNoise), 0, 100));
     keys.push_back(boolean<Job>("quantizer.gradient_sign", "sgt: pass on the gradient's sign, not its value",
                                 BITLOOM_FIELD(quantizer.search.gradientSign)));
+    keys.push_back(boolean<Job>("quantizer.half_logits",
+                                "rdhs, sgt: logits in half precision, one momentum a weight",
+                                BITLOOM_FIELD(quantizer.search.halfLogits)));
 }
 
 void addUniformKeys(std::vector<Key<JobSpec>>& keys) {
@@ -183,11 +200,27 @@ void addUniformKeys(std::vector<Key<JobSpec>>& keys) {
                                BITLOOM_FIELD(quantizer.sdq.budgetWeight), 0, 1e3));
 }
 
+Key<JobSpec> firstLastKey() {
+    Key<JobSpec> key =
+        integer<JobSpec>("quantizer.first_last_bits",
+                         "uniform levels for the first convolution and linear layers, outside the mean bits",
+                         BITLOOM_FIELD(quantizer.firstLastBits), 0, 8);
+    const auto set = key.set;
+    key.expected = "an integer from 2 to 8, or 0 for full precision";
+    key.set = [set](const toml::node& node, JobSpec& job) {
+        return set(node, job) && job.quantizer.firstLastBits != 1;
+    };
+    return key;
+}
+
 void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
     using Job = JobSpec;
     using namespace quant;
-    addLayerKeys<Job>(
-        keys, "quantizer.", [](auto& job) -> auto& { return job.quantizer.layer; });
+    const auto layerOf = [](auto& job) -> auto& {
+        return job.quantizer.layer;
+    };
+    addLayerKeys<Job>(keys, "quantizer.", layerOf);
+    addTransferKeys<Job>(keys, "quantizer.", layerOf);
     keys.push_back(choice<Job, SigmaInit>("quantizer.init_sigma",
                                           "sigma at the start: of each cluster, or 0.01",
                                           {{"std", SigmaInit::Standard}, {"empirical", SigmaInit::Empirical}},
@@ -211,6 +244,7 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(text<Job>("quantizer.strategy",
                              "file of each layer's bits, or learned: those that the stage before ended with",
                              BITLOOM_FIELD(quantizer.strategy)));
+    keys.push_back(firstLastKey());
     keys.push_back(excludeKey());
 }
 
@@ -247,8 +281,9 @@ Key<JobSpec> recipeKey() {
 }
 
 Key<JobSpec> epochsKey() {
-    Key<JobSpec> key =
-        number<JobSpec>("train.epochs", "passes over the training set", BITLOOM_FIELD(train.epochs), 0, 1e6);
+    Key<JobSpec> key = number<JobSpec>(
+        "train.epochs", "passes over the training set; 0: the start is scored, nothing trained",
+        BITLOOM_FIELD(train.epochs), 0, 1e6);
     const auto write = key.write;
     key.write = [write](const JobSpec& job) { return job.train.steps > 0 ? std::string() : write(job); };
     return key;
@@ -401,8 +436,11 @@ const std::vector<Key<JobSpec>>& jobSchema() {
 const std::vector<Key<quant::LayerOptions>>& layerSchema() {
     static const std::vector<Key<quant::LayerOptions>> schema = [] {
         std::vector<Key<quant::LayerOptions>> keys;
-        addLayerKeys<quant::LayerOptions>(
-            keys, "", [](auto& layer) -> auto& { return layer; });
+        const auto itself = [](auto& layer) -> auto& {
+            return layer;
+        };
+        addLayerKeys<quant::LayerOptions>(keys, "", itself);
+        addTransferKeys<quant::LayerOptions>(keys, "", itself);
         return keys;
     }();
     return schema;
@@ -450,6 +488,17 @@ void applySearchRecipe(const std::string& recipe, JobSpec& job) {
     }
     train.rates.full = train.rates.batchNorm = 3e-2;
     train.rates.alpha = 3;
+    job.quantizer.search.halfLogits = true;
+}
+
+/// What SDQ publishes of its training, both phases (quant/sdq/README.md section 5, uniform/README.md section
+/// 4).
+void applySdqPaper(JobSpec& job) {
+    train::TrainOptions& train = job.train;
+    train.rates.weight = train.rates.full = train.rates.batchNorm = train.rates.clip = 1e-2;
+    train.schedule = train::Schedule::Cosine;
+    train.epochs = 200;
+    train.hardForward = true;
 }
 
 }  // namespace
@@ -457,6 +506,8 @@ void applySearchRecipe(const std::string& recipe, JobSpec& job) {
 void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job) {
     train::TrainOptions& train = job.train;
     if (layer.method == "rdhs" || layer.method == "sgt") return applySearchRecipe(recipe, job);
+    const bool levels = layer.method == "uniform" || quant::learnsBits(layer.method);
+    if (recipe == "paper" && levels) return applySdqPaper(job);
     if (recipe == "paper") {
         // What the published scripts do (dgms/README.md section 5): one group at 2e-5, decayed whole,
         // everything trained.

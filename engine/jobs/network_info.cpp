@@ -6,7 +6,8 @@
 
 namespace bitloom::jobs {
 
-Result<report::NetworkInfo> networkInfo(const graph::Graph& graph, const LayerComponents& quantized) {
+Result<report::NetworkInfo> networkInfo(const graph::Graph& graph, const LayerComponents& quantized,
+                                        const LayerNames& outside) {
     BITLOOM_ASSIGN_OR_RETURN(const graph::Counts counts, graph::count(graph));
     report::NetworkInfo info{graph.arch(), {}, counts.parameters, counts.macs};
     for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
@@ -23,6 +24,7 @@ Result<report::NetworkInfo> networkInfo(const graph::Graph& graph, const LayerCo
         if (const auto found = quantized.find(node.name); found != quantized.end()) {
             layer.quantized = true;
             layer.bits = std::log2(static_cast<double>(found->second));
+            layer.outsideAverage = outside.contains(node.name);
         }
         info.layers.push_back(std::move(layer));
     }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/atomic_file.h"
@@ -81,13 +82,20 @@ std::optional<fs::path> onednnRival() {
     return !error && fs::exists(beside, error) ? std::optional(beside) : std::nullopt;
 }
 
-Result<std::string> timeOnednn(const fs::path& rival, const qsimd::Model& model, int threads, int repeat,
-                               int copies, const JobControl& control) {
+Result<std::string> timeOnednn(const fs::path& rival, const qsimd::Model& model, const RivalRun& run,
+                               const JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(const Workplace workplace, Workplace::make());
     BITLOOM_RETURN_IF_ERROR(writeFileAtomically(workplace / "layers.txt", layersText(model)));
     device::Command command;
-    command.arguments = {rival.string(), (workplace / "layers.txt").string(), std::to_string(threads),
-                         std::to_string(repeat), std::to_string(copies)};
+    if (!run.cores.empty()) {
+        // OpenMP binds its threads, the first one included, to places in their order.
+        command.arguments = {"env", fmt::format("OMP_PLACES={{{}}}", fmt::join(run.cores, "},{")),
+                             "OMP_PROC_BIND=close"};
+    }
+    command.arguments.insert(
+        command.arguments.end(),
+        {rival.string(), (workplace / "layers.txt").string(), std::to_string(run.threads),
+         std::to_string(run.repeat), std::to_string(run.copies)});
     command.timeout = kTimeout;
     BITLOOM_ASSIGN_OR_RETURN(device::CommandOutcome outcome, device::runCommand(command, control));
     if (outcome.exitCode != 0) return fail("{}: {}", rival.string(), device::lastWords(outcome));

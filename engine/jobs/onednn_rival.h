@@ -17,10 +17,16 @@ namespace bitloom::jobs {
 /// BITLOOM_ONEDNN_RIVAL, else onednn_rival beside this program; nothing when there is none.
 [[nodiscard]] std::optional<std::filesystem::path> onednnRival();
 
-/// Times every convolution and fully connected layer of `model`, one after another, `copies` networks in
-/// turns; what the rival printed.
+struct RivalRun {
+    int threads = 1;
+    std::vector<int> cores;  ///< that its threads are pinned to; empty: none
+    int repeat = 1;
+    int copies = 1;  ///< networks in turns
+};
+
+/// Times every convolution and fully connected layer of `model`, one after another; what the rival printed.
 [[nodiscard]] Result<std::string> timeOnednn(const std::filesystem::path& rival, const qsimd::Model& model,
-                                             int threads, int repeat, int copies, const JobControl& control);
+                                             const RivalRun& run, const JobControl& control);
 
 /// Adds what it printed, in one or more rounds, to `result`, which has the times of our own kernels:
 /// "onednn_fp32_direct", "onednn_fp32" (layer by layer the faster of direct and Winograd) and "onednn_int8",

@@ -9,7 +9,6 @@
 #include "engine/jobs/run_figures.h"
 #include "engine/jobs/run_playback.h"
 #include "engine/quant/activation/activation_plan.h"
-#include "engine/quant/table_figures.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -56,19 +55,16 @@ Status addActivationBits(RunReport& report) {
     return {};
 }
 
-/// From the mean bits of the weights and those that most layers read.
-void addTableFigures(RunReport& report) {
+/// Of a run that was recorded before its summary held them.
+void addMissingTableFigures(RunReport& report) {
+    if (!std::isnan(report.summary.meanBitsBitOps) || report.layers.empty()) return;
     const auto graph = graph::fromJson(report.info.graphJson);
-    if (!graph || std::isnan(report.summary.bits)) return;
+    if (!graph) return;
     std::map<double, int> readers;
     for (const LayerReport& layer : report.layers)
         ++readers[layer.activationBits];
-    if (readers.empty()) return;
     const auto most = std::ranges::max_element(readers, {}, [](const auto& entry) { return entry.second; });
-    const auto figures = quant::tableFigures(*graph, report.summary.bits, most->first);
-    if (!figures) return;
-    report.meanBitsBytes = figures->bytes;
-    report.meanBitsBitOps = figures->bitOps;
+    addTableFigures(report.summary, *graph, most->first);
 }
 
 /// What a run knows that never got to write its summary: the accuracies of its record.
@@ -78,7 +74,7 @@ report::RunSummary unfinishedSummary(const report::RunInfo& info, report::RunSta
     summary.status = status;
     summary.top1Fp32 = info.top1Fp32;
     for (const report::MetricSample& row : metrics) {
-        if (!std::isnan(row.top1Hard)) addAccuracies(summary, row);
+        if (!std::isnan(row.top1Hard)) addAccuracies(summary, row, info.totalSteps);
     }
     return summary;
 }
@@ -109,7 +105,7 @@ Result<RunReport> reportRun(const std::filesystem::path& path) {
         BITLOOM_RETURN_IF_ERROR(addCheckpointFigures(report.summary, path));
     }
     BITLOOM_RETURN_IF_ERROR(addActivationBits(report));
-    addTableFigures(report);
+    addMissingTableFigures(report);
     report.steps = status == report::RunStatus::Finished ? report.info.totalSteps : report.summary.steps;
     return report;
 }

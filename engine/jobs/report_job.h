@@ -24,9 +24,6 @@ struct RunReport {
     /// Done: all of a finished run, else those of its newest checkpoint. -1: not known.
     std::int64_t steps = -1;
     std::vector<LayerReport> layers;
-    /// As SDQ's tables state them (quant/table_figures.h): weights and bit operations of the mean bits.
-    double meanBitsBytes = report::kNoValue;
-    double meanBitsBitOps = report::kNoValue;  ///< per image
 };
 
 [[nodiscard]] Result<RunReport> reportRun(const std::filesystem::path& run);

@@ -7,14 +7,19 @@
 
 namespace bitloom::jobs {
 
-/// Fills bits, sparsity, nonzeroParameters, compressionRate, weightCompression, bitOps, fileBytes,
-/// fileCompression, mse, steps and hash. `state` holds the latent weights that `model` was made from. The
-/// bytes are those of the packed safetensors export; unknown for a network that cannot be packed.
+/// Fills bits, sparsity, nonzeroParameters, compressionRate, weightCompression, bitOps, the two of the mean
+/// bits, fileBytes, fileCompression, mse, steps and hash. `state` holds the latent weights that `model` was
+/// made from. The bytes are those of the packed safetensors export; unknown for a network that cannot be
+/// packed.
 void addFigures(report::RunSummary& summary, const quant::QuantizedModel& model,
                 const train::TrainerState& state);
 
-/// Copies the accuracies of an evaluation row and its step; those from before the first step say nothing of
-/// what was trained and are left out.
-void addAccuracies(report::RunSummary& summary, const report::MetricSample& row);
+/// Fills the figures that follow from summary.bits and the bits of the activations that most layers read
+/// (32: float); leaves them unknown where the mean bits are.
+void addTableFigures(report::RunSummary& summary, const graph::Graph& graph, double activationBits);
+
+/// Copies the accuracies of an evaluation row and its step; those from before the first of `totalSteps` say
+/// nothing of what was trained and are left out.
+void addAccuracies(report::RunSummary& summary, const report::MetricSample& row, std::int64_t totalSteps);
 
 }  // namespace bitloom::jobs

@@ -15,6 +15,7 @@
 #include "engine/device/command.h"
 #include "engine/jobs/file_lock.h"
 #include "engine/qsimd/bundle_files.h"
+#include "engine/qsimd/catalogue.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -29,26 +30,6 @@ struct Compiler {
     std::vector<std::string> link;     ///< more of them for linking
     bool gnu = true;
 };
-
-/// Flags of one file beside the common ones: the same as sources.cmake gives it.
-std::vector<std::string> flagsOf(std::string_view file, bool arm, bool gnu) {
-    std::vector<std::string> flags;
-    if (file == "kernels/avx2.cpp") flags = {"-mavx2", "-mfma"};
-    if (file == "kernels/avx512.cpp")
-        flags = {"-mavx512f", "-mavx512bw", "-mavx512vnni", "-mprefer-vector-width=512"};
-    if (file == "kernels/neon_dot.cpp") flags = {"-march=armv8.2-a+dotprod"};
-    if (file == "kernels/neon_i8mm.cpp") flags = {"-march=armv8.2-a+dotprod+i8mm"};
-    if (arm && gnu && file.starts_with("kernels/neon")) flags.emplace_back("-fno-schedule-insns");
-    return flags;
-}
-
-/// Files of the other architecture define nothing that this one asks for.
-bool belongs(std::string_view file, bool arm) {
-    if (!file.ends_with(".cpp")) return false;
-    if (file.starts_with("kernels/neon")) return arm;
-    if (file.starts_with("kernels/avx")) return !arm;
-    return true;
-}
 
 std::optional<std::string> environment(const char* name) {
     const char* value = std::getenv(name);
@@ -120,8 +101,11 @@ std::string keyOf(const Compiler& compiler, const std::string& version) {
 
 class Build {
   public:
-    Build(Compiler compiler, bool arm, fs::path folder, const JobControl& control)
-        : m_compiler(std::move(compiler)), m_arm(arm), m_folder(std::move(folder)), m_control(control) {}
+    Build(Compiler compiler, qsimd::Processor processor, fs::path folder, const JobControl& control)
+        : m_compiler(std::move(compiler)),
+          m_processor(processor),
+          m_folder(std::move(folder)),
+          m_control(control) {}
 
     ~Build() {
         std::error_code ignored;
@@ -137,7 +121,10 @@ class Build {
             fs::create_directories(path.parent_path(), error);
             if (error) return fail("{}: {}", path.parent_path().string(), error.message());
             BITLOOM_RETURN_IF_ERROR(writeFileAtomically(path, file.text));
-            if (belongs(file.path, m_arm)) m_sources.emplace_back(file.path);
+            if (!file.path.ends_with(".cpp")) continue;
+            // Files of the other processor define nothing that this one asks for.
+            auto flags = qsimd::compilerFlags(file.path, m_processor, m_compiler.gnu);
+            if (flags) m_sources.push_back({std::string(file.path), std::move(*flags)});
         }
         return {};
     }
@@ -178,15 +165,15 @@ class Build {
     Status compile(std::size_t i) const {
         Command command;
         command.arguments = m_compiler.command;
-        const std::vector<std::string> flags = flagsOf(m_sources[i], m_arm, m_compiler.gnu);
+        const std::vector<std::string>& flags = m_sources[i].flags;
         command.arguments.insert(
             command.arguments.end(),
             {"-std=c++20", "-O3", "-DNDEBUG", "-ffp-contract=off", "-w", "-I", m_folder.string()});
         command.arguments.insert(command.arguments.end(), flags.begin(), flags.end());
         command.arguments.insert(
             command.arguments.end(),
-            {"-c", (m_folder / "engine/qsimd" / m_sources[i]).string(), "-o", object(i)});
-        return run(std::move(command), m_sources[i]);
+            {"-c", (m_folder / "engine/qsimd" / m_sources[i].file).string(), "-o", object(i)});
+        return run(std::move(command), m_sources[i].file);
     }
 
     Status run(Command command, const std::string& what) const {
@@ -198,11 +185,16 @@ class Build {
                     device::lastWords(outcome));
     }
 
+    struct Source {
+        std::string file;
+        std::vector<std::string> flags;  ///< beside the common ones
+    };
+
     Compiler m_compiler;
-    bool m_arm;
+    qsimd::Processor m_processor;
     fs::path m_folder;
     const JobControl& m_control;
-    std::vector<std::string> m_sources;
+    std::vector<Source> m_sources;
 };
 
 }  // namespace
@@ -252,7 +244,7 @@ Result<RunnerBuild> compileRunner(const std::string& abi, const fs::path& cache,
     BITLOOM_ASSIGN_OR_RETURN(const FileLock lock, FileLock::take(folder / "lock", control));
     build.cached = fs::exists(build.program, error);  // another process may have built it meanwhile
     if (build.cached) return build;
-    Build making(compiler, abi == "arm64-v8a", folder / fmt::format("build-{}", ::getpid()), control);
+    Build making(compiler, *qsimd::processorOf(abi), folder / fmt::format("build-{}", ::getpid()), control);
     BITLOOM_RETURN_IF_ERROR(making.writeSources());
     BITLOOM_RETURN_IF_ERROR(making.compileAll(sink));
     BITLOOM_RETURN_IF_ERROR(replaceFileAtomically(

@@ -14,8 +14,11 @@
 namespace bitloom::jobs {
 
 /// A way to run a layer, as a line of a runner's schedule says it after family and layer: "int8_neondot_8x8
-/// rows skip".
+/// rows skip ahead=2".
 using Candidate = std::string;
+
+/// The runner's own choice.
+inline constexpr const char* kOwnChoice = "auto auto skip";
 
 class ScheduleCache {
   public:
@@ -28,7 +31,9 @@ class ScheduleCache {
     /// A time that is no number is not kept.
     void setTime(const std::string& key, const Candidate& candidate, double medianMs);
 
-    /// The fastest candidate timed; nothing when none was.
+    /// The fastest candidate timed; nothing when none was. The runner's own choice unless another gains more
+    /// than times spread, and weights decoded early, which take 2 to 8 times the memory, likewise against
+    /// packed ones.
     [[nodiscard]] std::optional<Candidate> best(const std::string& key) const;
 
     /// Writes all, with what the file has got meanwhile.

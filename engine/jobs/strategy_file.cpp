@@ -19,8 +19,9 @@ Error damaged(const std::filesystem::path& path, const toml::node& node, const s
 
 Strategy strategyOf(const quant::QuantizedModel& model) {
     Strategy strategy{model.graph.arch(), {}};
-    for (const auto& [node, layer] : model.layers)
-        strategy.bits[node] = layer.indexBits();
+    for (const auto& [node, layer] : model.layers) {
+        if (!model.outsideAverage.contains(node)) strategy.bits[node] = layer.indexBits();
+    }
     return strategy;
 }
 
@@ -85,6 +86,19 @@ Status applyStrategy(const Strategy& strategy, const std::string& origin, const 
         options.layers.try_emplace(layer, std::move(chosen));
     }
     options.strategy.clear();
+    return {};
+}
+
+Status applyStrategies(JobSpec& job, const graph::Graph& graph) {
+    const auto apply = [&](quant::QuantizerOptions& options) -> Status {
+        if (options.strategy.empty() || options.strategy == quant::kLearnedStrategy) return {};
+        const std::string path = options.strategy;
+        BITLOOM_ASSIGN_OR_RETURN(const Strategy strategy, readStrategy(path));
+        return applyStrategy(strategy, path, graph, options);
+    };
+    BITLOOM_RETURN_IF_ERROR(apply(job.quantizer));
+    for (StageSpec& stage : job.stages)
+        BITLOOM_RETURN_IF_ERROR(apply(stage.quantizer));
     return {};
 }
 

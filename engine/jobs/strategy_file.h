@@ -12,6 +12,7 @@
 
 #include "engine/base/result.h"
 #include "engine/graph/graph.h"
+#include "engine/jobs/job_spec.h"
 #include "engine/quant/options.h"
 #include "engine/quant/quantized_model.h"
 
@@ -22,7 +23,7 @@ struct Strategy {
     std::map<std::string, int> bits;  ///< 1 to 8, by node name
 };
 
-/// The bits of the quantized layers of `model`, rounded up to whole ones.
+/// The bits of the quantized layers of `model` that are inside the average, rounded up to whole ones.
 [[nodiscard]] Strategy strategyOf(const quant::QuantizedModel& model);
 
 /// With the mean over weights as a comment.
@@ -36,5 +37,8 @@ struct Strategy {
 /// usage error that names `origin`.
 [[nodiscard]] Status applyStrategy(const Strategy& strategy, const std::string& origin,
                                    const graph::Graph& graph, quant::QuantizerOptions& options);
+
+/// Does so with every strategy of the job and its stages that is a file. What a run's own job holds.
+[[nodiscard]] Status applyStrategies(JobSpec& job, const graph::Graph& graph);
 
 }  // namespace bitloom::jobs

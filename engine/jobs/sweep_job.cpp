@@ -12,8 +12,10 @@
 #include "engine/base/annotated_mutex.h"
 #include "engine/base/atomic_file.h"
 #include "engine/device/command.h"
+#include "engine/graph/graph_json.h"
 #include "engine/jobs/compare_runs.h"
 #include "engine/jobs/job_spec.h"
+#include "engine/jobs/strategy_file.h"
 #include "engine/record/run_reader.h"
 
 namespace bitloom::jobs {
@@ -22,6 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::hours kNoTimeLimit{24 * 365};
+/// A stopped training ends its step and saves.
+constexpr std::chrono::minutes kTimeToSave{2};
 
 /// Letters, digits and - . + of `text`; everything else becomes one '-'.
 std::string fileNamePart(const std::string& text) {
@@ -95,6 +99,7 @@ class Sweep {
         device::Command command;
         command.arguments = *arguments;
         command.timeout = kNoTimeLimit;
+        command.grace = kTimeToSave;
         command.label = "bitloom train " + run.point.name;
         const auto outcome = device::runCommand(command, m_control);
         if (!outcome) {
@@ -149,11 +154,13 @@ class Sweep {
         return settings;
     }
 
-    /// Threads apart: how many a run had is no part of what it is.
+    /// Threads apart: how many a run had is no part of what it is. A run holds the bits of its strategy's
+    /// file, not the file's name.
     [[nodiscard]] bool holdsJob(const report::RunInfo& info, const SweptRun& run) const {
         auto held = parseJob(info.jobToml, run.run.string(), {});
         auto wanted = readJob(m_request.job, settingsOf(run));
-        if (!held || !wanted) return false;
+        const auto graph = graph::fromJson(info.graphJson);
+        if (!held || !wanted || !graph || !applyStrategies(*wanted, *graph)) return false;
         held->train.threads = wanted->train.threads;
         return *held == *wanted;
     }

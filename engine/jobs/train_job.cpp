@@ -65,8 +65,11 @@ std::vector<record::LayerLayout> layoutsOf(const report::NetworkInfo& network, c
 Result<report::RunInfo> describeRun(const TrainingSession& session, const quant::QuantizedModel& model,
                                     const CodebookSizes& sizes, const TrainRequest& request) {
     LayerComponents components = componentsOf(model);
-    for (const auto& [node, size] : sizes)
+    LayerNames outside;
+    for (const auto& [node, size] : sizes) {
         components.try_emplace(node, size.components);  // quantized by a later stage
+        if (size.outsideAverage) outside.insert(node);
+    }
     report::RunInfo info;
     info.path = request.out.string();
     info.jobToml = toToml(session.job());
@@ -78,7 +81,7 @@ Result<report::RunInfo> describeRun(const TrainingSession& session, const quant:
     info.seed = static_cast<std::int64_t>(session.job().train.seed);
     info.totalSteps = session.totalSteps();
     info.stepsPerEpoch = session.stepsPerEpoch();
-    BITLOOM_ASSIGN_OR_RETURN(info.network, networkInfo(session.graph(), components));
+    BITLOOM_ASSIGN_OR_RETURN(info.network, networkInfo(session.graph(), components, outside));
     return info;
 }
 
@@ -177,7 +180,7 @@ Result<report::RunSummary> runToEnd(Recording run, const fs::path& out, report::
     const auto failed = [&] { return statusOf(ended) == report::RunStatus::Failed; };
     report::RunSummary summary;
     summary.top1Fp32 = run.info.top1Fp32;
-    addAccuracies(summary, run.session.trainer().lastEvaluation());
+    addAccuracies(summary, run.session.trainer().lastEvaluation(), run.info.totalSteps);
     // What failed may hold NaN; its figures are those of its last checkpoint, which a report reads there.
     if (!failed()) {
         if (const Status figures = addFinalFigures(summary, run.session.trainer()); !figures) ended = figures;
@@ -206,7 +209,7 @@ Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::Prog
     sink.progress({"initialising", 0, 0, 0, report::kNoValue});
     // What is recorded must be readable again, whoever filled in the job; paths become absolute on the way.
     BITLOOM_ASSIGN_OR_RETURN(JobSpec spec, parseJob(toToml(request.spec), "job", {}));
-    BITLOOM_ASSIGN_OR_RETURN(TrainingSession session, TrainingSession::start(std::move(spec)));
+    BITLOOM_ASSIGN_OR_RETURN(TrainingSession session, TrainingSession::start(std::move(spec), sink));
     BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, session.trainer().quantizedModel());
     BITLOOM_ASSIGN_OR_RETURN(const CodebookSizes sizes, session.codebookSizes(model));
     BITLOOM_ASSIGN_OR_RETURN(report::RunInfo info, describeRun(session, model, sizes, request));
@@ -238,7 +241,7 @@ Result<report::RunSummary> resumeTrainJob(const fs::path& path, report::Progress
     }
     const std::int64_t step = run.state ? run.state->step : 0;
     sink.log(fmt::format("{}: continuing from step {} of {}", path.string(), step, run.info.totalSteps));
-    BITLOOM_ASSIGN_OR_RETURN(TrainingSession session, TrainingSession::resume(run, folder));
+    BITLOOM_ASSIGN_OR_RETURN(TrainingSession session, TrainingSession::resume(run, folder, sink));
     if (session.totalSteps() != run.info.totalSteps) {
         return fail("{}: the run has {} steps, its job now makes {}: the training set has changed",
                     path.string(), run.info.totalSteps, session.totalSteps());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/random.h"
+#include "engine/jobs/mixture_transfer.h"
 #include "engine/jobs/strategy_file.h"
 #include "engine/quant/activation/activation_plan.h"
 #include "engine/train/activation_reconstruction.h"
@@ -20,8 +21,18 @@ Result<std::optional<train::Teacher>> loadTeacher(const JobSpec& job, const Netw
                                                   const Datasets& datasets) {
     if (!distils(job)) return std::optional<train::Teacher>();
     if (!job.model.teacher.empty()) {
-        BITLOOM_ASSIGN_OR_RETURN(const NetworkSource source,
-                                 NetworkSource::open({.weights = job.model.teacher}));
+        BITLOOM_ASSIGN_OR_RETURN(NetworkSource source, NetworkSource::open({.weights = job.model.teacher}));
+        BITLOOM_ASSIGN_OR_RETURN(const std::int64_t taught, source.classes());
+        BITLOOM_ASSIGN_OR_RETURN(const auto shapes, graph::inferShapes(network.graph));
+        const std::int64_t learned = shapes.back().front();
+        if (taught != learned) {
+            return usageError(
+                "{}: the teacher tells {} classes apart, {} learns {}; take a model.teacher of {} classes, "
+                "or "
+                "set train.distillation = 0",
+                job.model.teacher, taught, network.graph.arch(), learned, learned);
+        }
+        source.setClasses(static_cast<int>(taught));
         BITLOOM_ASSIGN_OR_RETURN(Network teacher, source.build(*datasets.train, job.data.source));
         return std::optional(train::Teacher{std::move(teacher.graph), std::move(teacher.state)});
     }
@@ -53,31 +64,25 @@ std::string TrainingSession::nameOf(std::size_t stage) const {
     return fmt::format("stage {} ({})", stage + 1, m_job.stages[stage].name);
 }
 
-Result<TrainingSession> TrainingSession::start(JobSpec job) {
+Result<TrainingSession> TrainingSession::start(JobSpec job, report::ProgressSink& sink) {
     TrainingSession session;
     BITLOOM_ASSIGN_OR_RETURN(JobInputs inputs, loadInputs(job));
     session.m_network = std::move(inputs.network);
     session.m_datasets = std::move(inputs.datasets);
-    const auto readStrategyOf = [&](quant::QuantizerOptions& options) -> Status {
-        if (options.strategy.empty() || options.strategy == quant::kLearnedStrategy) return {};
-        const std::string path = options.strategy;
-        BITLOOM_ASSIGN_OR_RETURN(const Strategy strategy, readStrategy(path));
-        return applyStrategy(strategy, path, session.m_network.graph, options);
-    };
-    BITLOOM_RETURN_IF_ERROR(readStrategyOf(job.quantizer));
-    for (StageSpec& stage : job.stages)
-        BITLOOM_RETURN_IF_ERROR(readStrategyOf(stage.quantizer));
+    BITLOOM_RETURN_IF_ERROR(applyStrategies(job, session.m_network.graph));
     session.setJob(std::move(job));
     BITLOOM_RETURN_IF_ERROR(session.checkStages());
+    BITLOOM_RETURN_IF_ERROR(session.checkLaterTransfers(sink));
     BITLOOM_ASSIGN_OR_RETURN(session.m_teacher,
                              loadTeacher(session.m_job, session.m_network, session.m_datasets));
     BITLOOM_RETURN_IF_ERROR(
-        session.makeTrainer(0, session.m_network.state, session.m_stages.front().quantizer));
+        session.beginStage(0, session.m_network.state, session.m_stages.front().quantizer, sink));
     return session;
 }
 
-Result<TrainingSession> TrainingSession::resume(const RecordedRun& run, const CheckpointFolder& folder) {
-    if (!run.state) return start(run.spec);
+Result<TrainingSession> TrainingSession::resume(const RecordedRun& run, const CheckpointFolder& folder,
+                                                report::ProgressSink& sink) {
+    if (!run.state) return start(run.spec, sink);
     TrainingSession session;
     session.m_network.graph = run.graph;
     BITLOOM_ASSIGN_OR_RETURN(session.m_datasets, openDatasets(run.spec.data, imageSizeOf(run.graph)));
@@ -122,7 +127,7 @@ Status TrainingSession::checkStages() const {
         }
         BITLOOM_ASSIGN_OR_RETURN(const auto before,
                                  quant::planLayers(m_network.graph, m_stages[i - 1].quantizer));
-        if (before.empty()) {
+        if (std::ranges::all_of(before, &quant::PlannedLayer::outsideAverage)) {
             return usageError("{}: strategy = \"learned\", but {} quantizes no layer", nameOf(i),
                               nameOf(i - 1));
         }
@@ -145,15 +150,45 @@ Status TrainingSession::makeTrainer(std::size_t stage, const graph::StateDict& s
     return {};
 }
 
+/// A mistake in a later stage's transfer shows before hours of training, where its bits are known by then.
+Status TrainingSession::checkLaterTransfers(report::ProgressSink& sink) const {
+    for (std::size_t i = 1; i < m_stages.size(); ++i) {
+        quant::QuantizerOptions options = m_stages[i].quantizer;
+        if (options.strategy == quant::kLearnedStrategy) continue;
+        const auto transfers = readTransfers(m_network.graph, options, sink);
+        if (!transfers) {
+            return Error{transfers.error().kind, fmt::format("{}: {}", nameOf(i), transfers.error().message)};
+        }
+    }
+    return {};
+}
+
+/// The trainer of a stage at its start, its quantizers with the mixtures of other runs where they ask for
+/// them.
+Status TrainingSession::beginStage(std::size_t stage, const graph::StateDict& start,
+                                   quant::QuantizerOptions quantizer, report::ProgressSink& sink) {
+    BITLOOM_ASSIGN_OR_RETURN(const auto transfers, readTransfers(m_network.graph, quantizer, sink));
+    BITLOOM_RETURN_IF_ERROR(makeTrainer(stage, start, quantizer));
+    if (transfers.empty()) return {};
+    if (!start.empty()) {
+        logTransfers(transfers, quantizer, start, sink);
+        return {};
+    }
+    BITLOOM_ASSIGN_OR_RETURN(const train::TrainerState random, m_trainer->save());
+    logTransfers(transfers, quantizer, train::partOf(random.tensors, train::kModelPart), sink);
+    return {};
+}
+
 Result<CodebookSizes> TrainingSession::codebookSizes(const quant::QuantizedModel& current) const {
     CodebookSizes sizes;
-    const auto add = [&](const std::string& node, int mixtures, int components) {
+    const auto add = [&](const std::string& node, int mixtures, int components, bool outside) {
         CodebookSize& size = sizes[node];
+        size.outsideAverage = outside;
         size.mixtures = std::max(size.mixtures, mixtures);
         size.components = std::max(size.components, components);
     };
     for (const auto& [node, layer] : current.layers)
-        add(node, layer.groups, layer.components);
+        add(node, layer.groups, layer.components, current.outsideAverage.contains(node));
     std::map<std::string, std::int64_t> outputs;
     for (const graph::ParameterSpec& parameter : m_network.graph.parameters()) {
         if (!parameter.shape.empty()) outputs[parameter.name] = parameter.shape.front();
@@ -163,8 +198,9 @@ Result<CodebookSizes> TrainingSession::codebookSizes(const quant::QuantizedModel
         BITLOOM_ASSIGN_OR_RETURN(const auto planned,
                                  quant::planLayers(m_network.graph, m_stages[i].quantizer));
         for (const quant::PlannedLayer& layer : planned) {
-            add(layer.node, filters ? static_cast<int>(outputs[layer.node + ".weight"]) : 1,
-                layer.options.components);
+            const bool perFilter = filters && !layer.outsideAverage;
+            add(layer.node, perFilter ? static_cast<int>(outputs[layer.node + ".weight"]) : 1,
+                layer.options.components, layer.outsideAverage);
         }
     }
     return sizes;
@@ -179,7 +215,8 @@ Status TrainingSession::beginNextStage(report::ProgressSink& sink) {
         BITLOOM_RETURN_IF_ERROR(applyStrategy(strategyOf(model), nameOf(next), m_network.graph, options));
     }
     BITLOOM_ASSIGN_OR_RETURN(const train::TrainerState ended, m_trainer->save());
-    BITLOOM_RETURN_IF_ERROR(makeTrainer(next, train::partOf(ended.tensors, train::kModelPart), options));
+    BITLOOM_RETURN_IF_ERROR(
+        beginStage(next, train::partOf(ended.tensors, train::kModelPart), std::move(options), sink));
     const std::string text = fmt::format("{} of {} begins", nameOf(next), m_stages.size());
     sink.event({m_trainer->step(), report::EventKind::Stage, text});
     sink.log(text);

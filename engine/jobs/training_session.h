@@ -20,19 +20,22 @@ namespace bitloom::jobs {
 /// Codebooks of a layer.
 struct CodebookSize {
     int mixtures = 1;
-    int components = 0;  ///< of each; 0: full precision
+    int components = 0;           ///< of each; 0: full precision
+    bool outsideAverage = false;  ///< in the last stage that quantizes the layer
 };
 using CodebookSizes = std::map<std::string, CodebookSize>;  ///< by node name
 
 class TrainingSession {
   public:
     /// Reads what the job needs, checks that every stage can follow the one before, makes the first trainer.
-    /// Bitwidths that a stage takes from a file become part of job().
-    [[nodiscard]] static Result<TrainingSession> start(JobSpec job);
+    /// Bitwidths that a stage takes from a file become part of job(). `sink` hears which mixtures of other
+    /// runs layers start with.
+    [[nodiscard]] static Result<TrainingSession> start(JobSpec job, report::ProgressSink& sink);
 
     /// From the run's checkpoint, which has all the weights; without one the run starts again from its job.
     [[nodiscard]] static Result<TrainingSession> resume(const RecordedRun& run,
-                                                        const CheckpointFolder& folder);
+                                                        const CheckpointFolder& folder,
+                                                        report::ProgressSink& sink);
 
     [[nodiscard]] const JobSpec& job() const { return m_job; }
     [[nodiscard]] const graph::Graph& graph() const { return m_network.graph; }
@@ -60,6 +63,9 @@ class TrainingSession {
     void setJob(JobSpec job);
     [[nodiscard]] Status checkStages() const;
     [[nodiscard]] Status checkLayers(const quant::QuantizerOptions& options) const;
+    [[nodiscard]] Status checkLaterTransfers(report::ProgressSink& sink) const;
+    [[nodiscard]] Status beginStage(std::size_t stage, const graph::StateDict& start,
+                                    quant::QuantizerOptions quantizer, report::ProgressSink& sink);
     [[nodiscard]] Status makeTrainer(std::size_t stage, const graph::StateDict& start,
                                      const quant::QuantizerOptions& quantizer);
     [[nodiscard]] Status beginNextStage(report::ProgressSink& sink);

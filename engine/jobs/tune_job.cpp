@@ -1,8 +1,6 @@
 #include "engine/jobs/tune_job.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -11,175 +9,58 @@
 #include "engine/base/text.h"
 #include "engine/jobs/bench_session.h"
 #include "engine/jobs/runner_output.h"
+#include "engine/jobs/tuning_rounds.h"
 
 namespace bitloom::jobs {
 namespace {
 
-using qsimd::Convolution;
-
-/// The runner's own choice.
-constexpr const char* kChosen = "auto auto skip";
-/// Microkernels tried a layer: those that the model of dispatch.cpp ranks below are far from the best.
-constexpr std::size_t kMostKernels = 6;
 /// Samples of a round: a median of so few decides between candidates that differ by several per cent.
 constexpr int kSamples = 15;
-/// Candidates timed in turns, each with a network of its own.
-constexpr std::size_t kAtOnce = 3;
 
-/// Time that a microkernel would take if it did the same work a second for all: what is wasted at the edges.
-double wasteOf(const BenchSession::Kernel& kernel, int width, int channels) {
-    const auto rounded = [](int value, int step) {
-        const int steps = (value + step - 1) / step;
-        return static_cast<double>(steps) * step;
-    };
-    return rounded(width, kernel.pixels) * rounded(channels, kernel.channels) /
-           (static_cast<double>(width) * channels);
+std::vector<TuningRounds::Layer> layersOf(const BenchSession& session) {
+    std::vector<TuningRounds::Layer> layers;
+    for (std::size_t family = 0; family < session.models().size(); ++family) {
+        const qsimd::Model& model = session.models()[family];
+        for (const qsimd::Step& s : model.steps) {
+            const auto* step = std::get_if<qsimd::Convolution>(&s);
+            if (step == nullptr) continue;
+            layers.push_back({family, step->layer, BenchSession::prefixOf(*step), session.keyOf(model, *step),
+                              tunedShape(model, *step)});
+        }
+    }
+    return layers;
 }
 
-class Tuning {
-  public:
-    struct Layer {
-        const qsimd::Model* model;
-        const Convolution* step;
-        std::size_t family;
-        std::string key;
-        std::vector<Candidate> candidates;
-    };
-
-    Tuning(BenchSession& session, ScheduleCache& cache, report::ProgressSink& sink, int threads,
-           const JobControl& control)
-        : m_session(session), m_cache(cache), m_sink(sink), m_threads(threads), m_control(control) {
-        for (std::size_t family = 0; family < session.models().size(); ++family) {
-            const qsimd::Model& model = session.models()[family];
-            for (const qsimd::Step& s : model.steps) {
-                const auto* step = std::get_if<Convolution>(&s);
-                if (step == nullptr) continue;
-                m_layers.push_back(
-                    {&model, step, family, session.keyOf(model, *step), candidatesOf(model, *step)});
-            }
-        }
+Result<TuningRounds::Times> timesOf(BenchSession& session, std::size_t family,
+                                    const std::vector<std::string>& schedules) {
+    BITLOOM_ASSIGN_OR_RETURN(const std::string output, session.timeSchedules(family, schedules, kSamples));
+    report::BenchResult result;
+    BITLOOM_RETURN_IF_ERROR(readRunnerOutput(
+        {output}, std::vector<std::string>(schedules.size(), session.families()[family]), result));
+    TuningRounds::Times times;
+    for (const report::LayerTiming& layer : result.layers) {
+        for (const report::KernelTiming& timing : layer.kernels)
+            times[layer.name].push_back(timing.time.medianMs);
     }
+    return times;
+}
 
-    /// Times what is not known; returns the rounds that took.
-    Result<int> run() {
-        std::size_t total = 0;
-        for (const Layer& layer : m_layers)
-            total = std::max(total, untried(layer).size());
-        for (int rounds = 0;; ++rounds) {
-            std::size_t left = 0;
-            for (const Layer& layer : m_layers)
-                left = std::max(left, untried(layer).size());
-            if (left == 0) return rounds;
-            m_sink.progress({"tuning", static_cast<std::int64_t>(total - left),
-                             static_cast<std::int64_t>(total), 0, report::kNoValue});
-            for (std::size_t family = 0; family < m_session.models().size(); ++family)
-                BITLOOM_RETURN_IF_ERROR(timeRound(family));
-            BITLOOM_RETURN_IF_ERROR(m_cache.save(m_control));
-        }
+std::vector<TunedLayer> resultsOf(const BenchSession& session, const TuningRounds& rounds,
+                                  const ScheduleCache& cache) {
+    std::vector<TunedLayer> results;
+    for (const TuningRounds::Layer& layer : rounds.layers()) {
+        TunedLayer tuned;
+        tuned.family = session.families()[layer.family];
+        tuned.name = layer.name;
+        tuned.shape = layer.key.substr(layer.key.find(": ") + 2);
+        tuned.schedule = cache.best(layer.key).value_or(kOwnChoice);
+        tuned.chosenMs = cache.time(layer.key, kOwnChoice).value_or(report::kNoValue);
+        tuned.tunedMs = cache.time(layer.key, tuned.schedule).value_or(report::kNoValue);
+        tuned.candidates = static_cast<int>(rounds.candidates(layer).size());
+        results.push_back(std::move(tuned));
     }
-
-    [[nodiscard]] std::vector<TunedLayer> results() const {
-        std::vector<TunedLayer> results;
-        for (const Layer& layer : m_layers) {
-            TunedLayer tuned;
-            tuned.family = m_session.families()[layer.family];
-            tuned.name = layer.step->layer;
-            tuned.shape = layer.key.substr(layer.key.find(": ") + 2);
-            tuned.schedule = m_cache.best(layer.key).value_or(kChosen);
-            tuned.chosenMs = m_cache.time(layer.key, kChosen).value_or(report::kNoValue);
-            tuned.tunedMs = m_cache.time(layer.key, tuned.schedule).value_or(report::kNoValue);
-            tuned.candidates = static_cast<int>(layer.candidates.size());
-            results.push_back(std::move(tuned));
-        }
-        return results;
-    }
-
-  private:
-    [[nodiscard]] std::vector<Candidate> candidatesOf(const qsimd::Model& model,
-                                                      const Convolution& step) const {
-        const qsimd::Buffer& to = model.buffers[static_cast<std::size_t>(step.output)];
-        const bool bytes = step.family == qsimd::Family::K2;
-        const int channels = to.channels / step.groups;
-        std::vector<BenchSession::Kernel> kernels;
-        for (const BenchSession::Kernel& kernel : m_session.kernels()) {
-            if (kernel.bytes == bytes && kernel.pixels <= to.width &&
-                kernel.name.find("scalar") == std::string::npos)
-                kernels.push_back(kernel);
-        }
-        std::ranges::stable_sort(kernels, {}, [&](const BenchSession::Kernel& kernel) {
-            // Big tiles load less a multiply-add.
-            return wasteOf(kernel, to.width, channels) *
-                   (1 + 1.0 / kernel.pixels + 4.0 / static_cast<double>(kernel.channels));
-        });
-        kernels.resize(std::min(kernels.size(), kMostKernels));
-        std::vector<Candidate> candidates;
-        const bool padded = step.paddingHeight > 0 && to.height <= 16;
-        for (const BenchSession::Kernel& kernel : kernels) {
-            for (const char* split : {"rows", "channels"}) {
-                if (m_threads == 1 && std::string_view(split) == "channels") continue;
-                candidates.push_back(kernel.name + " " + split + " skip");
-                if (padded && m_threads == 1) candidates.push_back(kernel.name + " " + split + " keep");
-            }
-        }
-        return candidates;
-    }
-
-    [[nodiscard]] std::vector<Candidate> untried(const Layer& layer) const {
-        std::vector<Candidate> open;
-        for (const Candidate& candidate : layer.candidates)
-            if (!m_cache.time(layer.key, candidate)) open.push_back(candidate);
-        return open;
-    }
-
-    /// Up to kAtOnce candidates a layer in turns with the runner's own choice, and by what they take of its
-    /// time: clocks that change meet all of them alike.
-    Status timeRound(std::size_t family) {
-        std::map<std::string, std::size_t> asked;  // layers of one key share its candidates
-        std::vector<std::vector<Candidate>> tried;
-        std::vector<std::string> schedules(1 + kAtOnce);
-        std::size_t most = 0;
-        for (const Layer& layer : m_layers) {
-            std::vector<Candidate>& own = tried.emplace_back();
-            if (layer.family != family) continue;
-            const std::vector<Candidate> open = untried(layer);
-            for (std::size_t& next = asked[layer.key]; own.size() < std::min(kAtOnce, open.size()); ++next) {
-                own.push_back(open[next % open.size()]);
-                schedules[own.size()] += BenchSession::lineOf(*layer.step, own.back());
-            }
-            most = std::max(most, own.size());
-        }
-        if (most == 0) return {};
-        schedules.resize(1 + most);
-        BITLOOM_ASSIGN_OR_RETURN(const std::string output,
-                                 m_session.timeSchedules(family, schedules, kSamples));
-        report::BenchResult times;
-        BITLOOM_RETURN_IF_ERROR(readRunnerOutput(
-            {output}, std::vector<std::string>(schedules.size(), m_session.families()[family]), times));
-        for (std::size_t i = 0; i < m_layers.size(); ++i) {
-            if (tried[i].empty()) continue;
-            const Layer& layer = m_layers[i];
-            const auto found = std::ranges::find(times.layers, layer.step->layer, &report::LayerTiming::name);
-            if (found == times.layers.end())
-                return fail("The runner did not time layer {}", layer.step->layer);
-            const auto medianOf = [&](std::size_t schedule) {
-                return found->kernels[schedule].time.medianMs;
-            };
-            if (!m_cache.time(layer.key, kChosen)) m_cache.setTime(layer.key, kChosen, medianOf(0));
-            const double chosen = m_cache.time(layer.key, kChosen).value_or(medianOf(0));
-            // What the runner could not take (it chose another) is kept too: it need not be tried again.
-            for (std::size_t c = 0; c < tried[i].size(); ++c)
-                m_cache.setTime(layer.key, tried[i][c], chosen * medianOf(1 + c) / medianOf(0));
-        }
-        return {};
-    }
-
-    BenchSession& m_session;
-    ScheduleCache& m_cache;
-    report::ProgressSink& m_sink;
-    int m_threads;
-    const JobControl& m_control;
-    std::vector<Layer> m_layers;
-};
+    return results;
+}
 
 }  // namespace
 
@@ -214,14 +95,17 @@ class DeviceSink final : public report::ProgressSink {
 Result<TuneResult> tuneOn(BenchSession& session, const BenchRequest& request, report::ProgressSink& sink,
                           const JobControl& control) {
     BITLOOM_ASSIGN_OR_RETURN(ScheduleCache cache, ScheduleCache::open(scheduleCachePath()));
-    Tuning tuning(session, cache, sink, request.threads, control);
+    TuningRounds rounds(layersOf(session), session.kernels(), request.threads, cache,
+                        [&session](std::size_t family, const std::vector<std::string>& schedules) {
+                            return timesOf(session, family, schedules);
+                        });
     TuneResult result;
-    BITLOOM_ASSIGN_OR_RETURN(result.rounds, tuning.run());
+    BITLOOM_ASSIGN_OR_RETURN(result.rounds, rounds.run(sink, control));
     result.device = session.deviceInfo();
     result.arch = session.models().front().name;
     result.isa = session.isa();
     result.threads = request.threads;
-    result.layers = tuning.results();
+    result.layers = resultsOf(session, rounds, cache);
     sink.progress({"comparing", 0, 0, 0, report::kNoValue});
     int tuned = 0;
     const std::string schedule = session.bestSchedule(cache, tuned);

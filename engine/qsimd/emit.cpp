@@ -1,9 +1,12 @@
 #include "engine/qsimd/emit.h"
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 #include <system_error>
 
 #include "engine/base/atomic_file.h"
+#include "engine/base/hash.h"
 #include "engine/qsimd/bundle_files.h"
 #include "engine/qsimd/runtime/model_file.h"
 #include "engine/qsimd/runtime/network.h"
@@ -52,6 +55,18 @@ std::span<const std::byte> bytesOf(const std::vector<float>& values) {
     return std::as_bytes(std::span(values));
 }
 
+constexpr std::size_t kLargestFile = std::size_t{1} << 32U;  // a model file may be large
+
+Result<std::vector<float>> readFloats(const std::filesystem::path& path, std::size_t count) {
+    BITLOOM_ASSIGN_OR_RETURN(const std::string bytes, readFile(path, kLargestFile));
+    if (bytes.size() != count * sizeof(float))
+        return fail("{}: holds {} bytes, not {} float32 values; export again", path.string(), bytes.size(),
+                    count);
+    std::vector<float> values(count);
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    return values;
+}
+
 }  // namespace
 
 Result<Bundle> writeBundle(const Model& model, const std::vector<float>& image, const BundleText& text,
@@ -75,6 +90,7 @@ Result<Bundle> writeBundle(const Model& model, const std::vector<float>& image, 
         std::filesystem::create_directories((folder / path).parent_path(), error);
         if (error) return fail("{}: {}", (folder / path).parent_path().string(), error.message());
         bundle.files.push_back(path);
+        bundle.hashes[path] = hashBytes(bytes);
         return writeFileAtomically(folder / path, bytes);
     };
     const auto writeText = [&](const std::string& path, std::string_view content) {
@@ -103,6 +119,29 @@ Result<Bundle> writeBundle(const Model& model, const std::vector<float>& image, 
     BITLOOM_RETURN_IF_ERROR(writeText("README.md", readme(model, text, bundle)));
     std::ranges::sort(bundle.files);
     return bundle;
+}
+
+Status checkBundle(const Bundle& bundle, const std::filesystem::path& folder) {
+    for (const auto& [path, hash] : bundle.hashes) {
+        BITLOOM_ASSIGN_OR_RETURN(const std::string bytes, readFile(folder / path, kLargestFile));
+        if (hashBytes(std::as_bytes(std::span(bytes))) != hash)
+            return fail("{}: does not hold what was written; is the disk whole? Export again",
+                        (folder / path).string());
+    }
+    Model model;
+    const std::string path = (folder / "model.bitloom").string();
+    if (const std::string problem = loadModel(path, model); !problem.empty()) return fail("{}", problem);
+    Network network(model, {}, 1);
+    const std::filesystem::path outputFile = folder / "test_output.bin";
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<float> image,
+                             readFloats(folder / "test_image.bin", network.values(0).size()));
+    BITLOOM_ASSIGN_OR_RETURN(const std::vector<float> expected,
+                             readFloats(outputFile, network.values(model.output).size()));
+    std::vector<float> output(expected.size());
+    network.run(image.data(), output.data());
+    if (std::memcmp(output.data(), expected.data(), output.size() * sizeof(float)) != 0)
+        return fail("{}: {} computes other values; export again", outputFile.string(), path);
+    return {};
 }
 
 }  // namespace bitloom::qsimd

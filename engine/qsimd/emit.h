@@ -2,7 +2,9 @@
 // without Bitloom. Any thread.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,10 +22,11 @@ struct BundleText {
 };
 
 struct Bundle {
-    std::uint64_t modelBytes = 0;    ///< of model.bitloom
-    std::uint64_t weightBytes = 0;   ///< of it: weights, codebooks, scales
-    std::uint64_t arenaBytes = 0;    ///< activations at run time
-    std::vector<std::string> files;  ///< relative paths, sorted
+    std::uint64_t modelBytes = 0;                 ///< of model.bitloom
+    std::uint64_t weightBytes = 0;                ///< of it: weights, codebooks, scales
+    std::uint64_t arenaBytes = 0;                 ///< activations at run time
+    std::vector<std::string> files;               ///< relative paths, sorted
+    std::map<std::string, std::uint64_t> hashes;  ///< hashBytes() of what was written, by path
 };
 
 /// Writes `folder`, which must not exist or be empty, with CMakeLists.txt, README.md, model.bitloom, the
@@ -31,5 +34,10 @@ struct Bundle {
 /// computes for it. The same input gives the same bytes. Errors name the path.
 [[nodiscard]] Result<Bundle> writeBundle(const Model& model, const std::vector<float>& image,
                                          const BundleText& text, const std::filesystem::path& folder);
+
+/// Opens every file of `folder` again: each holds what writeBundle() wrote, and the model file, loaded anew,
+/// computes test_output.bin from test_image.bin to the bit on this processor. Errors name the file. Compiles
+/// nothing.
+[[nodiscard]] Status checkBundle(const Bundle& bundle, const std::filesystem::path& folder);
 
 }  // namespace bitloom::qsimd

@@ -17,6 +17,9 @@ struct MethodRequest {
     const QuantizerOptions& options;  ///< checked
     LayerOptions layer;               ///< this layer's
     std::uint64_t seed = 0;           ///< of this layer, for methods that use random numbers
+    /// Where `layer.transfer` says so; has layer.components components.
+    const MixtureStart* start = nullptr;
+    bool outsideAverage = false;  ///< as PlannedLayer
 };
 
 /// An error says what the layer's weights or options lack; registry.cpp puts the layer's name before it.

@@ -13,4 +13,7 @@ namespace bitloom::quant {
 /// Whether layers of this method learn how many bits they take, within QuantizerOptions::sdq's budget.
 [[nodiscard]] bool learnsBits(std::string_view method);
 
+/// Whether layers of this method have a Gaussian mixture, which LayerOptions::transfer can give and take.
+[[nodiscard]] bool startsFromMixture(std::string_view method);
+
 }  // namespace bitloom::quant

@@ -61,14 +61,15 @@ ModelMetrics measure(const QuantizedModel& model) {
     for (const auto& [node, tensor] : model.layers) {
         const auto count = static_cast<std::int64_t>(tensor.indices.size());
         const std::int64_t layerZeros = tensor.zeros();
+        metrics.fp32Bytes += 4 * count;
+        metrics.nonzeroParameters += count - layerZeros;
+        if (model.outsideAverage.contains(node)) continue;
         weights += count;
         zeros += layerZeros;
         bits += static_cast<double>(count) * std::log2(tensor.components);
         codedBits += static_cast<double>(count - layerZeros) *
                      (std::bit_width(static_cast<unsigned>(tensor.components)) - 1);
     }
-    metrics.fp32Bytes += 4 * weights;
-    metrics.nonzeroParameters += weights - zeros;
     metrics.compressionRate = std::numeric_limits<double>::quiet_NaN();
     if (weights == 0) return metrics;
     metrics.bits = bits / static_cast<double>(weights);

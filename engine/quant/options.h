@@ -29,6 +29,19 @@ struct LayerOptions {
     /// RDHS and SGT: the set that a weight is chosen from, `components` different finite numbers in any
     /// order. Empty: +-1, +-1/2, ... +-2^(1 - components / 2).
     std::vector<double> values{};
+    /// DGMS: a run file with whose mixtures the layer starts; empty: k-means. What starts a training reads it
+    /// into QuantizerOptions::starts.
+    std::string transfer{};
+    /// Multiplies the mu and sigma of `transfer` by std(w) / std(w of the run); false: as published.
+    bool transferScale = false;
+};
+
+/// The mixture of another layer that one starts from instead of k-means (dgms/README.md section 7).
+struct MixtureStart {
+    std::vector<double> mu;      ///< [K], mu[0] = 0, the fixed zero
+    std::vector<double> sigma;   ///< [K], > 0
+    std::vector<double> pi;      ///< [K]; 0: unused
+    double weightDeviation = 0;  ///< std of the weights that it was learned on
 };
 
 /// What only RDHS and SGT read (search/README.md).
@@ -39,6 +52,8 @@ struct SearchOptions {
     double temperatureFloor = 1e-3;  ///< RDHS: > 0
     double gumbelNoise = 0;          ///< RDHS: factor of the noise on the logits in training, >= 0
     bool gradientSign = false;       ///< SGT: the sign of dL/dw in place of its value
+    /// Logits in half precision and one momentum a weight (search/README.md section 4); false: as published.
+    bool halfLogits = false;
 };
 
 /// What SDQ's target counts (sdq/README.md section 3).
@@ -70,9 +85,14 @@ struct QuantizerOptions {
     /// Each layer's bits: a file as jobs/strategy_file.h reads it, or kLearnedStrategy. Empty:
     /// layer.components. What starts a training puts them into `layers`.
     std::string strategy;
+    /// The first convolution and every linear layer, whatever `layer` says: uniform levels of so many bits,
+    /// outside the average (README.md, Figures); 0: in full precision unless `exclude` is set. `layers` and
+    /// `exclude` win.
+    int firstLastBits = 0;
     /// Node names left in full precision. Unset: the first convolution and every linear layer.
     std::optional<std::vector<std::string>> exclude;
     std::map<std::string, LayerOptions> layers;  ///< overrides by node name; wins over exclude
+    std::map<std::string, MixtureStart> starts;  ///< by node name, of layers that do not start from k-means
     ActivationOptions activation;                ///< [activation], whatever the weights' method
 };
 

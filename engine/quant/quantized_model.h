@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "engine/graph/graph.h"
@@ -13,6 +14,9 @@ namespace bitloom::quant {
 struct QuantizedModel {
     graph::Graph graph{""};
     std::map<std::string, QuantizedTensor, std::less<>> layers;  ///< by node name
+    /// Those of `layers` that no mean over quantized layers counts: the ends of the network where they have
+    /// bits of their own (QuantizerOptions::firstLastBits).
+    std::set<std::string, std::less<>> outsideAverage{};
     graph::StateDict rest;        ///< everything not quantized, by full parameter name
     ActivationMap activations{};  ///< of the nodes whose output is rounded; empty: all in float
 
@@ -20,7 +24,8 @@ struct QuantizedModel {
     [[nodiscard]] graph::StateDict dequantize() const;
 };
 
-/// Figures over a quantized model, quant/README.md.
+/// Figures over a quantized model, quant/README.md. Bits, sparsity and compression rate are of the layers
+/// inside the average; everything else counts all layers as they are.
 struct ModelMetrics {
     double bits = 32;                    ///< mean log2(components) over quantized weights; 32 when none
     double sparsity = 0;                 ///< exact zeros over quantized weights

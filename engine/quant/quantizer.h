@@ -23,11 +23,25 @@ namespace bitloom::quant {
 /// order. Called from several threads at a time, for pieces that do not overlap.
 using PieceUpdate = std::function<void(std::int64_t begin, std::span<const float> gradient)>;
 
-/// For a parameter several times as large as its layer's weight: while an update is set, backward hands it
-/// the gradient piece by piece and leaves grad() undefined; nothing of the parameter's size is allocated.
+/// A step of gradient descent that a quantizer takes by itself, parameter -= rate * direction, from gradients
+/// of its layer's weight that the optimizer has averaged over steps.
+struct WeightStep {
+    /// Replaces the gradients of the weights [begin, begin + gradient.size()), in memory order, by what
+    /// momentum makes of them. Called as PieceUpdate is.
+    std::function<void(std::int64_t begin, std::span<float> gradient)> smooth;
+    float rate = 0;
+    float decay = 0;  ///< of the parameter, to be added to the direction; momentum's sum is in it
+};
+
+/// For a parameter several times as large as its layer's weight: while a step is set, backward updates the
+/// parameter piece by piece and leaves grad() undefined; nothing of the parameter's size is allocated.
 /// Set and cleared on the thread that trains, outside of backward.
 struct GradientStream {
-    PieceUpdate update;
+    PieceUpdate update;     ///< for a float32 parameter
+    WeightStep weightStep;  ///< for a float16 parameter of planes, [m, weight's shape]
+
+    [[nodiscard]] bool active() const { return update || weightStep.smooth; }
+    void end() { *this = {}; }
 };
 
 /// A trained tensor of a quantizer and the group whose rate and decay it takes: "mu", "sigma", "pi", "tau",
@@ -43,6 +57,10 @@ class Quantizer {
     virtual ~Quantizer() = default;
 
     [[nodiscard]] virtual std::string_view method() const = 0;
+
+    /// Whether the layer counts in no mean over quantized layers (QuantizerOptions::firstLastBits).
+    [[nodiscard]] bool isOutsideAverage() const { return m_outsideAverage; }
+    void leaveAverage() { m_outsideAverage = true; }
 
     /// Whether `weight` trains. Without latent weights it is only where soft() and hardForward() leave the
     /// hard weights: it is in no parameter group and gets no gradient.
@@ -70,6 +88,9 @@ class Quantizer {
     /// Everything needed to continue bit-exactly, by local name ("mu", "log_sigma", ...).
     [[nodiscard]] virtual graph::StateDict state() const = 0;
     [[nodiscard]] virtual Status restore(const graph::StateDict& state) = 0;
+
+  private:
+    bool m_outsideAverage = false;
 };
 
 }  // namespace bitloom::quant

@@ -16,6 +16,7 @@
 #include "engine/quant/sdq/sdq_quantizer.h"
 #include "engine/quant/search/search_quantizer.h"
 #include "engine/quant/search/value_set.h"
+#include "engine/quant/uniform/levels.h"
 #include "engine/quant/uniform/uniform_quantizer.h"
 
 namespace bitloom::quant {
@@ -27,6 +28,7 @@ struct Method {
     /// Of options that only this method reads, for a layer whose keys begin with `where`; null: none.
     Status (*check)(const QuantizerOptions&, const LayerOptions&, const std::string& where);
     bool learnsBits = false;
+    bool startsFromMixture = false;  ///< what LayerOptions::transfer is for
 };
 
 Status checkMixtures(const QuantizerOptions& options, const LayerOptions& layer, const std::string& where) {
@@ -89,8 +91,8 @@ Status checkMixed(const QuantizerOptions& options, const LayerOptions& layer, co
 /// One line a method.
 constexpr std::array kMethods{
     Method{"none", nullptr, nullptr},
-    Method{"dgms", &dgms::DgmsQuantizer::make, &checkMixtures},
-    Method{"dgms-mixed", &mixed::MixedQuantizer::make, &checkMixed, true},
+    Method{"dgms", &dgms::DgmsQuantizer::make, &checkMixtures, false, true},
+    Method{"dgms-mixed", &mixed::MixedQuantizer::make, &checkMixed, true, true},
     Method{"rdhs", &search::SearchQuantizer::makeRdhs, &checkSearch},
     Method{"sgt", &search::SearchQuantizer::makeSgt, &checkSearch},
     Method{"uniform", &uniform::UniformQuantizer::make, &checkUniform},
@@ -115,11 +117,28 @@ Status checkLayer(const LayerOptions& layer, const std::string& where) {
     return {};
 }
 
+/// Of a layer that is quantized by `method`, whose keys begin with `where`.
+Status checkTransfer(const QuantizerOptions& options, const LayerOptions& layer, const Method& method,
+                     const std::string& where) {
+    if (layer.transfer.empty()) return {};
+    if (!method.startsFromMixture) {
+        return usageError(
+            "{}.transfer: {} does not start from a Gaussian mixture; set method = \"dgms\" or "
+            "\"dgms-mixed\", or transfer = \"\"",
+            where, method.name);
+    }
+    if (options.granularity == Granularity::Layer) return {};
+    return usageError(
+        "{}.transfer: a layer takes over one mixture, and granularity = \"filter\" has one an output "
+        "channel; set granularity = \"layer\", or transfer = \"\"",
+        where);
+}
+
 /// What a layer can be named: convolutions and linear layers, in graph order.
 struct Candidates {
     std::vector<std::string> names;
-    std::set<std::string, std::less<>>
-        excluded;  ///< by default: the first convolution and every linear layer
+    std::set<std::string, std::less<>> ends;      ///< the first convolution and every linear layer
+    std::set<std::string, std::less<>> excluded;  ///< by default the ends
 };
 
 Candidates candidatesOf(const graph::Graph& graph) {
@@ -130,10 +149,24 @@ Candidates candidatesOf(const graph::Graph& graph) {
         const bool linear = std::holds_alternative<graph::Linear>(node.op);
         if (!convolution && !linear) continue;
         result.names.push_back(node.name);
-        if (linear || !convolutionSeen) result.excluded.insert(node.name);
+        if (linear || !convolutionSeen) result.ends.insert(node.name);
         convolutionSeen = convolutionSeen || convolution;
     }
+    result.excluded = result.ends;
     return result;
+}
+
+Status checkEnds(const QuantizerOptions& options) {
+    const int bits = options.firstLastBits;
+    if (bits == 0 || (bits >= 2 && bits <= uniform::kMostBits)) return {};
+    return usageError("quantizer: first_last_bits = {}; take 2 to {}, or 0 for full precision", bits,
+                      uniform::kMostBits);
+}
+
+/// Whether firstLastBits decides about a layer of which the job says nothing of its own.
+bool isRoundedEnd(const Candidates& candidates, const QuantizerOptions& options, const std::string& name) {
+    if (options.firstLastBits == 0 || !candidates.ends.contains(name)) return false;
+    return !options.exclude || !candidates.excluded.contains(name);
 }
 
 Status checkName(const Candidates& candidates, const graph::Graph& graph, const std::string& name,
@@ -165,11 +198,15 @@ Result<std::unique_ptr<Quantizer>> makeQuantizer(const PlannedLayer& planned, co
                     planned.node, key, position);
     }
     const std::vector<float> values = tensor.toFloats();
+    const auto start = options.starts.find(planned.node);
     auto made =
-        findMethod(planned.options.method)->make({tensor.shape, values, options, planned.options, seed});
+        findMethod(planned.options.method)
+            ->make({tensor.shape, values, options, planned.options, seed,
+                    start == options.starts.end() ? nullptr : &start->second, planned.outsideAverage});
     if (!made)
         return Error{made.error().kind,
                      fmt::format("cannot quantize {}: {}", planned.node, made.error().message)};
+    if (planned.outsideAverage) (*made)->leaveAverage();
     return made;
 }
 
@@ -177,6 +214,7 @@ Result<std::unique_ptr<Quantizer>> makeQuantizer(const PlannedLayer& planned, co
 
 Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph, const QuantizerOptions& options) {
     BITLOOM_RETURN_IF_ERROR(checkLayer(options.layer, "quantizer"));
+    BITLOOM_RETURN_IF_ERROR(checkEnds(options));
     Candidates candidates = candidatesOf(graph);
     if (options.exclude) {
         for (const std::string& name : *options.exclude) {
@@ -193,13 +231,19 @@ Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph, const Qu
         const auto override = options.layers.find(name);
         const bool overridden = override != options.layers.end();
         const LayerOptions& layer = overridden ? override->second : options.layer;
+        if (!overridden && isRoundedEnd(candidates, options, name)) {
+            LayerOptions end;
+            end.method = "uniform";
+            end.components = 1 << options.firstLastBits;
+            planned.push_back({name, std::move(end), true});
+            continue;
+        }
         if (!overridden && candidates.excluded.contains(name)) continue;
         const Method& method = *findMethod(layer.method);
         if (!method.make) continue;
-        if (method.check) {
-            const std::string where = overridden ? fmt::format("quantizer.layers.\"{}\"", name) : "quantizer";
-            BITLOOM_RETURN_IF_ERROR(method.check(options, layer, where));
-        }
+        const std::string where = overridden ? fmt::format("quantizer.layers.\"{}\"", name) : "quantizer";
+        BITLOOM_RETURN_IF_ERROR(checkTransfer(options, layer, method, where));
+        if (method.check) BITLOOM_RETURN_IF_ERROR(method.check(options, layer, where));
         planned.push_back({name, layer});
     }
     return planned;
@@ -229,6 +273,11 @@ Result<std::vector<std::unique_ptr<StepHook>>> makeStepHooks(const graph::Graph&
 bool learnsBits(std::string_view method) {
     const Method* found = findMethod(method);
     return found != nullptr && found->learnsBits;
+}
+
+bool startsFromMixture(std::string_view method) {
+    const Method* found = findMethod(method);
+    return found != nullptr && found->startsFromMixture;
 }
 
 std::vector<std::string> methodNames() {

@@ -20,11 +20,13 @@ using QuantizerMap = std::map<std::string, std::unique_ptr<Quantizer>, std::less
 struct PlannedLayer {
     std::string node;
     LayerOptions options;
+    bool outsideAverage = false;  ///< by QuantizerOptions::firstLastBits
 };
 [[nodiscard]] Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph,
                                                            const QuantizerOptions& options);
 
-/// Initialises a quantizer for each planned layer from the pretrained `state` (k-means for DGMS).
+/// Initialises a quantizer for each planned layer from the pretrained `state` (DGMS: from k-means, or from
+/// options.starts).
 /// Deterministic by seed.
 [[nodiscard]] Result<QuantizerMap> makeQuantizers(const graph::Graph& graph, const graph::StateDict& state,
                                                   const QuantizerOptions& options, std::uint64_t seed);

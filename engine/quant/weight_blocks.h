@@ -35,13 +35,21 @@ void forEachWeightBlock(std::int64_t total, const Body& body) {
     return local.is_non_overlapping_and_dense() ? local : local.contiguous();
 }
 
-/// `tensor` detached, in the type and memory order of `like`, which is dense and on the CPU; a copy only
-/// where it is not that already.
-[[nodiscard]] inline torch::Tensor arrangedLike(const torch::Tensor& tensor, const torch::Tensor& like) {
+/// `tensor` detached, of type `dtype` and in the memory order of `like`, which is dense and on the CPU; a
+/// copy only where it is not that already.
+[[nodiscard]] inline torch::Tensor arrangedLike(const torch::Tensor& tensor, const torch::Tensor& like,
+                                                torch::Dtype dtype) {
     const torch::Tensor local = tensor.detach();
-    const bool alike = local.is_cpu() && local.dtype() == like.dtype() &&
+    const bool alike = local.is_cpu() && local.scalar_type() == dtype &&
                        local.is_non_overlapping_and_dense() && sameMemoryOrder(local, like);
-    return alike ? local : torch::empty_strided(like.sizes(), like.strides(), like.options()).copy_(local);
+    return alike
+               ? local
+               : torch::empty_strided(like.sizes(), like.strides(), like.options().dtype(dtype)).copy_(local);
+}
+
+/// The same in the type of `like`.
+[[nodiscard]] inline torch::Tensor arrangedLike(const torch::Tensor& tensor, const torch::Tensor& like) {
+    return arrangedLike(tensor, like, like.scalar_type());
 }
 
 }  // namespace bitloom::quant

@@ -157,6 +157,22 @@ report::RunInfo readInfo(hid_t file, const fs::path& path) {
     return info;
 }
 
+namespace {
+
+/// An older file has fewer; the rest is unknown.
+SummaryValues readSummaryValues(hid_t job) {
+    Column column = summaryColumn();
+    column.shape = Dataset::open(job, column, false).rowShape();
+    if (soleDimension(column.shape, "summary") > kSummaryValues)
+        throw Failure("dataset summary has another shape; the file is damaged");
+    SummaryValues values;
+    values.fill(report::kNoValue);
+    Dataset::open(job, column, false).read(0, 1, values.data());
+    return values;
+}
+
+}  // namespace
+
 report::RunSummary readSummary(hid_t file) {
     const Handle job = h5::openGroup(file, kJobGroup);
     const auto readFixedText = [&](const Column& column) {
@@ -166,9 +182,7 @@ report::RunSummary readSummary(hid_t file) {
     };
     // Status first: the writer sets it last, so a finished status means finished figures.
     const std::string status = readFixedText(statusColumn());
-    SummaryValues values{};
-    Dataset::open(job.get(), summaryColumn(), false).read(0, 1, values.data());
-    report::RunSummary summary = unpackSummary(values);
+    report::RunSummary summary = unpackSummary(readSummaryValues(job.get()));
     summary.status = report::runStatusFromText(status);
     summary.hash = readFixedText(hashColumn());
     return summary;

@@ -1,6 +1,6 @@
 // Version history of the run file
 //   1  first version. Later columns: bit_probability, grad_bits and bit_open of layers; without them the bits
-//      of a layer are fixed.
+//      of a layer are fixed. summary had 16 values; those that a file lacks are unknown.
 //
 // A new column needs no new version: a reader gives a column that a file lacks its default. A change of
 // meaning raises kSchemaVersion, and the reader learns to present the versions from kOldestSchemaVersion on
@@ -27,9 +27,14 @@ Value valueOr(const json& object, const char* key, Value otherwise) {
 }
 
 json layerToJson(const report::LayerInfo& layer) {
-    return {{"name", layer.name},       {"op", layer.op},     {"weight_shape", layer.weightShape},
-            {"weights", layer.weights}, {"macs", layer.macs}, {"quantized", layer.quantized},
-            {"bits", layer.bits}};
+    return {{"name", layer.name},
+            {"op", layer.op},
+            {"weight_shape", layer.weightShape},
+            {"weights", layer.weights},
+            {"macs", layer.macs},
+            {"quantized", layer.quantized},
+            {"bits", layer.bits},
+            {"outside_average", layer.outsideAverage}};
 }
 
 report::LayerInfo layerFromJson(const json& object) {
@@ -41,6 +46,7 @@ report::LayerInfo layerFromJson(const json& object) {
     layer.macs = valueOr(object, "macs", layer.macs);
     layer.quantized = valueOr(object, "quantized", layer.quantized);
     layer.bits = valueOr(object, "bits", layer.bits);
+    layer.outsideAverage = valueOr(object, "outside_average", layer.outsideAverage);
     return layer;
 }
 
@@ -62,8 +68,11 @@ constexpr std::array kSummaryCounts = {&report::RunSummary::nonzeroParameters,
 constexpr std::array kSummaryMore = {&report::RunSummary::top5Soft, &report::RunSummary::weightCompression,
                                      &report::RunSummary::bitOps};
 constexpr std::array kSummarySteps = {&report::RunSummary::steps, &report::RunSummary::accuracyStep};
+constexpr std::array kSummaryTables = {&report::RunSummary::meanBitsBytes,
+                                       &report::RunSummary::meanBitsBitOps};
 static_assert(kSummaryFigures[kSummaryTop1Fp32] == &report::RunSummary::top1Fp32);
-static_assert(kSummaryFigures.size() + kSummaryCounts.size() + kSummaryMore.size() + kSummarySteps.size() <=
+static_assert(kSummaryFigures.size() + kSummaryCounts.size() + kSummaryMore.size() + kSummarySteps.size() +
+                  kSummaryTables.size() <=
               kSummaryValues);
 
 /// A count, or -1 for one that is not known.
@@ -150,6 +159,8 @@ SummaryValues packSummary(const report::RunSummary& summary) {
         *value++ = summary.*member;
     for (const auto member : kSummarySteps)
         *value++ = static_cast<double>(summary.*member);
+    for (const auto member : kSummaryTables)
+        *value++ = summary.*member;
     return values;
 }
 
@@ -164,6 +175,8 @@ report::RunSummary unpackSummary(const SummaryValues& values) {
         summary.*member = *value++;
     for (const auto member : kSummarySteps)
         summary.*member = countFrom(*value++);
+    for (const auto member : kSummaryTables)
+        summary.*member = *value++;
     return summary;
 }
 

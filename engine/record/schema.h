@@ -3,7 +3,7 @@
 //   /                attribute schema_version (int64)
 //   /job             attributes: toml command version host started (text), seed total_steps
 //                    steps_per_epoch (int64); datasets overwritten in place: status (text[1]),
-//                    summary (float64[16]), hash (text[1])
+//                    summary (float64[24]), hash (text[1])
 //   /graph           attributes json, network (JSON of report::NetworkInfo)
 //   /metrics/<name>  one row a recorded step: step epoch loss lr top1_soft top1_hard top5_soft
 //                    top5_hard quant_mse step_seconds
@@ -63,7 +63,7 @@ inline constexpr std::size_t kEventKindBytes = 16;
 inline constexpr std::size_t kEventTextBytes = 1024;  ///< longer texts are cut, and end in an ellipsis
 inline constexpr std::size_t kStatusBytes = 16;
 inline constexpr std::size_t kHashBytes = 64;
-inline constexpr std::size_t kSummaryValues = 16;
+inline constexpr std::size_t kSummaryValues = 24;
 
 /// The columns beside `step`.
 [[nodiscard]] std::vector<Column> metricColumns();

@@ -31,13 +31,20 @@ struct LayerTiming {
     std::vector<KernelTiming> kernels;  ///< one a family
 };
 
+/// The device between two rounds of samples.
+struct ConditionsSample {
+    double seconds = 0;           ///< since the first, which is BenchResult::before
+    DeviceConditions conditions;  ///< clocks and zones; no battery
+};
+
 struct BenchResult {
     std::string arch;
     std::string origin;  ///< "run.h5", or "random weights, 4 bits"
     DeviceInfo device;
     DeviceConditions before;
     DeviceConditions after;
-    std::string isa;  ///< strongest instruction set used
+    std::vector<ConditionsSample> trace;  ///< before the first round, after each one
+    std::string isa;                      ///< strongest instruction set used
     int threads = 1;
     std::vector<int> cores;             ///< that the threads were pinned to
     std::int64_t macs = 0;              ///< of the network, for one image

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -77,9 +78,32 @@ std::vector<BitwidthPoint> thinned(std::vector<BitwidthPoint> points, std::size_
     return kept;
 }
 
-StalledBits stalledBits(const BitwidthTrack& track, std::int64_t step) {
-    const auto begin = track.points.begin();
-    const auto end = std::lower_bound(begin, track.points.end(), step + 1, isBefore);
+namespace {
+
+/// Bits at `step` of the next learned layer in one direction; 0 without one.
+double neighbourBits(const std::vector<BitwidthTrack>& tracks, std::size_t track, int direction,
+                     std::int64_t step) {
+    for (auto i = static_cast<std::ptrdiff_t>(track) + direction;
+         i >= 0 && i < static_cast<std::ptrdiff_t>(tracks.size()); i += direction) {
+        const BitwidthTrack& other = tracks[static_cast<std::size_t>(i)];
+        if (other.isLearned()) return other.at(step)->bits;
+    }
+    return 0;
+}
+
+bool isWide(const std::vector<BitwidthTrack>& tracks, std::size_t track, std::int64_t step, double target) {
+    const double bits = tracks[track].at(step)->bits;
+    if (bits <= target) return false;  // never of a target that is not known
+    return bits >= neighbourBits(tracks, track, -1, step) && bits >= neighbourBits(tracks, track, 1, step);
+}
+
+}  // namespace
+
+StalledBits stalledBits(const std::vector<BitwidthTrack>& tracks, std::size_t track, std::int64_t step,
+                        double target) {
+    const std::vector<BitwidthPoint>& points = tracks[track].points;
+    const auto begin = points.begin();
+    const auto end = std::lower_bound(begin, points.end(), step + 1, isBefore);
     const auto seen = static_cast<std::size_t>(end - begin);
     const std::size_t recent = std::max(kStallPoints, seen / 10);
     if (seen < recent) return {};
@@ -88,19 +112,35 @@ StalledBits stalledBits(const BitwidthTrack& track, std::int64_t step) {
         return point.choice.isLearned() && point.choice.open && point.bits == first->bits;
     };
     if (!std::all_of(first, end, staysOpen)) return {};
+    /// The first point from which on `holds` of every point and the one after it, up to the window.
     const auto since = [&](auto holds) {
         auto from = first;
-        while (from != begin && staysOpen(*(from - 1)) && holds(*(from - 1)))
+        while (from != begin && staysOpen(*(from - 1)) && holds(*(from - 1), *from))
             --from;
         return from->step;
     };
     const auto noGradient = [](const BitwidthPoint& point) { return point.choice.gradient == 0; };
-    if (std::all_of(first, end, noGradient)) return {BitStall::NoGradient, since(noGradient)};
-    const auto noChange = [&](const BitwidthPoint& point) {
-        return point.choice.probability == first->choice.probability;
+    if (std::all_of(first, end, noGradient)) {
+        return {BitStall::NoGradient,
+                since([&](const BitwidthPoint& point, const BitwidthPoint&) { return noGradient(point); })};
+    }
+    if (!isWide(tracks, track, step, target)) return {};
+    const auto probability = [](const BitwidthPoint& point) { return point.choice.probability; };
+    const auto [least, most] = std::ranges::minmax_element(first, end, {}, probability);
+    double low = probability(*least);
+    double high = probability(*most);
+    if (high - low < kStallMove) {
+        return {BitStall::NoChange, since([&](const BitwidthPoint& point, const BitwidthPoint&) {
+                    low = std::min(low, probability(point));
+                    high = std::max(high, probability(point));
+                    return high - low < kStallMove;
+                })};
+    }
+    const auto rises = [&](const BitwidthPoint& point, const BitwidthPoint& next) {
+        return probability(next) >= probability(point);
     };
-    if (std::all_of(first, end, noChange)) return {BitStall::NoChange, since(noChange)};
-    return {};
+    if (std::adjacent_find(first, end, std::not_fn(rises)) != end) return {};
+    return {BitStall::Rising, since(rises)};
 }
 
 std::vector<BitTotals> bitTotals(const NetworkInfo& network, const std::vector<BitwidthTrack>& tracks,
@@ -110,7 +150,7 @@ std::vector<BitTotals> bitTotals(const NetworkInfo& network, const std::vector<B
     std::set<std::int64_t> steps;
     double weights = 0;
     for (const LayerInfo& layer : network.layers) {
-        if (!layer.quantized) continue;
+        if (!layer.quantized || layer.outsideAverage) continue;
         const auto found = std::ranges::find(tracks, layer.name, &BitwidthTrack::layer);
         const BitwidthTrack* track = found == tracks.end() || found->points.empty() ? nullptr : &*found;
         if (learnedOnly && (track == nullptr || !track->isLearned())) continue;

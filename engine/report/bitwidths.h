@@ -45,19 +45,27 @@ inline constexpr std::size_t kTrackPoints = 1'000;
 enum class BitStall {
     None,
     NoGradient,  ///< the gradient of its bitwidth is exactly 0
-    NoChange,    ///< its probability keeps one value
+    NoChange,    ///< its probability moves by less than kStallMove
+    Rising,      ///< its probability of staying only rises
 };
 struct StalledBits {
     BitStall reason = BitStall::None;
     std::int64_t since = 0;  ///< the step where that began
 };
-/// Judges the last tenth of the points up to `step`, at least kStallPoints; with fewer points, or where they
-/// are not all open at one width, nothing is stalled.
+/// Judges the last tenth of the points up to `step`, at least kStallPoints. A width is open only as long as
+/// the budget is exceeded, so one that stays open and never moves is what keeps it so. With fewer points, or
+/// where they are not all open at one width, nothing is stalled. NoChange and Rising are said only of a layer
+/// that is still wider than `target` (mean bits; NaN: not known) and no narrower than its neighbours: the
+/// learned layers before and after it in `tracks`, which are in network order. Widths below that may well
+/// stay.
 inline constexpr std::size_t kStallPoints = 5;
-[[nodiscard]] StalledBits stalledBits(const BitwidthTrack& track, std::int64_t step);
+/// Adam moves a probability that has a steady gradient by about 0.02 a step.
+inline constexpr double kStallMove = 0.02;
+[[nodiscard]] StalledBits stalledBits(const std::vector<BitwidthTrack>& tracks, std::size_t track,
+                                      std::int64_t step, double target = kNoValue);
 
-/// What the quantized layers take together from a step on, as SDQ counts it: packed indices alone, float32
-/// activations.
+/// What the quantized layers inside the average take together from a step on, as SDQ counts it: packed
+/// indices alone, float32 activations.
 struct BitTotals {
     std::int64_t step = 0;
     double bits = kNoValue;           ///< mean a weight

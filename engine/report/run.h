@@ -17,6 +17,8 @@ struct LayerInfo {
     std::int64_t macs = 0;  ///< multiply-accumulates per image
     bool quantized = false;
     double bits = 32;  ///< bits a weight when hard; 32 when full precision
+    /// Quantized, but counted in no mean over quantized layers: an end of the network with bits of its own.
+    bool outsideAverage = false;
 };
 
 /// The block that a layer of this name stands in: the path up to its first numbered part, or all but the last
@@ -97,7 +99,11 @@ struct RunSummary {
         -1;  ///< FP32 conv and linear weights + non-zero Psi (no batch norm, bias, codebook)
     double compressionRate = kNoValue;    ///< DGMS's 32 / (floor(log2 K) nz) over quantized layers
     double weightCompression = kNoValue;  ///< SDQ's WCR, 32 / bits
-    double bitOps = kNoValue;           ///< per image: sum over layers of MAC x weight bits x activation bits
+    double bitOps = kNoValue;  ///< per image: sum over layers of MAC x weight bits x activation bits
+    /// As SDQ's tables state them, from the mean bits alone (quant/table_figures.h): bytes of all conv and
+    /// linear weights, and bit operations an image.
+    double meanBitsBytes = kNoValue;
+    double meanBitsBitOps = kNoValue;
     std::int64_t fileBytes = -1;        ///< of the packed export
     double fileCompression = kNoValue;  ///< FP32 bytes / fileBytes
     double mse = kNoValue;              ///< mean (w - Psi)^2 over quantized weights

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 
 namespace bitloom::report {
 
@@ -40,6 +42,48 @@ std::vector<std::string> methodsOf(const std::vector<RunFigures>& runs) {
     std::ranges::sort(methods);
     methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
     return methods;
+}
+
+std::string RunTime::place() const {
+    return deviceName + (emulated ? " (emulated)" : "") + ", " + std::to_string(threads) +
+           (threads == 1 ? " thread" : " threads");
+}
+
+const RunTime* RunFigures::timeAt(const std::string& place) const {
+    const auto found = std::ranges::find(times, place, &RunTime::place);
+    return found == times.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> timePlaces(const std::vector<RunFigures>& runs) {
+    std::map<std::string, int> counts;
+    for (const RunFigures& run : runs) {
+        for (const RunTime& time : run.times)
+            ++counts[time.place()];
+    }
+    std::vector<std::string> places;
+    for (const auto& [place, count] : counts)
+        places.push_back(place);
+    std::ranges::stable_sort(places, std::ranges::greater(),
+                             [&](const std::string& place) { return counts[place]; });
+    return places;
+}
+
+std::string findPlace(const std::vector<RunFigures>& runs, const std::string& device) {
+    for (const std::string& place : timePlaces(runs)) {
+        for (const RunFigures& run : runs) {
+            const RunTime* time = run.timeAt(place);
+            if (time && (place == device || time->deviceName == device || time->device == device))
+                return place;
+        }
+    }
+    return {};
+}
+
+void showTimes(std::vector<RunFigures>& runs, const std::string& place) {
+    for (RunFigures& run : runs) {
+        const RunTime* time = run.timeAt(place);
+        run.milliseconds = time ? time->medianMs : kNoValue;
+    }
 }
 
 }  // namespace bitloom::report

@@ -43,6 +43,7 @@ quant::QuantizedModel hardModel(const graph::Graph& graph, graph::StateDict stat
     for (const auto& [node, quantizer] : quantizers) {
         const auto weight = state.extract(node + ".weight");
         model.layers.emplace(node, quantizer->hard(toTorch(weight.mapped()).to(device)));
+        if (quantizer->isOutsideAverage()) model.outsideAverage.insert(node);
     }
     model.rest = std::move(state);
     return model;
@@ -56,6 +57,14 @@ quant::QuantizerOptions optionsOf(quant::QuantizerOptions options, const graph::
         quant::LayerOptions& layer = options.layers.try_emplace(node, options.layer).first->second;
         if (!(values.front() >= 2 && values.front() <= 256)) continue;  // the layer's own check names it
         layer.components = static_cast<int>(values.front());
+        if (layer.transfer.empty()) continue;
+        // The state holds the mixture itself, so the run that it once came from is not asked for again; this
+        // one only has its size.
+        const auto size = static_cast<std::size_t>(layer.components);
+        options.starts[node] = {std::vector<double>(size, 0), std::vector<double>(size, 1),
+                                std::vector<double>(size, 1 / values.front()), 1};
+        layer.transfer.clear();
+        layer.transferScale = false;
     }
     return options;
 }
@@ -70,6 +79,12 @@ Result<quant::ActivationMap> activationsOf(const graph::Graph& graph, const quan
 Result<LatentModel> latentModel(const graph::Graph& graph, const quant::QuantizerOptions& options,
                                 std::uint64_t seed, const TrainerState& state) {
     return guarded(readingOf(state), [&] { return readLatent(graph, options, seed, state); });
+}
+
+Result<report::LayerSnapshot> snapshotOf(const LatentModel& latent, const std::string& node) {
+    return guarded("reading the codebook of " + node, [&]() -> Result<report::LayerSnapshot> {
+        return latent.quantizers.at(node)->snapshot(toTorch(latent.parameters.at(node + ".weight")));
+    });
 }
 
 Result<DeployedModel> deployedModel(const graph::Graph& graph, const quant::QuantizerOptions& options,

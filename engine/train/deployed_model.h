@@ -13,7 +13,7 @@ namespace bitloom::train {
                                               torch::Device device = torch::kCPU);
 
 /// `options` with each layer's number of components as the state has it: a start from few distinct weights
-/// may have reduced it, and a fresh start from trained weights would not.
+/// may have reduced it, and a fresh start from trained weights would not. Their transfer is done with.
 [[nodiscard]] quant::QuantizerOptions optionsOf(quant::QuantizerOptions options,
                                                 const graph::StateDict& state);
 
@@ -35,6 +35,9 @@ struct LatentModel {
 [[nodiscard]] Result<LatentModel> latentModel(const graph::Graph& graph,
                                               const quant::QuantizerOptions& options, std::uint64_t seed,
                                               const TrainerState& state);
+
+/// What a recorded run would show of a layer that `latent` quantizes.
+[[nodiscard]] Result<report::LayerSnapshot> snapshotOf(const LatentModel& latent, const std::string& node);
 
 struct DeployedModel {
     quant::QuantizedModel model;

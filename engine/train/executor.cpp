@@ -122,6 +122,23 @@ bool hasDevice(const std::string& device) {
     return parseDevice(device).ok();
 }
 
+namespace {
+
+/// `overrides` where they name the node. Throws where one names no node of `graph` that has a weight.
+WeightSource sourceOf(const WeightOverrides& overrides, GraphRunner& runner) {
+    for (const auto& [name, tensor] : overrides) {
+        const auto node = runner.graph().find(name);
+        TORCH_CHECK(node && runner.states()[static_cast<std::size_t>(node->value)].weight.defined(),
+                    "the weight override ", name, " names no node with weights in ", runner.graph().arch());
+    }
+    return [&overrides](const std::string& node, const Tensor& own) {
+        const auto found = overrides.find(node);
+        return found == overrides.end() ? own : found->second;
+    };
+}
+
+}  // namespace
+
 class Executor::Impl {
   public:
     GraphRunner runner;
@@ -185,12 +202,17 @@ graph::StateDict Executor::state() const {
 }
 
 Tensor Executor::forward(const Tensor& images, bool training, const WeightOverrides& weights) {
+    return forward(images, training, sourceOf(weights, m_impl->runner));
+}
+
+Tensor Executor::forward(const Tensor& images, bool training, const WeightSource& weights) {
     return m_impl->runner.forward(images, training, m_impl->plainAverage, weights);
 }
 
 void Executor::observe(const Tensor& images, const NodeObserver& observer, bool training,
                        const WeightOverrides& weights) {
-    static_cast<void>(m_impl->runner.forward(images, training, /*plainAverage=*/false, weights, observer));
+    static_cast<void>(m_impl->runner.forward(images, training, /*plainAverage=*/false,
+                                             sourceOf(weights, m_impl->runner), observer));
 }
 
 Status Executor::setActivations(quant::ActivationFunctions functions) {

@@ -19,6 +19,10 @@ namespace bitloom::train {
 /// Tensors used in place of "<node>.weight" in one forward pass, by node name. They may require gradients.
 using WeightOverrides = std::map<std::string, torch::Tensor, std::less<>>;
 
+/// Gives the tensor to use as the weight of a node, `own` or one in its place, when the pass comes to it.
+/// What is made there is close to its use on the way back too: its gradient goes as soon as it is there.
+using WeightSource = std::function<torch::Tensor(const std::string& node, const torch::Tensor& own)>;
+
 /// Whether networks can run on `device` here and now.
 [[nodiscard]] bool hasDevice(const std::string& device);
 
@@ -61,6 +65,8 @@ class Executor {
     /// (guarded.h).
     [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training,
                                         const WeightOverrides& weights = {});
+    [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training,
+                                        const WeightSource& weights);
     /// The same, by default in evaluation mode, for what every node computes on the way.
     void observe(const torch::Tensor& images, const NodeObserver& observer, bool training = false,
                  const WeightOverrides& weights = {});

@@ -164,18 +164,13 @@ Status GraphRunner::setActivations(quant::ActivationFunctions functions) {
 /// What the steps of one forward pass share.
 struct GraphRunner::Pass {
     GraphRunner& runner;
-    const WeightOverrides& overrides;
+    const WeightSource& weights;
     bool training;
     bool plainAverage;
-    std::size_t overridden = 0;
 
-    /// The weight to use for `node`: its override if there is one.
-    const Tensor& weightOf(std::size_t node) {
+    [[nodiscard]] Tensor weightOf(std::size_t node) const {
         const Tensor& own = runner.m_states[node].weight;
-        const auto found = overrides.find(runner.m_graph.nodes()[node].name);
-        if (found == overrides.end() || !own.defined()) return own;
-        ++overridden;
-        return found->second;
+        return own.defined() ? weights(runner.m_graph.nodes()[node].name, own) : own;
     }
 
     Tensor runNorm(std::size_t node, const std::vector<Tensor>& inputs, bool relu) {
@@ -198,8 +193,8 @@ struct GraphRunner::Pass {
 };
 
 Tensor GraphRunner::forward(const Tensor& images, bool training, bool plainAverage,
-                            const WeightOverrides& overrides, const NodeObserver& observer) {
-    Pass pass{*this, overrides, training, plainAverage};
+                            const WeightSource& weights, const NodeObserver& observer) {
+    Pass pass{*this, weights, training, plainAverage};
     std::vector<Tensor> values(m_states.size());
     std::vector<int> uses = m_uses;
     values[0] = images.to(m_device).contiguous(kLayout);
@@ -213,8 +208,6 @@ Tensor GraphRunner::forward(const Tensor& images, bool training, bool plainAvera
         if (m_activations[step.node]) values[step.node] = m_activations[step.node](values[step.node]);
         if (observer) observer(m_graph.nodes()[step.node], values[step.node]);
     }
-    TORCH_CHECK(pass.overridden == overrides.size(), "a weight override names no node with weights in ",
-                m_graph.arch());
     return values.back();
 }
 

@@ -31,7 +31,7 @@ class GraphRunner {
 
     /// As Executor::forward. `plainAverage` replaces the running statistics' momentum by 1 / batches tracked.
     [[nodiscard]] torch::Tensor forward(const torch::Tensor& images, bool training, bool plainAverage,
-                                        const WeightOverrides& overrides, const NodeObserver& observer = {});
+                                        const WeightSource& weights, const NodeObserver& observer = {});
 
     /// As Executor::setActivations.
     [[nodiscard]] Status setActivations(quant::ActivationFunctions functions);

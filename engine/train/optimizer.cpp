@@ -1,5 +1,7 @@
 #include "engine/train/optimizer.h"
 
+#include <bit>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -25,6 +27,27 @@ void updateSpan(std::span<float> parameter, const float* gradient, float* buffer
         const float direction = gradient[i] + c.decay * parameter[i];
         buffer[i] = c.momentum * buffer[i] + direction;
         parameter[i] -= c.rate * (kNesterov ? direction + c.momentum * buffer[i] : buffer[i]);
+    }
+}
+
+/// The upper half of a float32, rounded to the nearest.
+std::uint16_t toBfloat16(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+float fromBfloat16(std::uint16_t bits) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+/// Momentum of a weight's gradient in bfloat16: gradients span many powers of two, and what a step's rounding
+/// takes is gone from the average after ten more.
+template <bool kNesterov>
+void smoothSpan(std::span<float> gradient, std::uint16_t* buffer, float momentum) {
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+        buffer[i] = toBfloat16(momentum * fromBfloat16(buffer[i]) + gradient[i]);
+        const float average = fromBfloat16(buffer[i]);
+        gradient[i] = kNesterov ? gradient[i] + momentum * average : average;
     }
 }
 
@@ -54,6 +77,38 @@ Coefficients coefficientsOf(const ParameterGroup& group, double rateFactor, doub
             static_cast<float>(momentum)};
 }
 
+/// Streamed parameters in half precision: their momentum is that of their weight.
+bool isCompact(const NamedTensor& named) {
+    return named.stream && named.tensor.scalar_type() == torch::kHalf;
+}
+
+torch::Tensor emptyBuffer(const NamedTensor& named) {
+    const torch::Tensor tensor = named.tensor.detach();
+    if (isCompact(named)) return torch::zeros_like(tensor.select(0, 0), torch::kBFloat16);
+    return torch::zeros_like(tensor);
+}
+
+void beginCompact(const NamedTensor& named, const torch::Tensor& buffer, Coefficients c, bool nesterov) {
+    auto* first = static_cast<std::uint16_t*>(buffer.data_ptr());
+    quant::WeightStep& step = named.stream->weightStep;
+    step.smooth = [=](std::int64_t begin, std::span<float> gradient) {
+        nesterov ? smoothSpan<true>(gradient, first + begin, c.momentum)
+                 : smoothSpan<false>(gradient, first + begin, c.momentum);
+    };
+    step.rate = c.rate;
+    step.decay = c.decay / (1 - c.momentum);
+}
+
+void beginPieces(const NamedTensor& named, const torch::Tensor& buffer, Coefficients c, bool nesterov) {
+    auto* parameter = named.tensor.data_ptr<float>();
+    auto* first = buffer.data_ptr<float>();
+    named.stream->update = [=](std::int64_t begin, std::span<const float> gradient) {
+        const std::span<float> part(parameter + begin, gradient.size());
+        nesterov ? updateSpan<true>(part, gradient.data(), first + begin, c)
+                 : updateSpan<false>(part, gradient.data(), first + begin, c);
+    };
+}
+
 bool isFusable(const torch::Tensor& parameter, const torch::Tensor& gradient) {
     return parameter.is_cpu() && parameter.scalar_type() == torch::kFloat32 &&
            parameter.is_non_overlapping_and_dense() && gradient.is_non_overlapping_and_dense() &&
@@ -67,7 +122,7 @@ Sgd::Sgd(std::vector<ParameterGroup> groups, bool nesterov)
     for (const ParameterGroup& group : m_groups) {
         auto& buffers = m_buffers.emplace_back();
         for (const NamedTensor& named : group.tensors)
-            buffers.push_back(torch::zeros_like(named.tensor.detach()));
+            buffers.push_back(emptyBuffer(named));
     }
 }
 
@@ -78,14 +133,9 @@ void Sgd::beginStep(double rateFactor, double momentum) {
         for (std::size_t i = 0; i < group.tensors.size(); ++i) {
             const NamedTensor& named = group.tensors[i];
             if (!named.stream) continue;
-            auto* parameter = named.tensor.data_ptr<float>();
-            auto* buffer = m_buffers[g][i].data_ptr<float>();
-            named.stream->update = [=, nesterov = m_nesterov](std::int64_t begin,
-                                                              std::span<const float> gradient) {
-                const std::span<float> part(parameter + begin, gradient.size());
-                nesterov ? updateSpan<true>(part, gradient.data(), buffer + begin, coefficients)
-                         : updateSpan<false>(part, gradient.data(), buffer + begin, coefficients);
-            };
+            const torch::Tensor& buffer = m_buffers[g][i];
+            isCompact(named) ? beginCompact(named, buffer, coefficients, m_nesterov)
+                             : beginPieces(named, buffer, coefficients, m_nesterov);
         }
     }
 }
@@ -97,7 +147,7 @@ void Sgd::step(double rateFactor, double momentum) {
         const double rate = group.rate * rateFactor;
         const Coefficients coefficients = coefficientsOf(group, rateFactor, momentum);
         for (std::size_t i = 0; i < group.tensors.size(); ++i) {
-            if (group.tensors[i].stream) group.tensors[i].stream->update = nullptr;
+            if (group.tensors[i].stream) group.tensors[i].stream->end();
             const torch::Tensor& parameter = group.tensors[i].tensor;
             const torch::Tensor& gradient = parameter.grad();
             if (!gradient.defined()) continue;
@@ -122,7 +172,8 @@ graph::StateDict Sgd::state() const {
     graph::StateDict state;
     for (std::size_t g = 0; g < m_groups.size(); ++g) {
         for (std::size_t i = 0; i < m_buffers[g].size(); ++i) {
-            state[m_groups[g].name + "/" + m_groups[g].tensors[i].name] = fromTorch(m_buffers[g][i]);
+            state[m_groups[g].name + "/" + m_groups[g].tensors[i].name] =
+                fromTorch(m_buffers[g][i].to(torch::kFloat32));
         }
     }
     return state;

@@ -35,7 +35,8 @@ class Sgd {
     [[nodiscard]] const std::vector<ParameterGroup>& groups() const { return m_groups; }
 
     /// From here on backward passes update the parameters with a gradient stream as they go. What is not
-    /// streamed waits for step(), which takes the same arguments and ends the streaming.
+    /// streamed waits for step(), which takes the same arguments and ends the streaming. A streamed parameter
+    /// in half precision has one momentum for each of its layer's weights, in bfloat16.
     void beginStep(double rateFactor, double momentum);
 
     /// One update from the gradients present; tensors without one stay as they are. `rateFactor` scales every
@@ -45,14 +46,15 @@ class Sgd {
     /// Drops all gradients.
     void clearGradients();
 
-    /// Momentum buffers, keyed "<group>/<tensor name>".
+    /// Momentum buffers as float32, keyed "<group>/<tensor name>".
     [[nodiscard]] graph::StateDict state() const;
     /// Errors name a buffer that is missing or has another shape.
     [[nodiscard]] Status restore(const graph::StateDict& state);
 
   private:
     std::vector<ParameterGroup> m_groups;
-    std::vector<std::vector<torch::Tensor>> m_buffers;  ///< as m_groups; same shape and strides as the tensor
+    std::vector<std::vector<torch::Tensor>> m_buffers;  ///< as m_groups; of the tensor's shape and strides,
+                                                        ///< or its planes' (beginStep)
     bool m_nesterov;
 };
 

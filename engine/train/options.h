@@ -24,7 +24,7 @@ struct GroupRates {
 };
 
 struct TrainOptions {
-    double epochs = 1;  ///< ignored when steps > 0
+    double epochs = 1;  ///< ignored when steps > 0; 0: no step, the start is scored
     std::int64_t steps = 0;
     Schedule schedule = Schedule::OneCycle;
     double warmup = 0.3;  ///< one-cycle: share of steps that rise (PyTorch's pct_start)

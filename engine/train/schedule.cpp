@@ -39,6 +39,7 @@ double multiStep(const TrainOptions& options, std::int64_t step, std::int64_t to
 
 std::int64_t stepsOf(const TrainOptions& options, std::int64_t stepsPerEpoch) {
     if (options.steps > 0) return options.steps;
+    if (options.epochs == 0) return 0;
     return std::max<std::int64_t>(1, std::llround(options.epochs * static_cast<double>(stepsPerEpoch)));
 }
 
@@ -48,7 +49,8 @@ double rateFactor(const TrainOptions& options, std::int64_t step, std::int64_t t
             return oneCycle(options.warmup, step, total, 1 / kStartDivisor, 1,
                             1 / (kStartDivisor * kFinalDivisor));
         case Schedule::Cosine:
-            return cosineBetween(1, 0, static_cast<double>(step) / static_cast<double>(total));
+            return total > 0 ? cosineBetween(1, 0, static_cast<double>(step) / static_cast<double>(total))
+                             : 1;
         case Schedule::MultiStep:
             return multiStep(options, step, total);
         case Schedule::Constant:

@@ -16,7 +16,8 @@ inline constexpr const char* kScoredPart =
     "scored/";  ///< batch-norm statistics of the last scored hard network
 inline constexpr const char* kRangePart =
     "range/";  ///< histogram range of full-precision layers, float64 [2]
-inline constexpr const char* kComponentsPart = "components/";  ///< of each quantized layer, float64 [1]
+/// Of each quantized layer inside the average, float64 [1]; those outside keep what the job gives them.
+inline constexpr const char* kComponentsPart = "components/";
 inline constexpr const char* kQuantizerPart = "quantizer/";    ///< "quantizer/<node>/<name>"
 inline constexpr const char* kActivationPart = "activation/";  ///< "activation/<node>": step and zero point
 [[nodiscard]] inline std::string quantizerPart(const std::string& node) {

@@ -41,15 +41,24 @@ data::LoaderOptions loaderOptions(const TrainerData& data, std::uint64_t seed) {
     return options;
 }
 
-/// Names the first trained tensor with NaN or infinity.
-Status checkFinite(const TrainerState& state) {
+/// Names the first trained tensor with NaN or infinity: of the layer that is computed first, then of what
+/// belongs to no layer.
+Status checkFinite(const TrainerState& state, const graph::Graph& graph) {
+    std::string broken;
+    std::size_t place = graph.nodes().size() + 1;
     for (const auto& [name, tensor] : state.tensors) {
         const bool scores = name.starts_with(kTrainerPart) || name.starts_with(kScoredPart);
-        if (!scores && tensor.firstNonFinite() >= 0) {
-            return fail("step {}: {} holds NaN or infinity; lower the learning rates", state.step, name);
-        }
+        if (scores || tensor.firstNonFinite() < 0) continue;
+        const std::size_t slash = name.find('/');
+        const std::size_t end = name.starts_with(kModelPart) ? name.rfind('.') : name.rfind('/');
+        const auto node = slash < end ? graph.find(name.substr(slash + 1, end - slash - 1)) : std::nullopt;
+        const std::size_t at = node ? static_cast<std::size_t>(node->value) : graph.nodes().size();
+        if (at >= place) continue;
+        place = at;
+        broken = name;
     }
-    return {};
+    if (broken.empty()) return {};
+    return fail("step {}: {} holds NaN or infinity; lower the learning rates", state.step, broken);
 }
 
 class LoopTrainer final : public Trainer {
@@ -164,6 +173,7 @@ TrainerState LoopTrainer::currentState() const {
     addPart(state.tensors, kModelPart, m_executor->state());
     for (const auto& [node, quantizer] : m_quantizers) {
         addPart(state.tensors, quantizerPart(node), quantizer->state());
+        if (quantizer->isOutsideAverage()) continue;
         const int components = quantizer->hard(m_executor->weight(node)).components;
         state.tensors.insert_or_assign(kComponentsPart + node,
                                        fromDoubles({static_cast<double>(components)}));
@@ -244,14 +254,15 @@ std::int64_t LoopTrainer::evaluationsAfter(std::int64_t step) const {
 
 /// The start shows what quantizing alone costs.
 bool LoopTrainer::isEvaluationStep() const {
-    if (isStart()) return !m_quantizers.empty() && m_options.evaluateEvery > 0;
+    if (isStart() && m_step < m_lastStep) return !m_quantizers.empty() && m_options.evaluateEvery > 0;
     return evaluationsAfter(m_step) < evaluationsAfter(m_step - 1);
 }
 
 /// Of the weights of the layers that are quantized, where any are.
 double LoopTrainer::peakRate() const {
     if (m_quantizers.empty()) return m_options.rates.full;
-    const bool latent = m_quantizers.begin()->second->hasLatentWeights();
+    const bool latent =
+        std::ranges::all_of(m_quantizers, [](const auto& entry) { return entry.second->hasLatentWeights(); });
     return latent ? m_options.rates.weight : m_options.rates.alpha;
 }
 
@@ -358,7 +369,7 @@ Status LoopTrainer::evaluateNow(Session& session) {
     // Before the first step batch norm holds the statistics of full precision, with which soft weights have
     // no meaningful accuracy; the hard ones get statistics of their own.
     Accuracy soft;
-    if (!isStart()) {
+    if (!isStart() || m_quantizers.empty()) {
         BITLOOM_ASSIGN_OR_RETURN(soft, scoreSoft(progress));
     }
     Accuracy hard = soft;
@@ -382,7 +393,7 @@ Status LoopTrainer::evaluateNow(Session& session) {
     m_evaluation.top1Hard = hard.top1;
     m_evaluation.top5Hard = hard.top5;
     m_evaluation.quantMse = isStart() ? m_startMse : m_recorder.record(session.sink, m_step);
-    if (!isStart() || m_firstStep == 0) session.sink.metric(m_evaluation);
+    if (!isStart() || m_stage == 0) session.sink.metric(m_evaluation);
     session.sink.event({m_step, report::EventKind::Evaluation,
                         !isStart() ? fmt::format("top-1 {:.2f} % soft, {:.2f} % hard", soft.top1, hard.top1)
                                    : fmt::format("top-1 {:.2f} % hard, before training", hard.top1)});
@@ -391,7 +402,7 @@ Status LoopTrainer::evaluateNow(Session& session) {
 
 Status LoopTrainer::saveNow(Session& session) {
     const TrainerState state = currentState();
-    BITLOOM_RETURN_IF_ERROR(checkFinite(state));
+    BITLOOM_RETURN_IF_ERROR(checkFinite(state, m_executor->graph()));
     BITLOOM_RETURN_IF_ERROR(session.saveCheckpoint(state));
     session.saved = Clock::now();
     session.sink.event({m_step, report::EventKind::Checkpoint, "checkpoint saved"});
@@ -416,7 +427,7 @@ bool LoopTrainer::waitWhilePaused(Session& session) const {
 
 Status LoopTrainer::loop(Session& session) {
     const auto period = std::chrono::seconds(m_options.checkpointEverySeconds);
-    if (m_step == 0) m_startMse = m_recorder.record(session.sink, 0);
+    if (m_step == 0 && m_stage == 0) m_startMse = m_recorder.record(session.sink, 0);
     while (true) {
         const Status rounded = quantizeActivations(session);
         if (!rounded && rounded.error().kind == ErrorKind::Cancelled) return stopped(session);

@@ -74,10 +74,10 @@ class Trainer {
     /// `state` comes from a trainer of the same job; errors name what does not fit.
     [[nodiscard]] virtual Status restore(const TrainerState& state) = 0;
 
-    /// Trains to the end, or until stop() (an error of kind Cancelled, after a checkpoint). NaN loss is an
-    /// error that names the first layer whose weights or gradients are not finite. Sends snapshots and the
-    /// hard accuracy at step 0 (before training; later stages an event), and metric rows with snapshots at
-    /// step 1, every `recordEvery`, at evaluations and at the end.
+    /// Trains to the end (of no steps, only scores the start), or until stop() (an error of kind Cancelled,
+    /// after a checkpoint). NaN loss is an error that names the first layer whose output is
+    /// not finite. Sends snapshots and the hard accuracy at step 0 (before training; later stages an event),
+    /// and metric rows with snapshots at step 1, every `recordEvery`, at evaluations and at the end.
     /// Activations are rounded from a stage's start (LSQ) or before the evaluation after the job's last step
     /// (PTQ), which is preceded by an event with the hard accuracy in float.
     [[nodiscard]] virtual Status run(report::ProgressSink& sink, JobControl& control,

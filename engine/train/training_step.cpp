@@ -1,6 +1,9 @@
 #include "engine/train/training_step.h"
 
 #include <cmath>
+#include <string>
+#include <variant>
+#include <vector>
 
 namespace bitloom::train {
 namespace {
@@ -9,38 +12,123 @@ bool isFinite(const torch::Tensor& tensor) {
     return !tensor.defined() || tensor.detach().isfinite().all().item<bool>();
 }
 
-/// `select` picks what to look at of a leaf: its values or its gradient. Empty when all is finite.
-template <class Select>
-std::string firstNonFinite(const Executor& executor, const quant::QuantizerMap& quantizers, Select select) {
-    for (const TrainedParameter& parameter : executor.parameters()) {
-        if (!isFinite(select(parameter.tensor))) return parameter.name;
-        const auto quantizer = quantizers.find(parameter.node);
-        if (parameter.kind != ParameterKind::Weight || quantizer == quantizers.end()) continue;
-        for (const quant::QuantizerParameter& own : quantizer->second->parameters()) {
-            if (!isFinite(select(own.tensor))) return parameter.node + "." + own.group;
+/// What a step worked with when its loss went wrong.
+struct FailedPass {
+    Executor& executor;
+    const quant::QuantizerMap& quantizers;
+    const torch::Tensor& images;
+    const WeightOverrides& weights;  ///< of the quantized layers, as the pass had them
+};
+
+struct NamedParameter {
+    std::string name;
+    std::string node;  ///< the layer that it belongs to
+    torch::Tensor tensor;
+    bool streamed = false;  ///< quant::GradientStream
+};
+
+/// In network order, a layer's own before its quantizer's.
+std::vector<NamedParameter> parametersOf(const FailedPass& pass) {
+    std::vector<NamedParameter> all;
+    for (const TrainedParameter& parameter : pass.executor.parameters()) {
+        all.push_back({parameter.name, parameter.node, parameter.tensor});
+        const auto quantizer = pass.quantizers.find(parameter.node);
+        if (parameter.kind != ParameterKind::Weight || quantizer == pass.quantizers.end()) continue;
+        for (const quant::QuantizerParameter& own : quantizer->second->parameters())
+            all.push_back(
+                {parameter.node + "." + own.group, parameter.node, own.tensor, own.stream != nullptr});
+    }
+    return all;
+}
+
+/// The nearest node at or before `node` that has parameters: of a batch norm, addition and ReLU that run as
+/// one, seen as the ReLU, the batch norm. Empty where there is none.
+std::string layerBehind(const graph::Graph& graph, const graph::Node& node) {
+    const graph::Node* at = &node;
+    while (graph::parametersOf(at->op).empty()) {
+        if (at->inputs.empty()) return {};
+        const graph::Node* next = &graph.node(at->inputs.front());
+        for (const graph::NodeId input : at->inputs) {
+            if (std::holds_alternative<graph::BatchNorm2d>(graph.node(input).op)) next = &graph.node(input);
         }
+        at = next;
+    }
+    return at->name;
+}
+
+/// The layer whose output is the first that is not finite, in the order in which the pass computes them;
+/// empty where all are.
+std::string firstBrokenLayer(const FailedPass& pass) {
+    const torch::NoGradGuard guard;
+    std::string layer;
+    pass.executor.observe(
+        pass.images,
+        [&](const graph::Node& node, const torch::Tensor& output) {
+            if (layer.empty() && !isFinite(output)) layer = layerBehind(pass.executor.graph(), node);
+        },
+        /*training=*/true, pass.weights);
+    return layer;
+}
+
+/// The parameter nearest to the output whose gradient is not finite; empty where all are. Streamed ones have
+/// none.
+std::string firstBrokenGradient(const std::vector<NamedParameter>& parameters, const torch::Tensor& loss) {
+    std::vector<torch::Tensor> trained;
+    std::vector<std::string> names;
+    for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
+        if (parameter->streamed || !parameter->tensor.requires_grad()) continue;
+        trained.push_back(parameter->tensor);
+        names.push_back(parameter->name);
+    }
+    if (trained.empty()) return {};
+    const std::vector<torch::Tensor> gradients =
+        torch::autograd::grad({loss}, trained, /*grad_outputs=*/{}, /*retain_graph=*/false,
+                              /*create_graph=*/false, /*allow_unused=*/true);
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+        if (!isFinite(gradients[i])) return names[i];
     }
     return {};
 }
 
-Error diagnose(const Executor& executor, const quant::QuantizerMap& quantizers, const torch::Tensor& loss) {
-    const double value = loss.item<double>();
-    const std::string weights =
-        firstNonFinite(executor, quantizers, [](const torch::Tensor& tensor) { return tensor; });
-    if (!weights.empty()) {
-        return fail(
-            "the loss is {}: {} is the first parameter with non-finite values; lower its learning rate",
-            value, weights);
+Error diagnose(const FailedPass& pass, const torch::Tensor& loss) {
+    // Streams would train on the broken gradients.
+    for (const auto& [node, quantizer] : pass.quantizers) {
+        for (const quant::QuantizerParameter& parameter : quantizer->parameters()) {
+            if (parameter.stream) parameter.stream->end();
+        }
     }
-    loss.backward();
-    const std::string gradients =
-        firstNonFinite(executor, quantizers, [](const torch::Tensor& tensor) { return tensor.grad(); });
-    if (!gradients.empty()) {
+    const auto number = loss.item<double>();
+    const std::string value = std::isnan(number) ? "NaN" : fmt::format("{}", number);
+    if (!isFinite(pass.images))
+        return fail("the loss is {}: the images hold NaN or infinity; check them", value);
+    const std::vector<NamedParameter> parameters = parametersOf(pass);
+    if (const std::string layer = firstBrokenLayer(pass); !layer.empty()) {
+        for (const NamedParameter& parameter : parameters) {
+            if (parameter.node != layer || isFinite(parameter.tensor)) continue;
+            return fail(
+                "the loss is {}: {} is the first layer whose output is not finite, since {} holds NaN or "
+                "infinity; lower its learning rate",
+                value, layer, parameter.name);
+        }
         return fail(
-            "the loss is {}: {} is the first parameter with a non-finite gradient; lower the learning rates",
-            value, gradients);
+            "the loss is {}: {} is the first layer whose output is not finite, though its parameters are; "
+            "lower "
+            "the learning rates",
+            value, layer);
     }
-    return fail("the loss is {} although all weights and gradients are finite: check the images", value);
+    if (const std::string name = firstBrokenGradient(parameters, loss); !name.empty()) {
+        return fail(
+            "the loss is {} although every layer's output is finite; on the way back the gradient of {} is "
+            "the "
+            "first that is not; lower the learning rates",
+            value, name);
+    }
+    const graph::Graph& graph = pass.executor.graph();
+    return fail(
+        "the loss is {} although all outputs and gradients are finite: those of {}, the last layer, are too "
+        "far "
+        "apart; lower the learning rates",
+        value, layerBehind(graph, graph.nodes().back()));
 }
 
 torch::Tensor distillationLoss(const torch::Tensor& logits, Executor& teacher, const torch::Tensor& images,
@@ -55,14 +143,17 @@ torch::Tensor distillationLoss(const torch::Tensor& logits, Executor& teacher, c
     return temperature * temperature * sum / logits.size(0);
 }
 
+torch::Tensor trainingWeight(quant::Quantizer& quantizer, const torch::Tensor& latent, bool hardForward) {
+    return hardForward ? quantizer.hardForward(latent) : quantizer.soft(latent);
+}
+
 }  // namespace
 
 WeightOverrides trainingWeights(const Executor& executor, const quant::QuantizerMap& quantizers,
                                 bool hardForward) {
     WeightOverrides weights;
     for (const auto& [node, quantizer] : quantizers) {
-        const torch::Tensor& latent = executor.weight(node);
-        weights.emplace(node, hardForward ? quantizer->hardForward(latent) : quantizer->soft(latent));
+        weights.emplace(node, trainingWeight(*quantizer, executor.weight(node), hardForward));
     }
     return weights;
 }
@@ -79,8 +170,15 @@ Result<double> forwardBackward(Executor& executor, const quant::QuantizerMap& qu
     const torch::Tensor labels =
         torch::from_blob(classes, {batch.count}, torch::TensorOptions(torch::kInt64)).to(executor.device());
 
-    const torch::Tensor logits = executor.forward(images, /*training=*/true,
-                                                  trainingWeights(executor, quantizers, options.hardForward));
+    WeightOverrides used;
+    const torch::Tensor logits =
+        executor.forward(images, /*training=*/true, [&](const std::string& node, const torch::Tensor& own) {
+            const auto found = quantizers.find(node);
+            if (found == quantizers.end()) return own;
+            const torch::Tensor weight = trainingWeight(*found->second, own, options.hardForward);
+            used.insert_or_assign(node, weight.detach());
+            return weight;
+        });
     constexpr std::int64_t kIgnoredLabel = -100;  // PyTorch's default: no label is
     torch::Tensor loss = torch::cross_entropy_loss(logits, labels, /*weight=*/{}, torch::Reduction::Mean,
                                                    kIgnoredLabel, options.labelSmoothing);
@@ -89,7 +187,8 @@ Result<double> forwardBackward(Executor& executor, const quant::QuantizerMap& qu
                            options.distillation);
     }
     const auto value = loss.item<double>();
-    if (!std::isfinite(value)) return diagnose(executor, quantizers, loss);
+    if (!std::isfinite(value)) return diagnose({executor, quantizers, images, used}, loss);
+    used.clear();  // backward frees each weight once its layer is through
     loss.backward();
     return value;
 }

@@ -1,6 +1,8 @@
 // `bitloom sweep` through the real program: every combination, what failed beside what did not, and going on.
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -35,6 +37,10 @@ class CliSweep : public ::testing::Test {
     }
     static std::string messageOf(const Json& result, const std::string& name) {
         return entryOf(result, name, "message");
+    }
+    static std::filesystem::path checkpointOf(const std::filesystem::path& run, int step) {
+        return std::filesystem::path(run.string() + ".ckpt") /
+               ("step-" + std::to_string(step) + ".safetensors");
     }
     testing::TemporaryFolder m_folder;
 };
@@ -76,7 +82,83 @@ TEST_F(CliSweep, AFailingJobLeavesTheOthersAlone) {
     EXPECT_THAT(messageOf(runs, "method-dgns_batch-8"), HasSubstr("\"dgms\""));
 }
 
-TEST_F(CliSweep, AnUnfinishedRunGoesOnAndAnothersIsNotTouched) {
+TEST_F(CliSweep, AnUnfinishedRunGoesOn) {
+    const std::vector<std::string> settings{"--set", "quantizer.bits=4", "--set", "train.steps=12"};
+    const auto trainArguments = [&](const std::filesystem::path& run) {
+        std::vector<std::string> arguments{"train", m_folder / "job.toml", "--out", run, "--json"};
+        arguments.insert(arguments.end(), settings.begin(), settings.end());
+        return arguments;
+    };
+    const ProcessResult whole = runBitloom(trainArguments(m_folder / "whole.h5"));
+    ASSERT_EQ(whole.exitCode, 0) << whole.err;
+    const std::filesystem::path run = m_folder / "a b/bits-4.h5";
+    std::filesystem::create_directories(run.parent_path());
+    {
+        BitloomProcess process(trainArguments(run), m_folder.path());
+        ASSERT_TRUE(process.waitForFile(checkpointOf(run, 3)));
+        process.signal(SIGKILL);
+        EXPECT_EQ(process.wait().exitCode, -SIGKILL);
+    }
+    const ProcessResult result = sweep({"--grid", "quantizer.bits=4", "--set", "train.steps=12"});
+    ASSERT_EQ(result.exitCode, 0) << result.err;
+    EXPECT_EQ(stateOf(Json::parse(result.out), "bits-4"), "done");
+    std::ifstream log(m_folder / "a b/bits-4.log");
+    const std::string said{std::istreambuf_iterator<char>(log), {}};
+    EXPECT_THAT(said, HasSubstr("continuing from step"));
+    EXPECT_EQ(Json::parse(runBitloom({"report", run, "--json"}).out).at("hash"),
+              Json::parse(whole.out).at("hash"));
+}
+
+TEST_F(CliSweep, CtrlCStopsTheRunsAndRepeatingGoesOn) {
+    const std::vector<std::string> arguments{
+        "sweep",  m_folder / "job.toml", "--out", m_folder / "runs", "--grid",        "train.seed=1,2",
+        "--json", "--processes",         "2",     "--set",           "train.steps=40"};
+    const std::vector<std::filesystem::path> runs{m_folder / "runs/seed-1.h5", m_folder / "runs/seed-2.h5"};
+    {
+        BitloomProcess process(arguments, m_folder.path());
+        for (const std::filesystem::path& run : runs)
+            ASSERT_TRUE(process.waitForFile(checkpointOf(run, 2)));
+        process.signal(SIGINT);
+        EXPECT_EQ(process.wait().exitCode, 3);
+    }
+    for (const std::filesystem::path& run : runs) {
+        const Json report = Json::parse(runBitloom({"report", run, "--json"}).out);
+        EXPECT_EQ(report.at("status"), "stopped") << run << " was given time to save";
+        EXPECT_LT(report.at("steps").get<int>(), 40);
+    }
+    // A process that went on would still hold its run, and this one would be refused.
+    const ProcessResult again = runBitloom(arguments);
+    ASSERT_EQ(again.exitCode, 0) << again.err;
+    for (const std::filesystem::path& run : runs) {
+        EXPECT_EQ(stateOf(Json::parse(again.out), run.stem()), "done");
+        const Json report = Json::parse(runBitloom({"report", run, "--json"}).out);
+        EXPECT_EQ(report.at("steps"), 40);
+        std::ifstream log(std::filesystem::path(run).replace_extension(".log"));
+        EXPECT_THAT((std::string{std::istreambuf_iterator<char>(log), {}}),
+                    HasSubstr("continuing from step"));
+    }
+}
+
+TEST_F(CliSweep, RunsThatFollowAFileOfBitsAreTheirOwn) {
+    const auto writeBits = [&](int bits) {
+        std::ofstream(m_folder / "bits.toml")
+            << "network = \"resnet20\"\n[bits]\n\"layer1.0.conv1\" = " << bits << '\n';
+    };
+    writeBits(2);
+    const std::vector<std::string> grid{"--grid", "train.seed=1", "--set",
+                                        "quantizer.strategy=" + (m_folder / "bits.toml").string()};
+    const ProcessResult first = sweep(grid);
+    ASSERT_EQ(first.exitCode, 0) << first.err << first.out;
+    const ProcessResult again = sweep(grid);
+    ASSERT_EQ(again.exitCode, 0) << again.err << again.out;
+    EXPECT_EQ(stateOf(Json::parse(again.out), "seed-1"), "kept");
+    writeBits(5);
+    const ProcessResult edited = sweep(grid);
+    EXPECT_EQ(edited.exitCode, 1);
+    EXPECT_THAT(messageOf(Json::parse(edited.out), "seed-1"), HasSubstr("a run of another job"));
+}
+
+TEST_F(CliSweep, AnothersRunIsNotTouched) {
     std::filesystem::create_directories(m_folder / "a b");
     ASSERT_EQ(runBitloom({"train", m_folder / "job.toml", "--out", m_folder / "a b/bits-4.h5", "--set",
                           "train.steps=3"})

@@ -54,7 +54,8 @@ ProcessResult runHere(std::vector<std::string> arguments) {
 TEST(Cli, HelpListsTheVerbsWithExamples) {
     const ProcessResult help = runHere({"--help"});
     EXPECT_EQ(help.exitCode, 0);
-    for (const char* verb : {"inspect", "evaluate", "train", "report", "plot", "export", "window"}) {
+    for (const char* verb : {"inspect", "evaluate", "train", "sweep", "report", "plot", "export", "devices",
+                             "bench", "tune", "parity", "window"}) {
         EXPECT_THAT(help.out, HasSubstr(verb));
         const ProcessResult own = runHere({verb, "--help"});
         EXPECT_EQ(own.exitCode, 0) << verb;
@@ -208,7 +209,9 @@ TEST(CliReport, WhatWasNotMeasuredIsNotPrinted) {
     EXPECT_THAT(text, HasSubstr("running, - of 0 steps"));
     EXPECT_THAT(text, ContainsRegex("\nconv1 .* - +- +- +-\n"));
     const Json json = Json::parse(toJson(report).dump());
-    for (const char* key : {"bits", "sparsity", "mse", "bitops", "nonzero_params", "file_bytes", "steps"})
+    for (const char* key :
+         {"bits", "sparsity", "mse", "bitops", "bitops_of_mean_bits", "bytes_of_mean_bits", "wcr",
+          "compression_rate", "file_compression", "nonzero_params", "file_bytes", "steps"})
         EXPECT_TRUE(json.at(key).is_null()) << key;
     EXPECT_TRUE(json.at("layers").at(0).at("sparsity").is_null());
     EXPECT_TRUE(json.at("layers").at(0).at("packed_bytes").is_null());

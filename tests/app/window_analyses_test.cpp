@@ -1,6 +1,7 @@
 // The embedding and landscape views in the whole window: computed with one click, shown as they form,
 // cancelled, saved; nothing else computes meanwhile.
 #include <QAction>
+#include <QImage>
 #include <QLabel>
 #include <QSpinBox>
 #include <QTabBar>
@@ -11,6 +12,7 @@
 
 #include "app/capture.h"
 #include "app/window_entry.h"
+#include "engine/jobs/train_job.h"
 #include "tests/app/window_support.h"
 #include "widgets/controls/log_panel.h"
 #include "widgets/plots/embedding_plot.h"
@@ -179,13 +181,35 @@ TEST_F(WindowAnalysesTest, TheCommandLineDrawsTheSame) {
 }
 
 TEST_F(WindowAnalysesTest, ACaptureComputesFirstWhenAsked) {
+    // As many test images as the default perplexity needs.
+    testing::writeTinyJob(m_folder / "job.toml", 1);
+    auto job =
+        jobs::readJob(m_folder / "job.toml", std::vector<std::string>{"data.source=generated:1,64,128"});
+    ASSERT_TRUE(job) << job.error().message;
+    report::ProgressSink silent;
+    JobControl control;
+    const auto trained = jobs::runTrainJob({*job, m_folder / "run.h5", "test", false}, silent, control);
+    ASSERT_TRUE(trained) << trained.error().message;
+    WindowOptions options;
+    options.open = (m_folder / "run.h5").string();
+    options.compute = "embedding";
+    options.captureFolder = (m_folder / "pictures").string();
+    EXPECT_EQ(runWindow(options), 0);
+    for (const char* name : {"window.png", "embedding.png"}) {
+        const QImage picture(QString::fromStdString((m_folder / "pictures" / name).string()));
+        EXPECT_GT(picture.width(), 300) << name;
+        EXPECT_GT(picture.height(), 300) << name;
+    }
+    EXPECT_FALSE(fs::exists(m_folder / "pictures" / "landscape.png")) << "nobody asked for it";
+}
+
+TEST_F(WindowAnalysesTest, ACaptureEndsWhereNothingCanBeComputed) {
     showTrainedRun();
     WindowOptions options;
     options.open = m_window->session().path().string();
     options.compute = "landscape";
     options.captureFolder = (m_folder / "pictures").string();
     m_window.reset();
-    // The default grid would take long: what is asked for is that an obstacle ends the capture.
     fs::remove_all(options.open + ".ckpt");
     EXPECT_EQ(runWindow(options), 1);
 }

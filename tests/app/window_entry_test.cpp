@@ -11,6 +11,8 @@
 
 #include "app/job_draft.h"
 #include "app/shell_word.h"
+#include "engine/jobs/bench_record.h"
+#include "engine/jobs/method_fields.h"
 #include "engine/jobs/report_job.h"
 #include "tests/app/window_support.h"
 
@@ -212,6 +214,36 @@ TEST(JobDraft, QuotesWordsForTheShell) {
     EXPECT_EQ(shellWord(""), "''");
 }
 
+TEST_F(EntryTest, PlotsMeasuredMillisecondsOfRunsThatWereTimed) {
+    testing::writeRun(m_folder / "run.h5", 3);
+    testing::writeRun(m_folder / "other.h5", 3);
+    PlotOptions options = plotOf("pareto", "pareto.csv");
+    options.run = m_folder.path().string();
+    options.cost = "milliseconds";
+    const auto untimed = plotRun(options);
+    ASSERT_FALSE(untimed);
+    EXPECT_THAT(untimed.error().message, ::testing::HasSubstr("bitloom bench RUN"));
+    report::BenchResult result;
+    result.device.id = "host";
+    result.device.name = "Xeon";
+    result.network.resize(1);
+    result.network.front().family = "k2";
+    result.network.front().time = {3, 2.5, 4, 3, 3, 10, {}, {}};
+    ASSERT_TRUE(jobs::keepBench(m_folder / "run.h5", result));
+    const auto drawn = plotRun(options);
+    ASSERT_TRUE(drawn) << drawn.error().message;
+    EXPECT_EQ(drawn->figures.front(), std::pair(std::string("timed_runs"), 1.0)) << "of two runs";
+    EXPECT_THAT(read("pareto.csv"), ::testing::HasSubstr(",3,2.5,4,"));
+    options.device = "host";
+    options.out = (m_folder / "pareto.png").string();
+    EXPECT_TRUE(plotRun(options));
+    options.device = "toaster";
+    const auto nowhere = plotRun(options);
+    ASSERT_FALSE(nowhere);
+    EXPECT_THAT(nowhere.error().message, ::testing::AllOf(::testing::HasSubstr("--device toaster"),
+                                                          ::testing::HasSubstr("Xeon, 1 thread")));
+}
+
 TEST(JobDraft, NeverNamesARunThatExists) {
     const bitloom::testing::TemporaryFolder folder;
     JobDraft draft;
@@ -274,20 +306,31 @@ TEST(JobDraft, ARecipeSetsTheRatesAndLeavesTheRest) {
     EXPECT_EQ(draft.spec.train.seed, 5u);
 }
 
-TEST(JobDraft, ARecipeSetsAllThatAJobFileGetsFromIt) {
-    for (const int components : {4, 16}) {
-        for (const auto& [recipe, name] : {std::pair{Recipe::Paper, "paper"}, {Recipe::ShortRun, "short"}}) {
-            const std::string words[] = {fmt::format("train.recipe={}", name),
-                                         fmt::format("quantizer.components={}", components)};
-            auto file = jobs::parseJob("", "recipe", ".", words);
-            ASSERT_TRUE(file) << file.error().message;
-            file->train.epochs = 3;
-            jobs::JobSpec spec;
-            spec.quantizer.layer.components = components;
-            spec.train.epochs = 3;
-            applyRecipe(recipe == Recipe::Paper ? Recipe::ShortRun : Recipe::Paper, spec);
-            applyRecipe(recipe, spec);
-            EXPECT_EQ(jobs::toToml(spec), jobs::toToml(*file)) << name << " after the other recipe";
+/// A job file of this method, size and recipe, three epochs long.
+jobs::JobSpec fileWith(const std::string& method, int components, const char* recipe) {
+    const std::string words[] = {fmt::format("train.recipe={}", recipe),
+                                 fmt::format("quantizer.method={}", method),
+                                 fmt::format("quantizer.components={}", components), "train.epochs=3"};
+    const auto file = jobs::parseJob("", "recipe", ".", words);
+    EXPECT_TRUE(file) << file.error().message;
+    return *file;
+}
+
+TEST(JobDraft, ARecipeSetsAllThatAJobFileGetsFromItAndNothingOfAnotherStays) {
+    const std::pair<Recipe, const char*> recipes[] = {{Recipe::Paper, "paper"}, {Recipe::ShortRun, "short"}};
+    for (const jobs::MethodFields& from : jobs::methodFields()) {
+        for (const jobs::MethodFields& to : jobs::methodFields()) {
+            for (const int components : {4, 16}) {
+                jobs::JobSpec spec = fileWith(from.name, components, "paper");
+                spec.quantizer.layer.method = to.name;
+                applyRecipe(Recipe::ShortRun, spec);
+                applyRecipe(Recipe::Paper, spec);
+                for (const auto& [recipe, name] : {recipes[1], recipes[0], recipes[1]}) {
+                    applyRecipe(recipe, spec);
+                    EXPECT_EQ(jobs::toToml(spec), jobs::toToml(fileWith(to.name, components, name)))
+                        << name << " of " << to.name << " after " << from.name;
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 
 #include "app/capture.h"
+#include "engine/jobs/sweep_job.h"
 #include "tests/app/window_support.h"
 #include "widgets/controls/log_panel.h"
 #include "widgets/controls/runs_panel.h"
@@ -60,6 +61,39 @@ TEST_F(RunsTest, SeveralRunsAreComparedAndTheFirstIsShown) {
     Q_EMIT panel().runRemoved(pathOf("b.h5"));
     EXPECT_EQ(m_window->runs().runs().size(), 1u);
     EXPECT_FALSE(m_window->findChild<QAction*>(QStringLiteral("other_runs"))->isEnabled());
+}
+
+TEST_F(RunsTest, TheFolderOfASweepIsComparedAndItsRunsAreLoaded) {
+    testing::writeTinyJob(m_folder / "job.toml", 2);
+    jobs::SweepRequest request;
+    request.job = m_folder / "job.toml";
+    request.axes = {{"quantizer.bits", {"2", "3"}}};
+    request.folder = m_folder / "sweep";
+    request.program = BITLOOM_PROGRAM;
+    report::ProgressSink silent;
+    JobControl control;
+    const auto swept = jobs::runSweepJob(request, silent, control);
+    ASSERT_TRUE(swept) << swept.error().message;
+    for (const jobs::SweptRun& run : *swept)
+        ASSERT_EQ(run.state, jobs::SweepState::Done) << run.message;
+    m_fileAnswer = pathOf("sweep");
+    m_window->actions().openFolder->trigger();
+    ASSERT_TRUE(waitForRuns(2));
+    EXPECT_EQ(errorText().toStdString(), "");
+    EXPECT_TRUE(m_window->runs().problems().empty()) << m_window->runs().problems().front();
+    const std::vector<report::RunFigures>& runs = m_window->runs().runs();
+    EXPECT_EQ(runs[0].bits + runs[1].bits, 5);
+    ASSERT_TRUE(waitFor([&] { return m_window->session().path().parent_path() == m_folder / "sweep"; }));
+    ASSERT_EQ(m_window->views().currentView(), ViewArea::Pareto);
+    // Along the marks to the other run, and on to load it.
+    const QString other =
+        QString::fromStdString(m_window->session().path() == runs[0].path ? runs[1].path : runs[0].path);
+    widgets::ParetoPlot& pareto = m_window->views().pareto();
+    for (int step = 0; step < 2 && pareto.chosenRun() != other; ++step)
+        pareto.findChild<QAction*>(QStringLiteral("next_run"))->trigger();
+    ASSERT_EQ(pareto.chosenRun().toStdString(), other.toStdString());
+    pareto.findChild<QAction*>(QStringLiteral("load_run"))->trigger();
+    ASSERT_TRUE(waitFor([&] { return m_window->session().path() == other.toStdString(); }));
 }
 
 TEST_F(RunsTest, ADamagedRunInAFolderIsNamedAndTheOthersAreShown) {

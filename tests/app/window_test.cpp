@@ -14,7 +14,6 @@
 #include "engine/jobs/report_job.h"
 #include "engine/record/run_writer.h"
 #include "tests/app/window_support.h"
-#include "widgets/controls/inspector.h"
 #include "widgets/controls/job_bar.h"
 #include "widgets/controls/layers_panel.h"
 #include "widgets/controls/log_panel.h"
@@ -39,13 +38,16 @@ class WindowTest : public testing::WindowTest {
         const auto& snapshot = m_window->views().mixture().snapshot();
         return snapshot ? snapshot->step : -1;
     }
-    void startTinyJob(int steps) {
+    enum class Start { Running, Paused };
+    /// Paused: before its first step, so that it cannot be done before the test has looked at it.
+    void startTinyJob(int steps, Start start = Start::Running) {
         testing::writeTinyJob(m_folder / "tiny.toml", steps);
         showWindow();
         m_window->open(m_folder / "tiny.toml");
         ASSERT_EQ(errorText().toStdString(), "");
         m_window->actions().start->trigger();
         ASSERT_TRUE(host().busy());
+        if (start == Start::Paused) m_window->actions().pause->trigger();
         ASSERT_TRUE(waitFor([&] { return session().live() || !errorText().isEmpty(); }, 60'000));
         ASSERT_EQ(errorText().toStdString(), "");
     }
@@ -162,8 +164,7 @@ TEST_F(WindowTest, ShowsAJobFilesTypoInTheErrorBar) {
 }
 
 TEST_F(WindowTest, TrainsAJobPausesResumesAndFinishes) {
-    startTinyJob(8);
-    m_window->actions().pause->trigger();
+    startTinyJob(8, Start::Paused);
     EXPECT_EQ(host().state(), JobState::Paused);
     EXPECT_EQ(m_window->actions().pause->text().toStdString(), "&Resume");
     EXPECT_EQ(m_window->actions().pause->toolTip().indexOf(QLatin1String("Pause")), -1)
@@ -197,7 +198,7 @@ TEST_F(WindowTest, ScrubsWhileTheJobTrains) {
 }
 
 TEST_F(WindowTest, StopsSavesAndContinues) {
-    startTinyJob(12);
+    startTinyJob(12, Start::Paused);
     ASSERT_TRUE(waitFor([&] { return !session().steps().empty(); }, 60'000));
     m_window->actions().stop->trigger();
     ASSERT_TRUE(waitForEnd());
@@ -252,21 +253,6 @@ TEST_F(WindowTest, TheCurvesTabTellsThatSoftAndHardDiffer) {
         << tabs->tabToolTip(ViewArea::Curves).toStdString();
     m_window->views().curves().clear();
     EXPECT_EQ(tabs->tabToolTip(ViewArea::Curves), quiet);
-}
-
-TEST_F(WindowTest, OverridesOfTheInspectorReachTheNextJobAndCanBeCleared) {
-    testing::writeRun(m_folder / "run.h5", 3);
-    showWindow();
-    openAndWait(m_folder / "run.h5");
-    ASSERT_TRUE(m_window->jobs().draft().has_value());
-    auto* inspector = m_window->findChild<widgets::Inspector*>();
-    const QString layer = session().layer();
-    Q_EMIT inspector->overrideChanged(layer, QStringLiteral("dgms"), 8);
-    auto& draft = m_window->jobs().draft();
-    ASSERT_EQ(draft->spec.quantizer.layers.count(layer.toStdString()), 1u);
-    EXPECT_EQ(draft->spec.quantizer.layers.at(layer.toStdString()).components, 8);
-    Q_EMIT inspector->overrideCleared(layer);
-    EXPECT_TRUE(draft->spec.quantizer.layers.empty());
 }
 
 TEST_F(WindowTest, LayoutThemeAndSwitchesSurviveARestart) {
@@ -381,6 +367,19 @@ TEST_F(WindowTest, ExportsATrainedRunAndStatesTheRealBytes) {
     EXPECT_NE(log().indexOf(bytes), -1) << log().toStdString();
     EXPECT_NE(log().indexOf(QLatin1String("identical")), -1) << log().toStdString();
     EXPECT_NE(log().indexOf(QLatin1String("bitloom export ")), -1) << log().toStdString();
+}
+
+TEST_F(WindowTest, ExportsTheBitsOfEachLayerForOtherJobs) {
+    ASSERT_NO_FATAL_FAILURE(trainForExportTo("bits.toml"));
+    m_window->actions().exportRun->trigger();
+    ASSERT_TRUE(waitFor([&] { return !m_window->jobs().exporting(); }, 60'000));
+    EXPECT_EQ(errorText().toStdString(), "");
+    EXPECT_NE(log().indexOf(QLatin1String("--to strategy --out ")), -1) << log().toStdString();
+    EXPECT_NE(log().indexOf(QLatin1String("the bits of each layer")), -1) << log().toStdString();
+    std::ifstream file(m_folder / "bits.toml");
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    EXPECT_NE(text.find("network = \"resnet20\""), std::string::npos) << text;
+    EXPECT_NE(text.find("\"layer1.0.conv1\" = 2"), std::string::npos) << text;
 }
 
 TEST_F(WindowTest, ExportsAProjectForArmWithAVerdict) {

@@ -1,8 +1,9 @@
 // One training step of ResNet-18 with RDHS and SGT at 1, 2 and 3 bits against full precision: time, the steps
 // of all networks alternating in one process, and peak resident memory, each network in a process of its own.
 //
-//     bench_search [--steps 15] [--threads 2] [--batch 32] [--image 64]
+//     bench_search [--steps 15] [--threads 2] [--batch 32] [--image 64] [--half 1]
 //
+// --half 0: float32 logits with a momentum each, as published, in place of the short recipe's.
 // Last line: JSON with the ratios.
 #include <algorithm>
 #include <array>
@@ -28,6 +29,7 @@ struct Settings {
     int threads = 2;
     int batch = 32;
     int image = 64;
+    int half = 1;
     int memory = -1;  ///< a network's index: only a few of its steps, for the parent to read our peak
 };
 
@@ -46,6 +48,7 @@ bool parse(int count, char** words, Settings& settings) {
                       : word == "--threads" ? &settings.threads
                       : word == "--batch"   ? &settings.batch
                       : word == "--image"   ? &settings.image
+                      : word == "--half"    ? &settings.half
                       : word == "--memory"  ? &settings.memory
                                             : nullptr;
         if (!target) return false;
@@ -61,8 +64,9 @@ std::string nameOf(const Candidate& candidate) {
     return fmt::format("{} {} bits", candidate.method, candidate.bits);
 }
 
-quant::QuantizerOptions optionsOf(const Candidate& candidate) {
+quant::QuantizerOptions optionsOf(const Candidate& candidate, const Settings& settings) {
     quant::QuantizerOptions options;
+    options.search.halfLogits = settings.half != 0;
     options.layer = {candidate.method, 1 << candidate.bits};
     return options;
 }
@@ -92,7 +96,8 @@ double peakBytes(int count, char** words, std::size_t index) {
 int main(int count, char** words) {
     Settings settings;
     if (!parse(count, words, settings)) {
-        fmt::print(stderr, "usage: bench_search [--steps N] [--threads N] [--batch N] [--image EDGE]\n");
+        fmt::print(stderr,
+                   "usage: bench_search [--steps N] [--threads N] [--batch N] [--image EDGE] [--half 0|1]\n");
         return 2;
     }
     std::vector<double> peaks;
@@ -104,14 +109,14 @@ int main(int count, char** words) {
     const data::Batch batch = bench::randomBatch(settings.batch, {3, settings.image, settings.image}, 1000);
     if (settings.memory >= 0) {
         const Candidate& candidate = kCandidates[static_cast<std::size_t>(settings.memory)];
-        bench::StepBench bench(nameOf(candidate), graph, optionsOf(candidate));
+        bench::StepBench bench(nameOf(candidate), graph, optionsOf(candidate, settings));
         for (int i = 0; i < 3; ++i)
             bench.step(batch);
         return 0;
     }
     std::list<bench::StepBench> benches;
     for (const Candidate& candidate : kCandidates)
-        benches.emplace_back(nameOf(candidate), graph, optionsOf(candidate));
+        benches.emplace_back(nameOf(candidate), graph, optionsOf(candidate, settings));
     constexpr int kWarmup = 2;
     for (int i = 0; i < kWarmup + settings.steps; ++i) {
         for (bench::StepBench& bench : benches) {

@@ -93,6 +93,52 @@ TEST_F(AdbFaults, HangInARun) {
     EXPECT_LT(std::chrono::steady_clock::now() - started, seconds(20));
 }
 
+TEST_F(AdbFaults, AFrozenPhoneInARunIsLeftAfterTheRunsTimeLimit) {
+    const auto phone = connectPhone();
+    auto opened = openDevice(phone->serial(), kNever, kShort);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    ASSERT_TRUE((*opened)->put(BITLOOM_PHONE_PROGRAM, "program", kNever).ok());
+    const fs::path pidFile = jobFolder(*phone) / "pid";
+    std::jthread freezer([&] {
+        waitUntil([&] { return fs::exists(pidFile); });
+        phone->freeze();
+    });
+    const auto started = std::chrono::steady_clock::now();
+    const auto outcome = (*opened)->run({"program", "wait"}, seconds(5), kNever);
+    const auto taken = std::chrono::steady_clock::now() - started;
+    freezer.join();
+    EXPECT_TRUE(fs::exists(pidFile)) << "the program was to run before the phone froze";
+    ASSERT_FALSE(outcome.ok());
+    EXPECT_EQ(outcome.error().kind, ErrorKind::Failed);
+    EXPECT_THAT(outcome.error().message,
+                AllOf(HasSubstr(phone->serial()), HasSubstr("running program: not done after 5 s")));
+    EXPECT_GE(taken, seconds(5));
+    EXPECT_LT(taken, seconds(15)) << "and the attempt to end the program has a limit too";
+}
+
+TEST_F(AdbFaults, AFrozenPhoneInAPushIsLeftAfterATimeThatSuitsTheFile) {
+    const auto phone = connectPhone("slow");
+    auto opened = openDevice(phone->serial(), kNever, seconds(3));
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    const fs::path folder = jobFolder(*phone);
+    std::ofstream(m_folder / "large", std::ios::binary) << "x";
+    fs::resize_file(m_folder / "large", 1 << 20);
+    std::jthread freezer([&] {
+        waitUntil([&] { return fs::exists(folder / "large"); });
+        phone->freeze();
+    });
+    const auto started = std::chrono::steady_clock::now();
+    const Status put = (*opened)->put(m_folder / "large", "large", kNever);
+    const auto taken = std::chrono::steady_clock::now() - started;
+    freezer.join();
+    EXPECT_LT(fs::file_size(folder / "large"), 1u << 20) << "it was to freeze before all had arrived";
+    ASSERT_FALSE(put.ok());
+    EXPECT_EQ(put.error().kind, ErrorKind::Failed);
+    // What answers get, and four seconds more for a mebibyte.
+    EXPECT_THAT(put.error().message, AllOf(HasSubstr("large"), HasSubstr("not done after 7 s")));
+    EXPECT_LT(taken, seconds(17));
+}
+
 TEST_F(AdbFaults, AProgramThatNeverEndsIsKilledWithItsChildren) {
     const auto phone = connectPhone();
     const auto device = openWithProgram(*phone);
@@ -179,6 +225,45 @@ TEST_F(AdbFaults, ACopyThatLosesItsEndIsNoticed) {
     ASSERT_FALSE(put.ok());
     EXPECT_THAT(put.error().message,
                 AllOf(HasSubstr("993 of 1000 bytes arrived"), HasSubstr(phone->serial())));
+}
+
+TEST_F(AdbFaults, UnpluggedWhileOpened) {
+    const auto phone = connectPhone("vanish-when-asked");
+    const auto device = openDevice(phone->serial(), kNever, kLong);
+    ASSERT_FALSE(device.ok());
+    EXPECT_EQ(device.error().kind, ErrorKind::NoDevice) << device.error().message;
+    EXPECT_THAT(device.error().message,
+                AllOf(HasSubstr(phone->serial()), HasSubstr("reading its description"),
+                      HasSubstr("connect it again")));
+}
+
+TEST_F(AdbFaults, UnpluggedWhileListed) {
+    const auto phone = connectPhone("vanish-when-asked");
+    const auto list = listDevices(kNever, kLong);
+    ASSERT_TRUE(list.ok()) << list.error().message;
+    ASSERT_EQ(list->devices.size(), 2u);
+    EXPECT_EQ(list->devices[0].problem, "") << "the others are of use";
+    EXPECT_THAT(list->devices[1].problem, HasSubstr("connect it again"));
+}
+
+TEST_F(AdbFaults, UnpluggedInTheCleanup) {
+    const auto phone = connectPhone("vanish-in-cleanup");
+    auto device = openWithProgram(*phone);
+    ASSERT_TRUE(device);
+    EXPECT_EQ(device->run({"program", "exit", "3"}, kLong, kNever)->exitCode, 3);
+    const Status closed = device->close();
+    ASSERT_FALSE(closed.ok());
+    EXPECT_EQ(closed.error().kind, ErrorKind::NoDevice) << closed.error().message;
+    EXPECT_THAT(closed.error().message,
+                AllOf(HasSubstr(phone->serial()), HasSubstr("cleaning up"), HasSubstr("connect it again")));
+    device.reset();
+    EXPECT_EQ(phone->jobFolders().size(), 1u);
+    phone->replug();
+    connect(*phone);
+    device = openWithProgram(*phone);
+    ASSERT_TRUE(device);
+    EXPECT_TRUE(device->close().ok());
+    EXPECT_THAT(phone->jobFolders(), IsEmpty()) << "also what was left";
 }
 
 TEST_F(AdbFaults, UnpluggedInAPush) {

@@ -174,6 +174,30 @@ TEST(Command, CancelKillsTheWholeGroup) {
     EXPECT_TRUE(waitUntil([&] { return !isRunning(child); }));
 }
 
+TEST(Command, CancelGivesTimeToEndWhereAsked) {
+    const TemporaryFolder folder;
+    const auto stopped = [&](const std::string& trap, std::chrono::milliseconds grace) {
+        std::filesystem::remove(folder / "ready");
+        JobControl control;
+        std::jthread stopper([&] {
+            waitUntil([&] { return std::filesystem::exists(folder / "ready"); });
+            control.stop();
+        });
+        Command command = script("trap '" + trap + "' TERM; touch ready; while :; do sleep 0.05; done");
+        command.folder = folder.path();
+        command.grace = grace;
+        const auto outcome = runCommand(command, control);
+        ASSERT_FALSE(outcome.ok());
+        EXPECT_EQ(outcome.error().kind, ErrorKind::Cancelled);
+    };
+    stopped("touch early; exit 0", std::chrono::milliseconds(0));
+    EXPECT_FALSE(std::filesystem::exists(folder / "early"));
+    stopped("touch saved; exit 0", std::chrono::seconds(60));
+    EXPECT_TRUE(std::filesystem::exists(folder / "saved"));
+    stopped("touch refused", std::chrono::milliseconds(300));  // and killed, or this would not return
+    EXPECT_TRUE(std::filesystem::exists(folder / "refused"));
+}
+
 TEST(Command, AStoppedJobStartsNothing) {
     const TemporaryFolder folder;
     JobControl control;

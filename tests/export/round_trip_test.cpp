@@ -58,6 +58,21 @@ TEST_P(Export, ReadsBackToTheBit) {
     }
 }
 
+TEST_P(Export, KeepsWhatIsOutsideTheAverage) {
+    quant::QuantizedModel model = testing::smallModel();
+    model.outsideAverage = {"fc"};
+    ASSERT_TRUE(GetParam().write(m_path, model));
+    const auto read = GetParam().read(m_path);
+    ASSERT_TRUE(read) << read.error().message;
+    testing::expectEqual(model, *read);
+    EXPECT_EQ(quant::measure(*read).bits, quant::measure(model).bits);
+    // A file that does not say so is what an older program wrote.
+    model.outsideAverage.clear();
+    ASSERT_TRUE(GetParam().write(m_path, model));
+    EXPECT_EQ(contentOf(m_path).find("outside_average"), std::string::npos);
+    EXPECT_TRUE(GetParam().read(m_path)->outsideAverage.empty());
+}
+
 TEST_P(Export, KeepsUnusualRest) {
     quant::QuantizedModel model = testing::smallModel();
     model.layers.clear();

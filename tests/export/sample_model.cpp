@@ -92,6 +92,7 @@ QuantizedModel resnet20Model(int components) {
 
 void expectEqual(const QuantizedModel& a, const QuantizedModel& b) {
     EXPECT_EQ(graph::toJson(a.graph), graph::toJson(b.graph));
+    EXPECT_EQ(a.outsideAverage, b.outsideAverage);
     ASSERT_EQ(a.layers.size(), b.layers.size());
     for (const auto& [node, layer] : a.layers) {
         ASSERT_TRUE(b.layers.contains(node)) << node;

@@ -3,9 +3,13 @@
 
 #include <gmock/gmock.h>
 
+#include "engine/graph/zoo/zoo.h"
+#include "engine/jobs/compare_runs.h"
 #include "engine/jobs/export_job.h"
 #include "engine/jobs/report_job.h"
 #include "engine/jobs/run_playback.h"
+#include "engine/jobs/strategy_file.h"
+#include "engine/quant/table_figures.h"
 #include "engine/report/mixture.h"
 #include "tests/jobs/small_job.h"
 #include "tests/support/test_paths.h"
@@ -88,6 +92,90 @@ TEST_P(BitwidthJob, RecordsReportsAndExportsItsBits) {
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_TRUE(result->identical);
     EXPECT_EQ(result->top1File, summary.top1Hard);
+}
+
+TEST_P(BitwidthJob, EndsOfEightBitsStandOutsideTheAverage) {
+    constexpr std::int64_t kSteps = 24;
+    JobSpec spec = job(kSteps);
+    spec.quantizer.firstLastBits = 8;
+    const bool learned = std::string(GetParam()) != "uniform";
+    const report::RunSummary summary = trainToEnd(spec, m_folder / "run.h5");
+    EXPECT_LE(summary.bits, learned ? 3 : 4);
+    EXPECT_GT(summary.bits, learned ? 2 : 3.9);
+    EXPECT_DOUBLE_EQ(summary.weightCompression, 32 / summary.bits);
+    const auto report = reportRun(m_folder / "run.h5");
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    double bits = 0;
+    double weights = 0;
+    double operations = 0;
+    for (const LayerReport& layer : report->layers) {
+        const bool end = layer.info.name == "conv1" || layer.info.name == "linear";
+        EXPECT_TRUE(layer.info.quantized) << layer.info.name;
+        EXPECT_EQ(layer.info.outsideAverage, end) << layer.info.name;
+        operations += layer.info.bits * static_cast<double>(layer.info.macs) * 32;
+        if (end) {
+            EXPECT_EQ(layer.info.bits, 8);
+            EXPECT_EQ(layer.packedBytes, layer.info.weights + 256 * 4) << "a byte a weight, and its codebook";
+            continue;
+        }
+        bits += layer.info.bits * static_cast<double>(layer.info.weights);
+        weights += static_cast<double>(layer.info.weights);
+    }
+    EXPECT_NEAR(bits / weights, summary.bits, 1e-9);
+    EXPECT_NEAR(operations, summary.bitOps, 1);
+    const auto figures = readRunFigures(m_folder / "run.h5");
+    ASSERT_TRUE(figures.ok()) << figures.error().message;
+    EXPECT_EQ(figures->bits, summary.bits);
+    const auto playback = RunPlayback::open(m_folder / "run.h5");
+    const auto tracks = (*playback)->bitwidths();
+    ASSERT_TRUE(tracks.ok());
+    EXPECT_NEAR(report::totalsAt(report::bitTotals((*playback)->info().network, *tracks, false), kSteps).bits,
+                summary.bits, 1e-9);
+
+    report::ProgressSink silent;
+    JobControl control;
+    for (const char* format : {"safetensors", "hdf5", "strategy"}) {
+        ExportRequest request;
+        request.run = m_folder / "run.h5";
+        request.to = format;
+        request.out = m_folder / (std::string("net.") + format);
+        request.validate = std::string(format) != "strategy";
+        const auto result = runExportJob(request, silent, control);
+        ASSERT_TRUE(result.ok()) << result.error().message;
+        if (!request.validate) continue;
+        EXPECT_TRUE(result->identical);
+        EXPECT_EQ(result->top1File, summary.top1Hard);
+    }
+    const auto strategy = readStrategy(m_folder / "net.strategy");
+    ASSERT_TRUE(strategy.ok()) << strategy.error().message;
+    EXPECT_EQ(strategy->bits.size(), 18u) << "the ends are not part of it";
+}
+
+TEST_P(BitwidthJob, ARunWithEndsOfEightBitsResumesToTheBit) {
+    JobSpec spec = job(12);
+    spec.quantizer.firstLastBits = 8;
+    expectResumesToTheBit(spec, m_folder.path(), {2});
+}
+
+TEST_P(BitwidthJob, StatesWhatTheTablesSay) {
+    JobSpec spec = job(3);
+    const report::RunSummary summary = trainToEnd(spec, m_folder / "run.h5");
+    const auto graph = graph::zoo::makeModel("resnet20");
+    const auto figures = quant::tableFigures(*graph, summary.bits, 32);
+    ASSERT_TRUE(figures.ok());
+    EXPECT_DOUBLE_EQ(summary.weightCompression, figures->weightCompression);
+    EXPECT_DOUBLE_EQ(summary.meanBitsBytes, figures->bytes);
+    EXPECT_DOUBLE_EQ(summary.meanBitsBitOps, figures->bitOps);
+    spec.quantizer.activation.method = quant::ActivationMethod::Lsq;
+    spec.quantizer.activation.bits = 4;
+    spec.quantizer.activation.images = 16;
+    const report::RunSummary rounded = trainToEnd(spec, m_folder / "rounded.h5");
+    EXPECT_DOUBLE_EQ(rounded.meanBitsBitOps, quant::tableFigures(*graph, rounded.bits, 4)->bitOps);
+    const auto report = reportRun(m_folder / "rounded.h5");
+    ASSERT_TRUE(report.ok());
+    EXPECT_EQ(report->summary.meanBitsBitOps, rounded.meanBitsBitOps);
+    EXPECT_EQ(report->summary.meanBitsBytes, rounded.meanBitsBytes);
+    EXPECT_EQ(report->summary.weightCompression, rounded.weightCompression);
 }
 
 }  // namespace

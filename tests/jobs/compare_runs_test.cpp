@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include "engine/jobs/bench_record.h"
 #include "engine/jobs/bit_target.h"
 #include "engine/record/run_writer.h"
 #include "tests/jobs/small_job.h"
@@ -25,10 +26,11 @@ constexpr const char* kJob = "[data]\nsource = \"cifar10:/data/batches\"\n[quant
 
 /// A run of one quantized layer of 100 weights and 1,000 multiply-adds beside one of 50, scored at step 20.
 /// `finished`: with figures of its own.
-void writeRecordedRun(const fs::path& path, bool finished, const std::string& more = {}) {
+void writeRecordedRun(const fs::path& path, bool finished, const std::string& more = {},
+                      const std::string& started = "2026-01-01T00:00:00Z") {
     report::RunInfo info;
     info.jobToml = kJob + more;
-    info.started = "2026-01-01T00:00:00Z";
+    info.started = started;
     info.top1Fp32 = 91;
     info.network.arch = "resnet20";
     info.network.macs = 1050;
@@ -148,6 +150,82 @@ TEST(BitTarget, IsThatOfAJobThatLearnsBits) {
     EXPECT_EQ(bitTarget(sdq + "budget = \"bit_operations\"\n")->counted, &report::BitTotals::bitOperations);
     EXPECT_FALSE(bitTarget("[quantizer]\nmethod = \"dgms\"\ntarget = 2\n"));
     EXPECT_FALSE(bitTarget("no job at all ["));
+}
+
+/// Ten samples a family on a device of this name.
+report::BenchResult timesOn(const std::string& device, int threads, double k2) {
+    report::BenchResult result;
+    result.device.id = device;
+    result.device.name = "Maker " + device;
+    result.threads = threads;
+    result.verdict = report::TimingVerdict::Stable;
+    for (const auto& [family, median] :
+         {std::pair("tuned_fp32", 9.0), std::pair("k0", 7.0), std::pair("k2", k2)}) {
+        report::KernelTiming& timing = result.network.emplace_back();
+        timing.family = family;
+        timing.time = {median, 0.9 * median, 1.2 * median, median, median, 10, {}, {}};
+    }
+    return result;
+}
+
+TEST(CompareRuns, TimesOfABenchmarkStayBesideTheRun) {
+    const testing::TemporaryFolder folder;
+    const fs::path path = folder / "a.h5";
+    writeRecordedRun(path, true);
+    EXPECT_THAT(readRunFigures(path)->times, IsEmpty());
+    ASSERT_TRUE(keepBench(path, timesOn("phone", 1, 3)));
+    ASSERT_TRUE(keepBench(path, timesOn("phone", 2, 2)));
+    ASSERT_TRUE(keepBench(path, timesOn("phone", 1, 4)));
+    const auto run = readRunFigures(path);
+    ASSERT_TRUE(run) << run.error().message;
+    ASSERT_THAT(run->times, SizeIs(2)) << "one a device and number of threads";
+    const report::RunTime* time = run->timeAt("Maker phone, 1 thread");
+    ASSERT_NE(time, nullptr);
+    EXPECT_EQ(time->medianMs, 4) << "the newest";
+    EXPECT_EQ(time->p10Ms, 0.9 * 4);
+    EXPECT_EQ(time->p90Ms, 1.2 * 4);
+    EXPECT_EQ(time->family, "k2");
+    EXPECT_EQ(time->verdict, "stable");
+    EXPECT_THAT(*runFilesIn(folder.path()), ElementsAre(path)) << "times are no run";
+}
+
+TEST(CompareRuns, TimesOfAnotherRunInThisFileAreNotItsOwn) {
+    const testing::TemporaryFolder folder;
+    writeRecordedRun(folder / "a.h5", true);
+    ASSERT_TRUE(keepBench(folder / "a.h5", timesOn("phone", 1, 3)));
+    ASSERT_THAT(readRunFigures(folder / "a.h5")->times, SizeIs(1));
+    // Trained anew into the same file, or further: other weights, perhaps other bits.
+    fs::remove(folder / "a.h5");
+    writeRecordedRun(folder / "a.h5", true, "[train]\nepochs = 2\n", "2026-01-02T00:00:00Z");
+    EXPECT_THAT(readRunFigures(folder / "a.h5")->times, IsEmpty());
+    ASSERT_TRUE(keepBench(folder / "a.h5", timesOn("tablet", 1, 5)));
+    const auto times = readRunFigures(folder / "a.h5")->times;
+    ASSERT_THAT(times, SizeIs(1)) << "the old ones are gone";
+    EXPECT_EQ(times.front().device, "tablet");
+    report::RunInfo info;
+    info.started = "2026-01-02T00:00:00Z";
+    report::RunSummary further;
+    further.steps = 99;
+    const auto later = readBench(folder / "a.h5", info, further);
+    ASSERT_TRUE(later) << later.error().message;
+    EXPECT_THAT(*later, IsEmpty());
+}
+
+TEST(CompareRuns, DamagedTimesAreNamedAndTheRunIsShown) {
+    const testing::TemporaryFolder folder;
+    writeRecordedRun(folder / "a.h5", true);
+    for (const char* damaged :
+         {"{", "[]", R"({"version": 1, "times": 3})",
+          R"({"version": 1, "run_started": "2026-01-01T00:00:00Z", "times": [{"steps": -1}]})"}) {
+        std::ofstream(benchRecordPath(folder / "a.h5")) << damaged;
+        const ComparedRuns compared = readRuns({folder.path()});
+        EXPECT_THAT(compared.runs, SizeIs(1)) << damaged;
+        EXPECT_THAT(compared.problems,
+                    ElementsAre(AllOf(HasSubstr("a.h5.bench.json"), HasSubstr("time the run again"))))
+            << damaged;
+    }
+    ASSERT_TRUE(keepBench(folder / "a.h5", timesOn("phone", 1, 3)));
+    EXPECT_THAT(readRuns({folder.path()}).problems, IsEmpty()) << "written anew";
 }
 
 }  // namespace

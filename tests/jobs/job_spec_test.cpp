@@ -64,6 +64,30 @@ TEST(JobSpec, PaperRecipeIsThePublishedSettings) {
     EXPECT_DOUBLE_EQ(parsed("[train]\nrecipe = 'paper'\nepochs = 2\nrate_mu = 0").train.epochs, 2);
 }
 
+TEST(JobSpec, PaperRecipeOfLevelsAndLearnedBitsIsSdqs) {
+    for (const char* method : {"sdq", "uniform", "dgms-mixed"}) {
+        const JobSpec job =
+            parsed(std::string("[train]\nrecipe = 'paper'\n[quantizer]\nmethod = '") + method + "'");
+        EXPECT_DOUBLE_EQ(job.train.epochs, 200) << method;
+        EXPECT_EQ(job.train.schedule, train::Schedule::Cosine);
+        for (const double rate : {job.train.rates.weight, job.train.rates.full, job.train.rates.batchNorm})
+            EXPECT_DOUBLE_EQ(rate, 0.01) << method;
+        EXPECT_FALSE(job.train.cycleMomentum);
+        EXPECT_TRUE(job.train.hardForward) << "what is trained is what is deployed";
+        EXPECT_DOUBLE_EQ(job.quantizer.sdq.errorWeight, 0.3);
+        EXPECT_DOUBLE_EQ(job.quantizer.sdq.budgetWeight, 0.3);
+    }
+}
+
+TEST(JobSpec, TheEndsHaveBitsOfTheirOwn) {
+    EXPECT_EQ(parsed("").quantizer.firstLastBits, 0);
+    EXPECT_EQ(parsed("[quantizer]\nfirst_last_bits = 8").quantizer.firstLastBits, 8);
+    for (const char* bits : {"1", "9", "-1", "'8'"}) {
+        EXPECT_THAT(errorOf(std::string("[quantizer]\nfirst_last_bits = ") + bits),
+                    HasSubstr("an integer from 2 to 8, or 0"));
+    }
+}
+
 TEST(JobSpec, EveryKeyIsRead) {
     const JobSpec job = parsed(R"(
 [model]
@@ -257,6 +281,28 @@ TEST(JobSpec, PathsInOverridesAreRelativeToTheCurrentFolder) {
     const std::string here = std::filesystem::current_path().string();
     EXPECT_EQ(parsed("", {"model.weights=nets/a.th"}).model.weights, here + "/nets/a.th");
     EXPECT_EQ(parsed("[data]\nsource = 'folder:/images'").data.source, "folder:/images");
+}
+
+TEST(JobSpec, TransfersArePathsOfTheJobAndOfSingleLayers) {
+    const JobSpec job = parsed(
+        "[quantizer]\ntransfer = 'runs/a.h5'\ntransfer_scale = true\n"
+        "[quantizer.layers.'layer1.0.conv1']\ntransfer = 'b.h5'\ntransfer_scale = false\n"
+        "[quantizer.layers.'layer1.0.conv2']\ntransfer = ''\n"
+        "[[stage]]\nquantizer.transfer = 'c.h5'\n"
+        "[stage.quantizer.layers.'layer1.0.conv1']\ntransfer = 'd.h5'\n",
+        {"quantizer.layers.conv1.transfer=e.h5"});
+    EXPECT_EQ(job.quantizer.layer.transfer, "/jobs/runs/a.h5");
+    EXPECT_TRUE(job.quantizer.layer.transferScale);
+    EXPECT_EQ(job.quantizer.layers.at("layer1.0.conv1").transfer, "/jobs/b.h5");
+    EXPECT_FALSE(job.quantizer.layers.at("layer1.0.conv1").transferScale);
+    EXPECT_EQ(job.quantizer.layers.at("layer1.0.conv2").transfer, "");
+    EXPECT_TRUE(job.quantizer.layers.at("layer1.0.conv2").transferScale) << "the job's";
+    EXPECT_EQ(job.quantizer.layers.at("conv1").transfer, (std::filesystem::current_path() / "e.h5").string());
+    EXPECT_EQ(job.stages[0].quantizer.layer.transfer, "/jobs/c.h5");
+    EXPECT_EQ(job.stages[0].quantizer.layers.at("layer1.0.conv1").transfer, "/jobs/d.h5");
+    EXPECT_EQ(parsed(toToml(job)), job) << toToml(job);
+    EXPECT_EQ(parsed("").quantizer.layer.transfer, "");
+    EXPECT_FALSE(parsed("").quantizer.layer.transferScale) << "as published";
 }
 
 TEST(JobSpec, ALayerOverrideQuantizesEvenWhenTheRestStays) {

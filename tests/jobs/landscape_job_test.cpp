@@ -58,6 +58,31 @@ TEST_P(LandscapeOf, TheMiddleIsTheNetworkItself) {
     }
 }
 
+TEST(LandscapeJob, RoundsActivationsAsTheNetworkDoes) {
+    for (const quant::ActivationMethod method :
+         {quant::ActivationMethod::Ptq, quant::ActivationMethod::Lsq}) {
+        const testing::TemporaryFolder folder;
+        writeSmallWeights(folder / "net.safetensors");
+        JobSpec spec = smallJob();
+        spec.model.weights = (folder / "net.safetensors").string();
+        spec.quantizer.activation.method = method;
+        spec.quantizer.activation.bits = 2;
+        spec.quantizer.activation.images = 16;
+        spec.quantizer.activation.iterations = 0;
+        trainToEnd(spec, folder / "run.h5");
+        const auto result = runSilently(runLandscapeJob, surveyRequestFor(folder / "run.h5"));
+        ASSERT_TRUE(result.ok()) << result.error().message;
+        const auto [quantized, full] = evaluatedPair(folder / "run.h5", folder / "net.safetensors", spec, 16);
+        EXPECT_NEAR(result->quantized.loss[result->centre()], quantized.loss, 1e-6);
+        EXPECT_NEAR(result->fullPrecision.loss[result->centre()], full.loss, 1e-6) << "in float";
+        spec.quantizer.activation = {};
+        trainToEnd(spec, folder / "floats.h5");
+        const auto floats = runSilently(runLandscapeJob, surveyRequestFor(folder / "floats.h5"));
+        ASSERT_TRUE(floats.ok());
+        EXPECT_NE(floats->quantized.loss[floats->centre()], result->quantized.loss[result->centre()]);
+    }
+}
+
 TEST(LandscapeJob, IsDeterministicBySeed) {
     const testing::TemporaryFolder folder;
     JobSpec spec = smallJob();

@@ -209,6 +209,8 @@ TEST(TrainJob, AFailedRunIsReportedFromItsLastCheckpoint) {
     const auto summary = runTrainJob({job, folder / "run.h5", ""}, silent, control);
     ASSERT_FALSE(summary.ok());
     EXPECT_NE(summary.error().message.find("rate"), std::string::npos) << summary.error().message;
+    // A layer of the first block, by its output or by what it holds.
+    EXPECT_NE(summary.error().message.find("layer1.0."), std::string::npos) << summary.error().message;
     const auto report = reportRun(folder / "run.h5");
     ASSERT_TRUE(report.ok()) << report.error().message;
     EXPECT_EQ(report->summary.status, report::RunStatus::Failed);

@@ -38,15 +38,16 @@ class TuneJobTest : public ::testing::Test {
     JobControl m_control;
 };
 
-TEST_F(TuneJobTest, FindsTheFastestThatItTimedAndBenchUsesIt) {
+TEST_F(TuneJobTest, TimesCandidatesOfEveryLayerAndBenchUsesWhatItFound) {
     const auto result = tune();
     ASSERT_TRUE(result.ok()) << result.error().message;
     ASSERT_EQ(result->layers.size(), 20u);
     EXPECT_GT(result->rounds, 1);
     for (const TunedLayer& layer : result->layers) {
         EXPECT_GT(layer.tunedMs, 0) << layer.name;
-        EXPECT_LE(layer.tunedMs, layer.chosenMs) << layer.name;
+        EXPECT_GT(layer.chosenMs, 0) << layer.name;
         EXPECT_GT(layer.candidates, 1) << layer.name;
+        EXPECT_LE(layer.candidates, 40) << layer.name;
     }
     ASSERT_EQ(result->before.size(), 1u);
     ASSERT_EQ(result->after.size(), 1u);
@@ -67,20 +68,24 @@ TEST_F(TuneJobTest, FindsTheFastestThatItTimedAndBenchUsesIt) {
 
 TEST_F(TuneJobTest, GoesOnAfterACancel) {
     int rounds = 0;
+    std::int64_t open = 0;
     m_sink.onProgress = [&](const report::Progress& progress) {
-        if (progress.phase == "tuning" && ++rounds == 3) m_control.stop();
+        if (progress.phase != "tuning") return;
+        if (++rounds == 1) open = progress.totalSteps;
+        if (rounds == 2) m_control.stop();
     };
     const auto cancelled = tune();
     ASSERT_FALSE(cancelled.ok());
     EXPECT_EQ(cancelled.error().kind, ErrorKind::Cancelled);
     JobControl second;
-    m_sink.onProgress = {};
+    std::int64_t left = -1;
+    m_sink.onProgress = [&](const report::Progress& progress) {
+        if (progress.phase == "tuning" && left < 0) left = progress.totalSteps;
+    };
     const auto rest = runTuneJob(m_request, m_sink, second);
     ASSERT_TRUE(rest.ok()) << rest.error().message;
-    fs::remove(scheduleCachePath());
-    const auto whole = runTuneJob(m_request, m_sink, second);
-    ASSERT_TRUE(whole.ok()) << whole.error().message;
-    EXPECT_EQ(rest->rounds, whole->rounds - 2);
+    EXPECT_LT(left, open) << "the round that was done is not done again";
+    EXPECT_GT(left, 0);
 }
 
 TEST_F(TuneJobTest, ADeviceThatFailsLeavesTheOthersAlone) {
@@ -137,10 +142,25 @@ TEST(ScheduleCache, KeepsWhatOthersSaved) {
     EXPECT_FALSE(read->time("a core: a layer", "int8_neon_8x8 rows skip"));
 }
 
+TEST(ScheduleCache, TheOwnChoiceStaysUnlessAnotherGainsMoreThanTimesSpread) {
+    const testing::TemporaryFolder folder;
+    auto cache = ScheduleCache::open(folder / "schedules.json");
+    ASSERT_TRUE(cache.ok());
+    cache->setTime("layer", kOwnChoice, 10);
+    cache->setTime("layer", "one rows skip", 9.9);
+    EXPECT_EQ(cache->best("layer"), kOwnChoice);
+    cache->setTime("layer", "one rows skip", 9);
+    EXPECT_EQ(cache->best("layer"), "one rows skip");
+    cache->setTime("layer", "one rows skip decoded", 8.9);
+    EXPECT_EQ(cache->best("layer"), "one rows skip") << "not worth the memory";
+    cache->setTime("layer", "one rows skip decoded", 8);
+    EXPECT_EQ(cache->best("layer"), "one rows skip decoded");
+}
+
 TEST(ScheduleCache, ADamagedFileIsNamedWithTheRemedy) {
     const testing::TemporaryFolder folder;
     const fs::path path = folder / "schedules.json";
-    for (const char* text : {"", "[1, 2", "{\"version\": 2}", "{\"times\": {\"a\": {\"b\": \"fast\"}}}"}) {
+    for (const char* text : {"", "[1, 2", "{\"version\": 3}", "{\"times\": {\"a\": {\"b\": \"fast\"}}}"}) {
         std::ofstream(path) << text;
         const auto cache = ScheduleCache::open(path);
         ASSERT_FALSE(cache.ok()) << text;
@@ -152,8 +172,8 @@ TEST(ScheduleCache, ADamagedFileIsNamedWithTheRemedy) {
 TEST(ScheduleCache, TimesOfOtherKernelsAreForgotten) {
     const testing::TemporaryFolder folder;
     const fs::path path = folder / "schedules.json";
-    for (const char* text : {"{\"version\": 1, \"times\": {}}",
-                             "{\"version\": 2, \"kernels\": \"0123\", \"times\": {\"core: layer\": "
+    for (const char* text : {"{\"version\": 2, \"times\": {}}",
+                             "{\"version\": 3, \"kernels\": \"0123\", \"times\": {\"core: layer\": "
                              "{\"int8_abacus_1x1 rows skip\": 1}}}"}) {
         std::ofstream(path) << text;
         const auto cache = ScheduleCache::open(path);

@@ -1,16 +1,21 @@
 // A bundle is a project of its own: it builds without Bitloom, for this machine and for ARM, and computes
 // what Bitloom computes, to the bit, on every processor.
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/qsimd/bundle_files.h"
 #include "engine/qsimd/calibrate.h"
 #include "engine/qsimd/emit.h"
 #include "engine/qsimd/lower.h"
+#include "engine/qsimd/runtime/hashes.h"
+#include "engine/qsimd/runtime/model_file.h"
 #include "tests/qsimd/reference_network.h"
 #include "tests/support/test_paths.h"
 
@@ -100,6 +105,97 @@ class BundleTest : public ::testing::Test {
         return outcome.text;
     }
 
+    static std::string floatsOf(const std::vector<float>& values) {
+        return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+    }
+
+    /// A network of every kind of step and kernel on ARM against this process. The paper's kernel rounds in
+    /// another order where this processor has no FMA, softmax asks the system's library for exp.
+    static void expectEveryFamilyOnArm(const std::string& arm, int components) {
+        const DeployedNetwork source = testing::sourceOf(testing::graphOfEverything(), components);
+        const std::vector<float> image = testing::randomImage(source.graph, 5);
+        std::ofstream(sharedFolder / "everything.bin", std::ios::binary) << floatsOf(image);
+        JobControl control;
+        for (const Family family : kFamilies) {
+            LoweringOptions options;
+            if (family == Family::K2) {
+                options.contract = Contract::Int8;
+                options.activations = calibrate(source, {{image}}, 1, control).value();
+            } else {
+                options.exactFamily = family;
+            }
+            const Model model = lower(source, options).value();
+            const std::vector<std::byte> bytes = toBytes(model);
+            std::ofstream(sharedFolder / "everything.bitloom", std::ios::binary)
+                << std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            Network network(model, {}, 1);
+            std::vector<float> output(network.values(model.output).size());
+            network.run(image.data(), output.data());
+            const auto expected = hashesOf(network, image.data());
+            for (const char* cpu : {"cortex-a57", "cortex-a76", "max"}) {
+                SCOPED_TRACE(std::string(familyName(family)) + " on " + cpu);
+                const std::string command = "qemu-aarch64 -cpu " + std::string(cpu) + " " + arm + " " +
+                                            file("everything.bitloom") + " --input " + file("everything.bin");
+                if (family == Family::PaperCodebook)
+                    expectNearOutputs(command, output);
+                else
+                    expectHashes(run(command + " --hashes --json").text, expected);
+                if (cpu != std::string("max")) continue;  // timing is slow there, names are the same
+                expectKernels(run(command + " --json --per-layer --warmup 0 --repeat 1 --threads 2").text,
+                              family, components);
+            }
+        }
+    }
+
+    static void expectHashes(const std::string& printed, const std::vector<StepHashes>& expected) {
+        const auto steps = nlohmann::json::parse(printed, nullptr, false);
+        ASSERT_EQ(steps.size(), expected.size()) << printed;
+        for (std::size_t i = 0; i + 1 < expected.size(); ++i) {  // the last is softmax
+            EXPECT_EQ(steps[i]["name"], expected[i].name);
+            EXPECT_EQ(steps[i]["output"], hashText(expected[i].output)) << expected[i].name;
+            EXPECT_EQ(steps[i]["sums"], expected[i].sums ? hashText(*expected[i].sums) : "")
+                << expected[i].name;
+        }
+    }
+
+    static void expectNearOutputs(const std::string& command, const std::vector<float>& expected) {
+        const fs::path path = sharedFolder / "near.bin";
+        ASSERT_EQ(run(command + " --output " + quote(path)).code, 0);
+        const std::string bytes = contentOf(path);
+        ASSERT_EQ(bytes.size(), expected.size() * sizeof(float));
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+            float value = 0;
+            std::memcpy(&value, bytes.data() + i * sizeof(float), sizeof(float));
+            EXPECT_NEAR(value, expected[i], 1e-5) << i;
+        }
+    }
+
+    /// That the family's own kernels ran, not others in their place.
+    static void expectKernels(const std::string& printed, Family family, int components) {
+        const auto json = nlohmann::json::parse(printed, nullptr, false);
+        ASSERT_TRUE(json.is_object()) << printed;
+        std::map<std::string, std::string> kernels;
+        for (const auto& step : json["models"][0]["steps"])
+            kernels[step["name"]] = step["kernel"];
+        const std::string wide = kernels["wide"];
+        switch (family) {
+            case Family::NaiveFp32:
+                EXPECT_EQ(wide, "fp32_neon_naive");
+                EXPECT_EQ(kernels["depthwise"], "fp32_neon_naive");
+                return;
+            case Family::PaperCodebook:
+                EXPECT_EQ(wide, components == 16 ? "fp32_neon_paper4" : "fp32_neon_paper2");
+                break;
+            case Family::K2:
+                EXPECT_THAT(wide, ::testing::StartsWith("int8_neon"));
+                EXPECT_EQ(kernels["depthwise"], "int8_neon_depthwise");
+                return;
+            default:
+                EXPECT_THAT(wide, ::testing::StartsWith("fp32_neon_"));
+        }
+        EXPECT_EQ(kernels["depthwise"], "fp32_neon_depthwise");
+    }
+
     static inline fs::path sharedFolder;
 };
 
@@ -159,6 +255,8 @@ TEST_F(BundleTest, RunsHereAndOnArmWithTheSameNumbers) {
         expectTheSameOutput(runner);
         EXPECT_EQ(hashes(runner), expected) << cpu;
     }
+    for (const int components : {16, 4})
+        expectEveryFamilyOnArm(arm, components);
     // A processor without dot products refuses them instead of dying of an illegal instruction.
     const Outcome weak =
         run("qemu-aarch64 -cpu cortex-a57 " + arm + " " + file("model.bitloom") + " --isa neondot");

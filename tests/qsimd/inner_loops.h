@@ -11,7 +11,7 @@ struct InnerLoop {
     std::string function;
     std::vector<std::string> code;  ///< mnemonic and operands
     int multiplyAdds = 0;           ///< of single values; vector instructions count all their lanes
-    int lookUps = 0;                ///< of single values, in AArch64's TBL
+    int lookUps = 0;                ///< of single values, in a decoder: TBL, VPSHUFB, VPERMPS
     int vectorSpills = 0;           ///< instructions that move a vector register to or from the stack
     int stackAccesses = 0;
 
@@ -20,8 +20,8 @@ struct InnerLoop {
     }
 };
 
-/// Loops without inner jumps that multiply and add or look up, in `file` (object or archive) as `objdump`
-/// prints it: of x86-64 (AT&T syntax) or AArch64. Empty when the program cannot be run.
+/// Innermost loops that multiply and add or look up, with what they skip now and then, in `file` (object or
+/// archive) as `objdump` prints it: of x86-64 (AT&T syntax) or AArch64. Empty when the program cannot be run.
 [[nodiscard]] std::vector<InnerLoop> innerLoops(const std::string& objdump, const std::string& file);
 
 }  // namespace bitloom::testing

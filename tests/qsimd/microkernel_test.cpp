@@ -6,6 +6,7 @@
 #include "engine/qsimd/kernels/registry.h"
 #include "engine/qsimd/runtime/dispatch.h"
 #include "tests/qsimd/microkernel_check.h"
+#include "tests/qsimd/row_kernel_check.h"
 
 namespace bitloom::qsimd {
 
@@ -25,6 +26,16 @@ TEST_P(MicrokernelTest, GivesTheSumsOfItsDefinition) {
 
 INSTANTIATE_TEST_SUITE_P(All, MicrokernelTest, ::testing::ValuesIn(allMicrokernels()),
                          [](const auto& instance) { return std::string(instance.param.name); });
+
+TEST(RowKernels, GiveTheSumsOfTheirDefinitions) {
+    int checked = 0;
+    for (const RowKernel& kernel : allRowKernels()) {
+        if (!canRun(kernel.isa)) continue;
+        EXPECT_EQ(testing::checkRowKernel(kernel), "") << kernel.name;
+        ++checked;
+    }
+    EXPECT_GE(checked, 5);
+}
 
 TEST(Decoders, GiveTheValuesOfTheirIndices) {
     for (const Decoder& decoder : allDecoders()) {

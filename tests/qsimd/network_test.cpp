@@ -254,6 +254,67 @@ TEST(Network, EveryMicrokernelGivesTheSameNumbers) {
     }
 }
 
+/// `schedule` for all convolutions.
+Dispatch scheduled(const Model& model, const Schedule& schedule) {
+    Dispatch dispatch;
+    for (const Step& step : model.steps) {
+        if (const auto* convolution = std::get_if<Convolution>(&step))
+            dispatch.schedules[{convolution->family, convolution->layer}] = schedule;
+    }
+    return dispatch;
+}
+
+TEST(Network, EveryPointOfAScheduleGivesTheSameNumbers) {
+    std::vector<Schedule> points;
+    for (const int ahead : {0, 1, 2, 4, 1 << 20})
+        points.push_back({.aheadKb = ahead});
+    for (const int part : {0, 1, 3, 16, 64, 1 << 20}) {
+        for (const bool decoded : {false, true}) {
+            points.push_back({.partKb = part, .decoded = decoded});
+            points.push_back(
+                {.skipPadding = false, .aheadKb = 1, .partKb = part, .tiles = 3, .decoded = decoded});
+        }
+    }
+    for (const int tiles : {1, 2, 7, 1 << 20})
+        points.push_back({.tiles = tiles});
+    points.push_back({.microkernel = "int8_scalar_4x8", .partKb = 1, .tiles = 1});
+    points.push_back({.microkernel = "fp32_scalar_4x8", .partKb = 1, .tiles = 1});
+    for (const DeployedNetwork& source : {sourceOf(graphOfEverything(), 4), sourceOf(graphOfEverything(), 16),
+                                          sourceOf(zooGraph("resnet20"), 16)}) {
+        const std::vector<float> image = randomImage(source.graph, 5);
+        const LoweringOptions int8 = int8For(source);
+        for (const LoweringOptions& options : {exact(Family::TunedFp32), exact(Family::K0), int8}) {
+            const Model model = lowered(source, options);
+            const std::vector<float> expected = outputOf(model, image, {Isa::Scalar, {}});
+            for (std::size_t i = 0; i < points.size(); ++i)
+                ASSERT_EQ(outputOf(model, image, scheduled(model, points[i]), 1 + static_cast<int>(i % 2)),
+                          expected)
+                    << "point " << i << " of "
+                    << (options.contract == Contract::Int8 ? "k2" : familyName(options.exactFamily));
+        }
+    }
+}
+
+TEST(Network, AScheduleMayDecodeWeightsWhenTheyAreLoaded) {
+    const DeployedNetwork source = sourceOf(zooGraph("resnet20"), 16);
+    for (const LoweringOptions& options : {exact(Family::K0), int8For(source)}) {
+        const Model model = lowered(source, options);
+        const Network packed(model, {}, 1);
+        const Network decoded(model, scheduled(model, {.decoded = true}), 1);
+        const bool bytes = options.contract == Contract::Int8;
+        int compared = 0;
+        for (std::size_t i = 0; i < model.steps.size(); ++i) {
+            const auto* step = std::get_if<Convolution>(&model.steps[i]);
+            if (step == nullptr || step->indexBits != 4) continue;
+            ++compared;
+            EXPECT_GT(decoded.info(i).preparedBytes, packed.info(i).preparedBytes) << step->layer;
+            EXPECT_EQ(packed.info(i).family, bytes ? "k2" : "k0") << step->layer;
+            EXPECT_EQ(decoded.info(i).family, bytes ? "k2" : "tuned_fp32") << "what runs, " << step->layer;
+        }
+        EXPECT_GT(compared, 10);
+    }
+}
+
 TEST(Network, UsesTheMicrokernelThatTheScheduleNames) {
     const DeployedNetwork source = sourceOf(zooGraph("resnet20"), 16);
     const Model model = lowered(source, exact(Family::K0));

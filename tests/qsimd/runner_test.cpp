@@ -2,8 +2,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/qsimd/lower.h"
 #include "engine/qsimd/runtime/model_file.h"
@@ -22,9 +24,12 @@ class RunnerTest : public ::testing::Test {
   protected:
     RunnerTest() {
         fs::create_directories(m_folder);
-        const auto model = lower(testing::sourceOf(testing::zooGraph("resnet20"), 16), {});
-        const std::vector<std::byte> bytes = toBytes(*model);
-        write("net.bitloom", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+        writeModel("net.bitloom", testing::zooGraph("resnet20"));
+    }
+
+    void writeModel(const char* name, const graph::Graph& graph, int components = 16) {
+        const std::vector<std::byte> bytes = toBytes(*lower(testing::sourceOf(graph, components), {}));
+        write(name, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     }
 
     void write(const char* name, const std::string& text) {
@@ -32,10 +37,11 @@ class RunnerTest : public ::testing::Test {
     }
     std::string path(const char* name) { return "'" + (m_folder / name).string() + "'"; }
 
-    /// Exit code; the output of both streams in m_text.
-    int run(const std::string& arguments) {
+    /// Exit code; the output of both streams in m_text. `environment`: assignments of variables before it.
+    int run(const std::string& arguments, const std::string& environment = "") {
         m_text.clear();
-        std::FILE* pipe = ::popen(("'" BITLOOM_RUNNER "' " + arguments + " 2>&1").c_str(), "r");
+        std::FILE* pipe =
+            ::popen((environment + " '" BITLOOM_RUNNER "' " + arguments + " 2>&1").c_str(), "r");
         char buffer[4096];
         for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
             m_text.append(buffer, got);
@@ -47,20 +53,50 @@ class RunnerTest : public ::testing::Test {
     std::string m_text;
 };
 
+// Under a clock whose n-th reading is n x n, a time of 2 n + 1 was taken between readings n and n + 1.
 TEST_F(RunnerTest, TimesModelsInTurns) {
+    writeModel("other.bitloom", testing::zooGraph("resnet20"), 4);
     ASSERT_EQ(
-        run(path("net.bitloom") + " " + path("net.bitloom") + " --repeat 4 --block 2 --warmup 1 --json"), 0)
+        run(path("net.bitloom") + " " + path("other.bitloom") + " --repeat 5 --block 2 --warmup 1 --json",
+            "ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD='" BITLOOM_COUNTING_CLOCK "'"),
+        0)
         << m_text;
-    EXPECT_THAT(m_text, HasSubstr("\"sentinel_ns\":["));
+    const auto printed = nlohmann::json::parse(m_text);
+    std::map<std::int64_t, char> order;
+    const auto add = [&order](const nlohmann::json& times, char name) {
+        for (const nlohmann::json& time : times)
+            EXPECT_TRUE(order.emplace(time.get<std::int64_t>(), name).second) << "two at a time";
+    };
+    ASSERT_EQ(printed["models"].size(), 2u);
+    add(printed["models"][0]["samples_ns"], 'a');
+    add(printed["models"][1]["samples_ns"], 'b');
+    add(printed["sentinel_ns"], '|');
+    std::string turns;
+    for (const auto& [time, name] : order)
+        turns += name;
+    EXPECT_EQ(turns, "|aabb|aabb|ab|");
+}
+
+TEST_F(RunnerTest, TimesEveryLayerAndCopy) {
+    ASSERT_EQ(run(path("net.bitloom") + " --per-layer --repeat 4 --copies 3 --json"), 0) << m_text;
+    const auto printed = nlohmann::json::parse(m_text);
+    EXPECT_EQ(printed["copies"], 3);
+    const auto& model = printed["models"][0];
+    ASSERT_EQ(model["samples_ns"].size(), 4u);
+    for (std::size_t sample = 0; sample < 4; ++sample) {
+        std::int64_t sum = 0;
+        for (const auto& step : model["steps"])
+            sum += step.at("samples_ns").at(sample).get<std::int64_t>();
+        EXPECT_EQ(sum, model["samples_ns"][sample]) << "the network's time is that of its steps";
+    }
     ASSERT_EQ(run(path("net.bitloom") + " --per-layer --repeat 2 --copies 3"), 0);
     EXPECT_THAT(m_text, HasSubstr("layer3.2.conv2"));
     EXPECT_THAT(m_text, HasSubstr("GMAC/s"));
 }
 
 TEST_F(RunnerTest, OutputsOfAnotherNetworkAreNoticed) {
-    const std::vector<std::byte> bytes =
-        toBytes(*lower(testing::sourceOf(testing::zooGraph("resnet20"), 4), {}));
-    write("other.bitloom", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    writeModel("other.bitloom", testing::zooGraph("resnet32"));
+    writeModel("large.bitloom", testing::zooGraph("resnet18", 32));
     ASSERT_EQ(run(path("net.bitloom") + " --output " + path("own.bin")), 0) << m_text;
     ASSERT_EQ(run(path("other.bitloom") + " --output " + path("others.bin")), 0) << m_text;
     write("short.bin", "12345678");
@@ -71,6 +107,11 @@ TEST_F(RunnerTest, OutputsOfAnotherNetworkAreNoticed) {
     EXPECT_THAT(m_text, HasSubstr("belongs to another network"));
     EXPECT_EQ(run(path("net.bitloom") + " --expect " + path("short.bin")), 1);
     EXPECT_THAT(m_text, HasSubstr("does not hold the 10 values"));
+    ASSERT_EQ(run(path("large.bitloom") + " --output " + path("thousand.bin")), 0) << m_text;
+    EXPECT_EQ(run(path("net.bitloom") + " --expect " + path("thousand.bin")), 1);
+    EXPECT_THAT(m_text, HasSubstr("thousand.bin does not hold the 10 values"));
+    EXPECT_EQ(run(path("large.bitloom") + " --expect " + path("own.bin")), 1);
+    EXPECT_THAT(m_text, HasSubstr("own.bin does not hold the 1000 values"));
     EXPECT_EQ(run(path("net.bitloom") + " --expect /nowhere"), 1);
     EXPECT_THAT(m_text, HasSubstr("/nowhere: cannot be opened"));
 }
@@ -90,6 +131,25 @@ TEST_F(RunnerTest, AScheduleChoosesTheMicrokernel) {
         << m_text;
     EXPECT_THAT(m_text, ::testing::ContainsRegex("layer1.0.conv1 .*fp32_scalar_4x8"));
     EXPECT_THAT(m_text, ::testing::Not(::testing::ContainsRegex("layer1.0.conv2 .*fp32_scalar")));
+}
+
+TEST_F(RunnerTest, AScheduleMaySayMoreAndWhatItCannotSayIsNamed) {
+    write("schedule.txt",
+          "k0 layer1.0.conv1 auto auto skip ahead=2 part=16 tiles=4\n"
+          "k0 layer1.0.conv2 auto auto skip decoded\n");
+    ASSERT_EQ(run(path("net.bitloom") + " --json --repeat 1 --schedule " + path("schedule.txt")), 0)
+        << m_text;
+    EXPECT_THAT(m_text, HasSubstr("\"family\":\"tuned_fp32\"")) << "decoded: what runs is no longer k0";
+    for (const auto& [word, message] : std::vector<std::pair<std::string, std::string>>{
+             {"ahead=", "ahead=: not a number from 0"},
+             {"part=-1", "part=-1: not a number from 0"},
+             {"tiles=4x", "tiles=4x: not a number from 0"},
+             {"tiles=9999999", "tiles=9999999: not a number from 0 to 1048576"},
+             {"fused", "schedule.txt, line 2: unknown word fused; this program knows ahead=KB"}}) {
+        write("schedule.txt", "\nk0 layer1.0.conv1 auto auto skip " + word + "\n");
+        EXPECT_EQ(run(path("net.bitloom") + " --schedule " + path("schedule.txt")), 1) << word;
+        EXPECT_THAT(m_text, HasSubstr(message));
+    }
 }
 
 TEST_F(RunnerTest, UsageErrorsExitWithTwo) {

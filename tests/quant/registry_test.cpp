@@ -230,5 +230,41 @@ TEST(PublicCheckpoint, Resnet56NonzeroParametersAfterInit) {
     EXPECT_LT(twoBits, 445'000);
 }
 
+TEST(PlanLayers, EndsWithBitsOfTheirOwnAreUniformWhateverTheMethod) {
+    QuantizerOptions options;
+    options.firstLastBits = 8;
+    for (const std::string& method : methodNames()) {
+        options.layer = {method, method == "none" ? 16 : 4};
+        const auto planned = planLayers(makeGraph(), options);
+        ASSERT_TRUE(planned) << method << ": " << planned.error().message;
+        ASSERT_EQ(planned->size(), method == "none" ? 2u : 4u) << method;
+        for (const PlannedLayer& layer : *planned) {
+            const bool end = layer.node == "conv1" || layer.node == "fc";
+            EXPECT_EQ(layer.outsideAverage, end) << layer.node;
+            EXPECT_EQ(layer.options.method, end ? "uniform" : method);
+            EXPECT_EQ(layer.options.components, end ? 256 : 4);
+        }
+    }
+    for (const int bits : {-1, 1, 9}) {
+        options.firstLastBits = bits;
+        EXPECT_THAT(planError(options), HasSubstr(fmt::format("first_last_bits = {}; take 2 to 8", bits)));
+    }
+}
+
+TEST(PlanLayers, WhatAJobSaysOfAnEndWins) {
+    QuantizerOptions options;
+    options.firstLastBits = 8;
+    options.exclude = std::vector<std::string>{"fc"};
+    EXPECT_THAT(plannedNames(options), ElementsAre("conv1", "block.conv2", "block.conv3"));
+    options.exclude = std::vector<std::string>{};
+    options.layers["conv1"] = {"dgms", 4};
+    const auto planned = planLayers(makeGraph(), options);
+    ASSERT_TRUE(planned) << planned.error().message;
+    ASSERT_EQ(planned->size(), 4u);
+    EXPECT_FALSE(planned->front().outsideAverage);
+    EXPECT_EQ(planned->front().options.components, 4);
+    EXPECT_TRUE(planned->back().outsideAverage) << "fc";
+}
+
 }  // namespace
 }  // namespace bitloom::quant

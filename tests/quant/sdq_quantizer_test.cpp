@@ -193,8 +193,32 @@ TEST_F(BitBudgetTest, IsMetByTheEndAndNotUndercutByMoreThanAStep) {
         run(300);
         EXPECT_LE(budget().meanBits(), target + 1e-9);
         EXPECT_GT(budget().meanBits(), target - 1) << "no step but the last went below";
-        EXPECT_LE(budget().expectedBits(), budget().meanBits());
     }
+}
+
+TEST_F(BitBudgetTest, ExpectsWhatAWidthThatMayGoDownTakes) {
+    ASSERT_TRUE(make().ok());
+    // All start at 8 bits and stay with the same probability, so whatever the costs are, their mean does too.
+    const double stays = widthOf("layer1.0.conv1").probability();
+    EXPECT_NEAR(budget().expectedBits(), 7 + stays, 1e-12);
+    widthOf("layer1.1.conv1").lower();
+    const double weights = 8 * 8 * 9 + 8 * 16 * 9 + 16 * 16 * 9;
+    EXPECT_NEAR(budget().meanBits(), 8 - 16 * 16 * 9 / weights, 1e-12);
+    EXPECT_NEAR(budget().expectedBits(), 7 + stays - 16 * 16 * 9 / weights, 1e-12);
+}
+
+TEST_F(BitBudgetTest, LeavesTheEndsOut) {
+    m_options.firstLastBits = 8;
+    m_options.sdq.target = 3;
+    ASSERT_TRUE(make().ok());
+    ASSERT_TRUE(m_quantizers.contains("stem"));
+    EXPECT_EQ(budget().meanBits(), 8);
+    run(300);
+    EXPECT_LE(budget().meanBits(), 3 + 1e-9);
+    EXPECT_GT(budget().meanBits(), 2);
+    const QuantizedTensor stem = m_quantizers.find("stem")->second->hard(
+        torch::tensor(m_state["stem.weight"].toFloats()).reshape({8, 4, 3, 3}));
+    EXPECT_EQ(stem.components, 256) << "it keeps its bits";
 }
 
 TEST_F(BitBudgetTest, TheClosingTakesTheCheapestBitsOneAfterTheOther) {
@@ -229,11 +253,54 @@ TEST_F(BitBudgetTest, CountsBytesAndBitOperations) {
         bytes += static_cast<double>(m_state[node + ".weight"].count()) * widthOf(node.c_str()).bits() / 8;
     EXPECT_LE(bytes, m_options.sdq.target);
     EXPECT_GT(bytes, m_options.sdq.target / 2);
+}
+
+TEST_F(BitBudgetTest, CountsBitOperationsByMultiplications) {
+    // The same weights with a quarter of the pixels: its bits are the dear ones by weights, the cheap ones by
+    // multiply-adds.
+    m_graph = graph::Graph("net");
+    const auto conv = [](int in, int out, int stride) {
+        return graph::Conv2d{.inChannels = in,
+                             .outChannels = out,
+                             .kernel = {3, 3},
+                             .stride = {stride, stride},
+                             .padding = {1, 1}};
+    };
+    auto last = m_graph.add("input", graph::Input{{4, 8, 8}});
+    last = m_graph.add("stem", conv(4, 8, 1), {last});
+    last = m_graph.add("layer1.0.conv1", conv(8, 8, 1), {last});
+    last = m_graph.add("layer1.0.conv2", conv(8, 16, 2), {last});
+    m_graph.add("layer1.1.conv1", conv(16, 16, 1), {last});
+    const std::map<std::string, double, std::less<>> macs = {{"layer1.0.conv1", 8. * 8 * 9 * 64},
+                                                             {"layer1.0.conv2", 8. * 16 * 9 * 16},
+                                                             {"layer1.1.conv1", 16. * 16 * 9 * 16}};
+    double all = 0;
+    for (const auto& [node, count] : macs)
+        all += count;
     m_options.sdq.budget = BitBudgetKind::BitOps;
-    m_options.sdq.target = 1e12;
+    const auto operations = [&] {
+        double sum = 0;
+        for (const auto& [node, count] : macs)
+            sum += count * widthOf(node.c_str()).bits() * 32;
+        return sum;
+    };
+    for (const double bits : {1.0, 2.5, 4.0}) {
+        m_options.sdq.target = all * bits * 32;
+        ASSERT_TRUE(make().ok());
+        run(300);
+        EXPECT_LE(operations(), m_options.sdq.target * (1 + 1e-9)) << bits;
+        EXPECT_GT(operations(), m_options.sdq.target - all * 32) << bits;
+        EXPECT_NEAR(budget().meanBits(), operations() / (32 * all), 1e-9);
+    }
+    m_options.sdq.target = all * 8 * 32;
     ASSERT_TRUE(make().ok());
     run(100);
     EXPECT_EQ(budget().meanBits(), 8) << "nothing has to go";
+    m_options.sdq.target = all * 0.99 * 32;
+    const Status below = make();
+    ASSERT_FALSE(below.ok());
+    EXPECT_EQ(below.error().kind, ErrorKind::Usage);
+    EXPECT_THAT(below.error().message, HasSubstr(fmt::format("{:.4g} bit operations", all * 32)));
 }
 
 TEST_F(BitBudgetTest, LayersOfABlockMayShareAWidth) {

@@ -1,11 +1,14 @@
 // The kernels at every length around a vector's, against plain loops; ties, saturation, NaN.
 #include "engine/quant/search/search_kernel.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
 
+#include <c10/util/Half.h>
 #include <gtest/gtest.h>
 
 #include "engine/base/random.h"
@@ -138,6 +141,82 @@ TYPED_TEST(SearchKernel, SaturatedGradientsKeepTheirDigits) {
     T gradient = -1;
     rdhsGradient({&far, 1}, std::span<const T>(values), T(0.5), &upstream, 1, {&gradient, 1});
     EXPECT_EQ(gradient, 0);
+}
+
+class HalfLogits : public ::testing::Test {
+  protected:
+    static Half halfOf(float value) { return std::bit_cast<Half>(c10::Half(value)); }
+    static float wideOf(Half half) { return std::bit_cast<c10::Half>(half); }
+    static std::vector<float> wide(const std::vector<Half>& logits) {
+        std::vector<float> result(logits.size());
+        widen(logits.data(), logits.size(), result.data());
+        return result;
+    }
+};
+
+TEST_F(HalfLogits, EveryNumberWidensToItself) {
+    std::vector<Half> all;
+    for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+        if ((bits & 0x7C00) != 0x7C00) all.push_back(static_cast<Half>(bits));  // finite
+    }
+    const std::vector<float> values = wide(all);
+    for (std::size_t i = 0; i < all.size(); ++i)
+        ASSERT_EQ(std::bit_cast<std::uint32_t>(values[i]), std::bit_cast<std::uint32_t>(wideOf(all[i])));
+}
+
+TEST_F(HalfLogits, AStepEndsOnOneOfTheTwoNearestNumbersAtEveryLength) {
+    for (const std::size_t count : {1, 2, 3, 5, 8, 9, 15, 16, 17, 31, 33, 101}) {
+        Random random({kSeed, count});
+        std::vector<Half> logits(count + 1, halfOf(1));
+        std::vector<float> gradients(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            logits[i] = halfOf(static_cast<float>(random.normal()));
+            gradients[i] = static_cast<float>(random.normal());
+        }
+        const std::vector<float> before = wide(logits);
+        descend(logits.data(), gradients.data(), 0.25F, 0.5F, 3, count);
+        EXPECT_EQ(logits[count], halfOf(1)) << "nothing beyond";
+        for (std::size_t i = 0; i < count; ++i) {
+            const double exact = before[i] - 0.25 * (gradients[i] + 0.5 * before[i]);
+            const double step = std::max(std::abs(exact) * 0x1p-10, 0x1p-24);
+            ASSERT_NEAR(wideOf(logits[i]), exact, step) << count << " logits, number " << i;
+        }
+    }
+}
+
+/// Steps of a hundredth of what half precision resolves at 1, far below what rounding to nearest would keep.
+TEST_F(HalfLogits, SmallStepsAddUpInTheMean) {
+    constexpr std::size_t kCount = 4096;
+    constexpr int kSteps = 500;
+    std::vector<Half> logits(kCount, halfOf(1.5F));
+    const std::vector<float> gradients(kCount, 1e-5F);
+    for (int step = 0; step < kSteps; ++step)
+        descend(logits.data(), gradients.data(), 1, 0, static_cast<std::uint32_t>(step) * 7919U, kCount);
+    const std::vector<float> after = wide(logits);
+    const double mean = std::accumulate(after.begin(), after.end(), 0.0) / kCount;
+    // A step goes down by 2^-10 with probability p = 1e-5 * 2^10; four standard errors of the mean.
+    const double p = 1e-5 * 0x1p10;
+    const double deviation = 0x1p-10 * std::sqrt(kSteps * p * (1 - p) / kCount);
+    EXPECT_NEAR(mean, 1.5 - kSteps * 1e-5, 4 * deviation);
+}
+
+TEST_F(HalfLogits, TheSameSeedRoundsAlikeAndAnotherDoesNot) {
+    const std::vector<float> gradients(100, 0.3F);
+    std::vector<Half> first(100, halfOf(0.7F));
+    std::vector<Half> second = first;
+    std::vector<Half> other = first;
+    descend(first.data(), gradients.data(), 0.1F, 0, 5, first.size());
+    descend(second.data(), gradients.data(), 0.1F, 0, 5, second.size());
+    descend(other.data(), gradients.data(), 0.1F, 0, 6, other.size());
+    EXPECT_EQ(first, second);
+    EXPECT_NE(first, other);
+}
+
+TEST_F(HalfLogits, NothingLeavesTheRange) {
+    std::vector<Half> logits{halfOf(65000), halfOf(-65000), halfOf(65504), halfOf(0)};
+    const std::vector<float> gradients{-1e9F, 1e9F, -1, -1e30F};
+    descend(logits.data(), gradients.data(), 1, 0, 1, logits.size());
+    EXPECT_EQ(wide(logits), (std::vector<float>{65504, -65504, 65504, 65504}));
 }
 
 }  // namespace

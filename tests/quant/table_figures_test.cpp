@@ -53,5 +53,30 @@ TEST(TableFigures, AgreeWithTheSumOverLayersWhereTheBitsAreThose) {
     EXPECT_NEAR(measure(model).bitOps / 1e9, 34.71, 0.005);
 }
 
+TEST(TableFigures, LayersOutsideTheAverageCountInNoMeanAndWholeElsewhere) {
+    graph::Graph graph("net");
+    auto last = graph.add("input", graph::Input{{1, 2, 2}});
+    last = graph.add("conv1", graph::Conv2d{.inChannels = 1, .outChannels = 2}, {last});
+    last = graph.add("conv2", graph::Conv2d{.inChannels = 2, .outChannels = 2}, {last});
+    QuantizedModel model;
+    model.graph = graph;
+    model.layers["conv1"] = {{2, 1, 1, 1}, 1, 256, std::vector<float>(256, 0), {0, 1}};
+    model.layers["conv2"] = {{2, 2, 1, 1}, 1, 4, {0, 1, 2, 3}, {0, 1, 2, 3}};
+    const ModelMetrics all = measure(model);
+    EXPECT_DOUBLE_EQ(all.bits, (2 * 8 + 4 * 2) / 6.0);
+    model.outsideAverage = {"conv1"};
+    const ModelMetrics inside = measure(model);
+    EXPECT_DOUBLE_EQ(inside.bits, 2);
+    EXPECT_DOUBLE_EQ(inside.sparsity, 1 / 4.0);
+    EXPECT_DOUBLE_EQ(inside.compressionRate, 32 * 4 / (2.0 * 3));
+    EXPECT_EQ(inside.nonzeroParameters, 3) << "of all layers: conv1 has zeros alone";
+    EXPECT_EQ(inside.nonzeroParameters, all.nonzeroParameters);
+    EXPECT_EQ(inside.bitOps, 4 * (2 * 8 + 4 * 2) * 32.0);
+    EXPECT_EQ(inside.bitOps, all.bitOps);
+    EXPECT_EQ(inside.fp32Bytes, 4 * 6);
+    model.outsideAverage.insert("conv2");
+    EXPECT_DOUBLE_EQ(measure(model).bits, 32) << "nothing is left to take the mean of";
+}
+
 }  // namespace
 }  // namespace bitloom::quant

@@ -169,6 +169,8 @@ TEST_F(RoundTrip, SummaryComesBackWhole) {
     EXPECT_EQ(read->top5Hard, expected.top5Hard);
     EXPECT_EQ(read->weightCompression, expected.weightCompression);
     EXPECT_EQ(read->bitOps, expected.bitOps);
+    EXPECT_EQ(read->meanBitsBytes, expected.meanBitsBytes);
+    EXPECT_EQ(read->meanBitsBitOps, expected.meanBitsBitOps);
     EXPECT_EQ(read->bits, expected.bits);
     EXPECT_EQ(read->sparsity, expected.sparsity);
     EXPECT_EQ(read->nonzeroParameters, expected.nonzeroParameters);

@@ -144,6 +144,8 @@ report::RunSummary sampleSummary() {
     summary.compressionRate = 9.5;
     summary.weightCompression = 8;
     summary.bitOps = 5.2e9;
+    summary.meanBitsBytes = 135'337;
+    summary.meanBitsBitOps = 4.9e9;
     summary.fileBytes = 140'001;
     summary.mse = 1.5e-5;
     summary.steps = 932;

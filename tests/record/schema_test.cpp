@@ -148,5 +148,40 @@ TEST(Schema, TextsAreCutBetweenCodePoints) {
     EXPECT_EQ(padText("abcdößgh", 8).size(), 8u);
 }
 
+TEST(Schema, ASummaryOfSixteenValuesReadsAndGoesOn) {
+    const testing::TemporaryFolder folder;
+    const std::filesystem::path path = folder / "run.h5";
+    const std::vector<LayerLayout> layouts = {{"fc", 1, 4, 16}};
+    report::RunSummary written = testing::sampleSummary();
+    written.status = report::RunStatus::Stopped;
+    {
+        auto writer = RunWriter::create(path, testing::sampleInfo(), layouts);
+        ASSERT_TRUE(testing::appendStep(**writer, layouts, 3).ok());
+        ASSERT_TRUE((*writer)->finish(written).ok());
+    }
+    {
+        const SummaryValues values = packSummary(written);
+        const h5::Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+        const h5::Handle job(H5Gopen2(file.get(), "job", H5P_DEFAULT), H5Gclose);
+        ASSERT_GE(H5Ldelete(job.get(), "summary", H5P_DEFAULT), 0);
+        const Column old{"summary", Element::Float64, {16}};
+        h5::Dataset::createFixed(job.get(), old, 1);
+        h5::Dataset::open(job.get(), old, true).write(0, 1, values.data());
+    }
+    const auto reader = RunReader::open(path);
+    ASSERT_TRUE(reader.ok()) << reader.error().message;
+    const auto read = (*reader)->summary();
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(read->bits, written.bits);
+    EXPECT_EQ(read->accuracyStep, written.accuracyStep);
+    EXPECT_TRUE(std::isnan(read->meanBitsBytes));
+    EXPECT_TRUE(std::isnan(read->meanBitsBitOps));
+    auto writer = RunWriter::resume(path, 3);
+    ASSERT_TRUE(writer.ok()) << writer.error().message;
+    ASSERT_TRUE((*writer)->finish(written).ok());
+    const auto resumed = RunReader::open(path);
+    EXPECT_EQ((*resumed)->summary()->meanBitsBitOps, written.meanBitsBitOps);
+}
+
 }  // namespace
 }  // namespace bitloom::record

@@ -2,6 +2,7 @@
 #include "engine/report/bitwidths.h"
 
 #include <cmath>
+#include <functional>
 
 #include <gmock/gmock.h>
 
@@ -83,46 +84,87 @@ TEST(Bitwidths, ATrackKnowsItsPointAtAStep) {
     EXPECT_EQ(track.points.back().bits, 7);
 }
 
-TEST(Bitwidths, ALayerThatDoesNotMoveIsNamedWithItsReason) {
-    const auto trackOf = [](auto gradient, auto probability) {
-        BitwidthTrack track{"layer", {}};
-        for (std::int64_t step = 0; step < 100; ++step)
-            track.append(learned(step, 8, probability(step), gradient(step)));
-        return track;
+/// As a run records it every tenth step: probabilities of a network over its budget wander by steps of Adam.
+BitwidthTrack recorded(
+    const char* layer, double bits, const std::function<double(std::int64_t)>& probability,
+    const std::function<double(std::int64_t)>& gradient = [](std::int64_t) { return 0.01; }) {
+    BitwidthTrack track{layer, {}};
+    for (std::int64_t step = 0; step < 1000; step += 10)
+        track.append(learned(step, bits, probability(step), gradient(step)));
+    return track;
+}
+
+double wanders(std::int64_t step) {
+    return 0.6 + 0.1 * std::sin(static_cast<double>(step) / 15);
+}
+/// Never twice the same number.
+double trembles(std::int64_t step) {
+    return 0.73 + 0.004 * std::sin(static_cast<double>(step));
+}
+
+TEST(Bitwidths, AWideLayerThatHardlyMovesIsNamed) {
+    const std::vector<BitwidthTrack> tracks{recorded("a", 4, wanders), recorded("b", 6, trembles),
+                                            recorded("c", 5, wanders)};
+    EXPECT_EQ(stalledBits(tracks, 1, 990).reason, BitStall::NoChange);
+    EXPECT_EQ(stalledBits(tracks, 1, 990).since, 0);
+    EXPECT_EQ(stalledBits(tracks, 1, 990, 2).reason, BitStall::NoChange);
+    EXPECT_EQ(stalledBits(tracks, 1, 990, 6).reason, BitStall::None) << "no wider than the target";
+    EXPECT_EQ(stalledBits(tracks, 1, 30).reason, BitStall::None) << "too few to tell";
+    EXPECT_EQ(stalledBits(tracks, 0, 990).reason, BitStall::None) << "it moves";
+}
+
+TEST(Bitwidths, ALayerNarrowerThanItsNeighboursMayStay) {
+    std::vector<BitwidthTrack> tracks{recorded("a", 4, wanders), recorded("b", 3, trembles),
+                                      recorded("c", 2, wanders)};
+    EXPECT_EQ(stalledBits(tracks, 1, 990).reason, BitStall::None);
+    // A layer with fixed bits in between is no neighbour.
+    tracks[0] = recorded("a", 3, wanders);
+    tracks.insert(tracks.begin() + 1, BitwidthTrack{"fixed", {{0, 8, {}}}});
+    EXPECT_EQ(stalledBits(tracks, 2, 990).reason, BitStall::NoChange);
+}
+
+TEST(Bitwidths, AProbabilityThatOnlyRisesIsNamed) {
+    const auto rises = [](std::int64_t step) {
+        return step < 500 ? wanders(step) : 0.55 + 0.0008 * static_cast<double>(step - 500);
     };
-    const auto wanders = [](std::int64_t step) { return 0.5 + 0.001 * static_cast<double>(step % 7); };
-    const auto stops = [](std::int64_t step) { return step < 60 ? 0.25 : 0.0; };
-    const BitwidthTrack moving = trackOf(wanders, wanders);
-    EXPECT_EQ(stalledBits(moving, 99).reason, BitStall::None);
-    const BitwidthTrack noGradient = trackOf(stops, wanders);
-    EXPECT_EQ(stalledBits(noGradient, 99).reason, BitStall::NoGradient);
-    EXPECT_EQ(stalledBits(noGradient, 99).since, 60);
-    EXPECT_EQ(stalledBits(noGradient, 50).reason, BitStall::None) << "not yet";
-    EXPECT_EQ(stalledBits(noGradient, 62).reason, BitStall::None) << "too few to tell";
-    const BitwidthTrack noChange = trackOf(wanders, [](std::int64_t) { return 0.73; });
-    EXPECT_EQ(stalledBits(noChange, 99).reason, BitStall::NoChange);
-    EXPECT_EQ(stalledBits(noChange, 99).since, 0);
-    EXPECT_EQ(stalledBits(noChange, 3).reason, BitStall::None);
+    const std::vector<BitwidthTrack> tracks{recorded("a", 8, rises), recorded("b", 5, wanders)};
+    EXPECT_EQ(stalledBits(tracks, 0, 990).reason, BitStall::Rising);
+    EXPECT_GE(stalledBits(tracks, 0, 990).since, 480);
+    EXPECT_LE(stalledBits(tracks, 0, 990).since, 520);
+    EXPECT_EQ(stalledBits(tracks, 0, 450).reason, BitStall::None);
+}
+
+TEST(Bitwidths, WithoutAGradientNothingMovesAtAnyWidth) {
+    const auto stops = [](std::int64_t step) { return step < 600 ? 0.25 : 0.0; };
+    const std::vector<BitwidthTrack> tracks{recorded("a", 8, wanders), recorded("b", 2, wanders, stops)};
+    EXPECT_EQ(stalledBits(tracks, 1, 990).reason, BitStall::NoGradient);
+    EXPECT_EQ(stalledBits(tracks, 1, 990).since, 600);
+    EXPECT_EQ(stalledBits(tracks, 1, 500).reason, BitStall::None) << "not yet";
+    EXPECT_EQ(stalledBits(tracks, 1, 620).reason, BitStall::None) << "too few to tell";
 }
 
 TEST(Bitwidths, WhatCannotMoveIsNotStalled) {
     BitwidthTrack fixed{"fixed", {}};
     BitwidthTrack least{"least", {}};
     BitwidthTrack lowered{"lowered", {}};
+    BitwidthTrack met{"met", {}};
     for (std::int64_t step = 0; step < 50; ++step) {
         fixed.append({step, 4, {}});
         least.append(learned(step, 1, 1, 0));
         lowered.append(learned(step, step < 48 ? 3 : 2, 0.73, 0));
+        met.append({step, 5, {0.73, 0.1, false}});
     }
-    for (const BitwidthTrack& track : {fixed, least, lowered, BitwidthTrack{}})
-        EXPECT_EQ(stalledBits(track, 49).reason, BitStall::None) << track.layer;
+    const std::vector<BitwidthTrack> tracks{fixed, least, lowered, met, BitwidthTrack{}};
+    for (std::size_t i = 0; i < tracks.size(); ++i)
+        EXPECT_EQ(stalledBits(tracks, i, 49).reason, BitStall::None) << tracks[i].layer;
 }
 
 TEST(Bitwidths, TotalsCountQuantizedLayers) {
     NetworkInfo network;
     network.layers = {{"stem", "conv 3x3", {}, 100, 1000, false, 32},
                       {"a", "conv 3x3", {}, 300, 2000, true, 8},
-                      {"b", "conv 3x3", {}, 100, 500, true, 4}};
+                      {"b", "conv 3x3", {}, 100, 500, true, 4},
+                      {"fc", "linear", {}, 200, 200, true, 8, true}};
     const BitwidthTrack a{"a", {learned(0, 8, 0.5), learned(10, 2, 0.5)}};
     const std::vector<BitTotals> all = bitTotals(network, {a}, false);
     ASSERT_EQ(all.size(), 2u) << "where it begins, and one change";

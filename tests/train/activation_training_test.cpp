@@ -111,7 +111,7 @@ TEST_P(RoundedTraining, TooFewImagesAreRefusedBeforeTraining) {
 }
 
 TEST_P(RoundedTraining, CombinesWithEveryMethodOfTheWeights) {
-    for (const char* method : {"none", "dgms", "rdhs", "sgt", "uniform", "sdq"}) {
+    for (const char* method : {"none", "dgms", "dgms-mixed", "rdhs", "sgt", "uniform", "sdq"}) {
         SmallTraining training = small(GetParam(), 8);
         training.quantizer.layer.method = method;
         training.quantizer.sdq.target = 3;

@@ -2,6 +2,7 @@
 #include "engine/train/schedule.h"
 
 #include <array>
+#include <cmath>
 
 #include <gtest/gtest.h>
 
@@ -64,6 +65,22 @@ TEST(Schedule, CosineFallsFromOneTowardsZero) {
     EXPECT_NEAR(rateFactor(options, 0, 8), 1, 1e-12);
     EXPECT_NEAR(rateFactor(options, 2, 8), 0.8535533905932737, 1e-12);
     EXPECT_NEAR(rateFactor(options, 4, 8), 0.5, 1e-12);
+}
+
+TEST(Schedule, OnlyNoEpochsAreNoSteps) {
+    TrainOptions options;
+    options.epochs = 0;
+    EXPECT_EQ(stepsOf(options, 100), 0);
+    options.epochs = 1e-6;
+    EXPECT_EQ(stepsOf(options, 100), 1);
+    options.epochs = 0;
+    options.steps = 7;
+    EXPECT_EQ(stepsOf(options, 100), 7);
+    for (const Schedule schedule :
+         {Schedule::OneCycle, Schedule::Cosine, Schedule::MultiStep, Schedule::Constant}) {
+        options.schedule = schedule;
+        EXPECT_TRUE(std::isfinite(rateFactor(options, 0, 0)));
+    }
 }
 
 TEST(Schedule, MultiStepDropsAtItsMilestones) {

@@ -19,10 +19,16 @@ using ::testing::Contains;
 using ::testing::Field;
 using ::testing::Not;
 
-class SearchTraining : public ::testing::TestWithParam<const char*> {
+struct SearchCase {
+    const char* method;
+    bool halfLogits;
+};
+
+class SearchTraining : public ::testing::TestWithParam<SearchCase> {
   protected:
     SearchTraining() {
-        m_small.quantizer.layer = {GetParam(), 4};
+        m_small.quantizer.layer = {GetParam().method, 4};
+        m_small.quantizer.search.halfLogits = GetParam().halfLogits;
         m_small.quantizer.search.gumbelNoise = 0.05;
         m_small.options.rates.alpha = 0.1;
     }
@@ -35,11 +41,17 @@ class SearchTraining : public ::testing::TestWithParam<const char*> {
         return kept.state.tensors;
     }
 
+    static Rule rule() { return GetParam().method == std::string("rdhs") ? Rule::Rdhs : Rule::Sgt; }
+
     SmallTraining m_small;
 };
 
-INSTANTIATE_TEST_SUITE_P(Methods, SearchTraining, ::testing::Values("rdhs", "sgt"),
-                         [](const auto& method) { return std::string(method.param); });
+INSTANTIATE_TEST_SUITE_P(Methods, SearchTraining,
+                         ::testing::Values(SearchCase{"rdhs", false}, SearchCase{"rdhs", true},
+                                           SearchCase{"sgt", false}, SearchCase{"sgt", true}),
+                         [](const auto& test) {
+                             return test.param.method + std::string(test.param.halfLogits ? "Half" : "");
+                         });
 
 TEST_P(SearchTraining, LearnsWithoutLatentWeights) {
     m_small.options.epochs = 6;
@@ -104,8 +116,8 @@ TEST_P(SearchTraining, ARestoredRunEndsWithTheSameBits) {
 /// A layer large enough that its tensors are seen by the allocator, which counts blocks from 64 KB up.
 struct LargeLayer {
     static constexpr std::int64_t kWeights = 1 << 20;
-    explicit LargeLayer(std::int64_t planes)
-        : logits(quant::search::emptyLogits({64, 1 << 14}, planes, torch::kFloat32)),
+    explicit LargeLayer(std::int64_t planes, torch::Dtype dtype = torch::kFloat32)
+        : logits(quant::search::emptyLogits({64, 1 << 14}, planes, dtype)),
           weight(torch::zeros({64, 1 << 14})),
           upstream(torch::randn({64, 1 << 14})) {
         logits.normal_();
@@ -116,15 +128,42 @@ struct LargeLayer {
     torch::Tensor upstream;
 };
 
+/// A layer whose steps are streamed.
+struct StreamedLayer : LargeLayer {
+    StreamedLayer(std::int64_t planes, torch::Dtype dtype, double rate, double decay, bool nesterov)
+        : LargeLayer(planes, dtype), optimizer({{"alpha", rate, decay, {{"a", logits, stream}}}}, nesterov) {}
+    std::shared_ptr<quant::GradientStream> stream = std::make_shared<quant::GradientStream>();
+    std::shared_ptr<quant::search::LastPass> last = std::make_shared<quant::search::LastPass>();
+    Sgd optimizer;
+
+    /// One step with `upstream`; the weights that it started from.
+    torch::Tensor step(Choice choice, double momentum) {
+        choice.seed = ++passes;
+        const torch::Tensor chosen = chooseWeights(weight, logits, choice, stream, last);
+        torch::Tensor before = chosen.detach().clone();
+        optimizer.beginStep(0.5, momentum);
+        chosen.backward(upstream);
+        optimizer.step(0.5, momentum);
+        EXPECT_FALSE(logits.grad().defined());
+        EXPECT_FALSE(stream->active()) << "streaming ends with the step";
+        EXPECT_EQ(last->chosen, weight.data_ptr());
+        return before;
+    }
+    std::uint64_t passes = 0;
+};
+
 std::size_t liveBytes() {
     return cacheStatistics().liveBytes;
 }
 
+const std::vector<double> kThreeBits{-1, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5, 1};
+
 TEST_P(SearchTraining, BackwardNeedsAtMostAByteAWeightFromForward) {
+    if (GetParam().halfLogits)
+        GTEST_SKIP() << "half-precision logits have no backward pass but the streamed one";
     installCachingAllocator();
-    const Rule rule = GetParam() == std::string("rdhs") ? Rule::Rdhs : Rule::Sgt;
     const LargeLayer layer(7);
-    const Choice choice{rule, {-1, -0.5, -0.25, -0.125, 0.125, 0.25, 0.5, 1}};
+    const Choice choice{rule(), kThreeBits};
     const std::size_t before = liveBytes();
     const torch::Tensor chosen = chooseWeights(layer.weight, layer.logits, choice, nullptr, nullptr);
     EXPECT_LE(liveBytes() - before, static_cast<std::size_t>(LargeLayer::kWeights));
@@ -133,38 +172,69 @@ TEST_P(SearchTraining, BackwardNeedsAtMostAByteAWeightFromForward) {
 }
 
 TEST_P(SearchTraining, StreamedUpdatesAreTheOptimizersOwnToTheBit) {
-    const Rule rule = GetParam() == std::string("rdhs") ? Rule::Rdhs : Rule::Sgt;
-    const Choice choice{rule, {-1, -0.5, 0.5, 1}, 0.5};
+    if (GetParam().halfLogits) GTEST_SKIP() << "half-precision logits have no other update";
+    const Choice choice{rule(), {-1, -0.5, 0.5, 1}, 0.5};
     for (const bool nesterov : {false, true}) {
         torch::manual_seed(2);
         LargeLayer stored(3);
         torch::manual_seed(2);
-        LargeLayer streamed(3);
-        const auto stream = std::make_shared<quant::GradientStream>();
-        const auto last = std::make_shared<quant::search::LastPass>();
+        StreamedLayer streamed(3, torch::kFloat32, 0.1, 1e-3, nesterov);
         Sgd plain({{"alpha", 0.1, 1e-3, {{"a", stored.logits}}}}, nesterov);
-        Sgd fused({{"alpha", 0.1, 1e-3, {{"a", streamed.logits, stream}}}}, nesterov);
         for (int step = 0; step < 3; ++step) {
             plain.clearGradients();
             chooseWeights(stored.weight, stored.logits, choice, nullptr, nullptr).backward(stored.upstream);
             plain.step(0.5, 0.9);
-
-            const torch::Tensor chosen =
-                chooseWeights(streamed.weight, streamed.logits, choice, stream, last);
-            EXPECT_TRUE(chosen.equal(stored.weight)) << "chosen while the update had it in the cache";
-            fused.beginStep(0.5, 0.9);
-            chosen.backward(streamed.upstream);
-            fused.step(0.5, 0.9);
-            EXPECT_FALSE(streamed.logits.grad().defined());
-            EXPECT_FALSE(stream->update) << "streaming ends with the step";
-            EXPECT_EQ(last->chosen, streamed.weight.data_ptr());
+            EXPECT_TRUE(streamed.step(choice, 0.9).equal(stored.weight))
+                << "chosen while the update had it in the cache";
         }
         streamed.weight.zero_();
-        const torch::Tensor again = chooseWeights(streamed.weight, streamed.logits, choice, stream, last);
+        const torch::Tensor again =
+            chooseWeights(streamed.weight, streamed.logits, choice, streamed.stream, streamed.last);
         EXPECT_FALSE(again.eq(0).any().item<bool>()) << "weights that somebody else wrote are chosen anew";
         EXPECT_TRUE(stored.logits.equal(streamed.logits));
-        EXPECT_EQ(graph::hashState(plain.state()), graph::hashState(fused.state()));
+        EXPECT_EQ(graph::hashState(plain.state()), graph::hashState(streamed.optimizer.state()));
     }
+}
+
+/// Where choices stay (SGT: winners far ahead) and y hardly changes (RDHS: a high temperature), momentum of
+/// the weight's gradient is momentum of each logit's, and what differs is rounding.
+TEST_P(SearchTraining, HalfLogitsFollowThePublishedOnes) {
+    if (!GetParam().halfLogits) GTEST_SKIP() << "compared with by the other case";
+    const bool rdhs = rule() == Rule::Rdhs;
+    const Choice choice{rule(), kThreeBits, 8};
+    const double rate = rdhs ? 0.1 : 2e-3;
+    const double decay =
+        1e-4;  // higher: the first steps differ, when the published momentum has not gathered it
+    for (const bool nesterov : {false, true}) {
+        torch::manual_seed(2);
+        StreamedLayer half(7, torch::kHalf, rate, decay, nesterov);
+        StreamedLayer published(7, torch::kFloat32, rate, decay, nesterov);
+        {
+            const torch::NoGradGuard guard;
+            if (!rdhs) half.logits.select(0, 2).add_(20);
+            published.logits.copy_(half.logits);
+        }
+        published.upstream.copy_(half.upstream);
+        const torch::Tensor start = published.logits.detach().clone();
+        for (int step = 0; step < 40; ++step) {
+            half.step(choice, 0.9);
+            published.step(choice, 0.9);
+        }
+        const torch::Tensor moved = published.logits.detach() - start;
+        const torch::Tensor other = half.logits.detach().to(torch::kFloat32) - start;
+        ASSERT_GT(moved.norm().item<double>(), 0.1 * std::sqrt(moved.numel()));
+        EXPECT_LE((other - moved).norm().item<double>(), 0.05 * moved.norm().item<double>());
+    }
+}
+
+TEST_P(SearchTraining, StateTakesFewBytesAWeight) {
+    installCachingAllocator();
+    const torch::Dtype dtype = GetParam().halfLogits ? torch::kHalf : torch::kFloat32;
+    const std::size_t before = liveBytes();
+    const StreamedLayer layer(7, dtype, 0.1, 0, false);
+    // Hard weights and the test's gradient: 4 bytes each.
+    const std::size_t state = (liveBytes() - before) / LargeLayer::kWeights - 8;
+    EXPECT_EQ(state, GetParam().halfLogits ? 7 * 2 + 2 : 7 * 4 + 7 * 4);
 }
 
 }  // namespace

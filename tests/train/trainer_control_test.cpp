@@ -169,6 +169,7 @@ TEST(TrainerControl, ADivergingRunFailsAndNeverSavesBrokenWeights) {
     });
     ASSERT_FALSE(status.ok());
     EXPECT_NE(status.error().message.find("rate"), std::string::npos) << status.error().message;
+    EXPECT_NE(status.error().message.find("is the first layer"), std::string::npos) << status.error().message;
     EXPECT_TRUE(finite);
 }
 

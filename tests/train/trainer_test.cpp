@@ -86,6 +86,26 @@ TEST(Trainer, ReportsTheStepsItPromises) {
     EXPECT_EQ(finished.sink.events.back().kind, report::EventKind::Finished);
 }
 
+TEST(Trainer, WithoutStepsItScoresTheStart) {
+    for (const char* method : {"dgms", "none"}) {
+        SmallTraining training;
+        training.quantizer.layer.method = method;
+        training.options.epochs = 0;
+        training.options.evaluateEvery = 0;
+        training.options.schedule = Schedule::Cosine;
+        const Finished finished = runToEnd(training);
+        EXPECT_EQ(finished.trainer->lastStep(), 0);
+        EXPECT_EQ(metricSteps(finished.sink), std::vector<std::int64_t>{0}) << method;
+        const report::MetricSample& score = finished.trainer->lastEvaluation();
+        EXPECT_GT(score.top1Hard, 0) << method;
+        EXPECT_TRUE(std::isnan(score.loss)) << "nothing was trained on";
+        EXPECT_FALSE(std::isnan(score.learningRate));
+        EXPECT_EQ(finished.sink.events.back().kind, report::EventKind::Finished);
+        EXPECT_EQ(finished.checkpoint.state.step, 0);
+        EXPECT_EQ(finished.checkpoint.saves, 1);
+    }
+}
+
 TEST(Trainer, SnapshotsCarryMixturesAndGradients) {
     const Finished finished = runToEnd(SmallTraining());
     const auto conv2 =

@@ -2,12 +2,20 @@
 // soft gradients.
 #include "engine/train/training_step.h"
 
-#include <gtest/gtest.h>
+#include <functional>
+#include <limits>
 
+#include <gmock/gmock.h>
+
+#include "engine/train/optimizer.h"
+#include "engine/train/parameter_groups.h"
 #include "tests/train/small_training.h"
 
 namespace bitloom::train {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 struct Fixture {
     std::unique_ptr<Executor> executor;
@@ -126,6 +134,115 @@ TEST(TrainingStep, HardForwardHasHardValuesAndSoftGradients) {
     ASSERT_GE(soft.size(), 2u);
     for (std::size_t i = 0; i < soft.size(); ++i)
         EXPECT_TRUE(torch::equal(soft[i], hard[i])) << i;
+}
+
+/// What forwardBackward says of a step in which `plant` has spoiled something.
+std::string diagnosisAfter(const char* method, const std::function<void(Fixture&)>& plant) {
+    Fixture fixture = makeFixture();
+    SmallTraining training;
+    training.quantizer.layer = {method, 4};
+    training.quantizer.search.halfLogits = true;
+    fixture.quantizers =
+        std::move(quant::makeQuantizers(smallGraph(), fixture.executor->state(), training.quantizer, 1))
+            .value();
+    plant(fixture);
+    TrainOptions options;
+    options.hardForward = true;
+    const auto loss = forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, options);
+    EXPECT_FALSE(loss.ok());
+    return loss ? std::string() : loss.error().message;
+}
+
+void spoil(const Fixture& fixture, const std::string& name, float value) {
+    const torch::NoGradGuard guard;
+    for (const TrainedParameter& parameter : fixture.executor->parameters()) {
+        if (parameter.name == name) parameter.tensor.select(0, 1).fill_(value);
+    }
+}
+
+TEST(TrainingStep, TheLayerThatWentFirstIsNamed) {
+    constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+    const auto nanIn = [](const char* name) {
+        return [name](Fixture& fixture) { spoil(fixture, name, kNan); };
+    };
+    EXPECT_THAT(diagnosisAfter("none", nanIn("conv2.weight")),
+                AllOf(HasSubstr("conv2 is the first layer"), HasSubstr("conv2.weight holds NaN")));
+    EXPECT_THAT(diagnosisAfter("none", nanIn("bn2.bias")),
+                AllOf(HasSubstr("bn2 is the first layer"), HasSubstr("bn2.bias holds NaN")));
+    EXPECT_THAT(diagnosisAfter("none", nanIn("fc.weight")), HasSubstr("fc is the first layer"));
+    // Of two the one that is computed first, wherever it stands among the parameters.
+    EXPECT_THAT(diagnosisAfter("none",
+                               [](Fixture& fixture) {
+                                   spoil(fixture, "fc.bias", kNan);
+                                   spoil(fixture, "bn1.weight", kNan);
+                               }),
+                HasSubstr("bn1 is the first layer"));
+    for (const char* method : {"dgms", "uniform", "sdq"})
+        EXPECT_THAT(diagnosisAfter(method, nanIn("bn2.weight")), HasSubstr("bn2 is the first layer"))
+            << method;
+}
+
+TEST(TrainingStep, AnOverflowIsNamedWhereItHappens) {
+    // Finite weights, infinite sums.
+    const std::string message = diagnosisAfter("none", [](Fixture& fixture) {
+        const torch::NoGradGuard guard;
+        for (const TrainedParameter& parameter : fixture.executor->parameters()) {
+            if (parameter.name == "fc.weight") parameter.tensor.fill_(3e38F);
+        }
+    });
+    EXPECT_THAT(message, AllOf(HasSubstr("fc is the first layer"), HasSubstr("though its parameters are")));
+}
+
+TEST(TrainingStep, OutputsTooFarApartForALossAreTheLastLayers) {
+    // Every output is finite, their differences are not. Half-precision logits have a backward pass of their
+    // own alone, which a diagnosis does not take.
+    for (const char* method : {"none", "rdhs", "sgt"}) {
+        const std::string message = diagnosisAfter(method, [](Fixture& fixture) {
+            const torch::NoGradGuard guard;
+            for (const TrainedParameter& parameter : fixture.executor->parameters()) {
+                if (parameter.name == "fc.weight") parameter.tensor.zero_();
+                if (parameter.name == "fc.bias")
+                    parameter.tensor.copy_(torch::tensor({3e38F, -3e38F, 0.F, 0.F}));
+            }
+        });
+        EXPECT_THAT(message,
+                    AllOf(HasSubstr("the loss is inf"), HasSubstr("fc"), HasSubstr("learning rates")))
+            << method;
+    }
+}
+
+TEST(TrainingStep, BrokenImagesAreSaidToBe) {
+    EXPECT_THAT(diagnosisAfter("none",
+                               [](Fixture& fixture) {
+                                   fixture.batch.images[5] = std::numeric_limits<float>::infinity();
+                               }),
+                HasSubstr("the images hold NaN or infinity"));
+}
+
+TEST(TrainingStep, ADiagnosisTrainsNothing) {
+    for (const char* method : {"rdhs", "sgt"}) {
+        SmallTraining training;
+        training.quantizer.layer = {method, 4};
+        Fixture fixture = makeFixture();
+        fixture.quantizers =
+            std::move(quant::makeQuantizers(smallGraph(), fixture.executor->state(), training.quantizer, 1))
+                .value();
+        training.options.rates.alpha = 1;
+        auto groups = makeParameterGroups(*fixture.executor, fixture.quantizers, training.options, {});
+        ASSERT_TRUE(groups.ok());
+        Sgd optimizer(std::move(groups).value(), false);
+        const auto logits = [&] { return fixture.quantizers.at("conv2")->parameters().front(); };
+        const torch::Tensor before = logits().tensor.detach().clone();
+        spoil(fixture, "bn2.weight", std::numeric_limits<float>::quiet_NaN());
+        optimizer.beginStep(1, 0.9);
+        ASSERT_TRUE(logits().stream->active());
+        const auto loss =
+            forwardBackward(*fixture.executor, fixture.quantizers, fixture.batch, kShape, training.options);
+        ASSERT_FALSE(loss.ok());
+        EXPECT_THAT(loss.error().message, HasSubstr("bn2 is the first layer")) << method;
+        EXPECT_TRUE(torch::equal(before, logits().tensor.detach())) << method;
+        EXPECT_FALSE(logits().stream->active());
+    }
 }
 
 }  // namespace

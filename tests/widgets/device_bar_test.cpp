@@ -64,7 +64,7 @@ class DeviceBarTest : public ::testing::Test {
 TEST_F(DeviceBarTest, ListsWhatCanBeUsedAndWhyTheRestCannot) {
     EXPECT_EQ(list(), "> This computer (off)\n") << "nothing was listed yet";
     EXPECT_EQ(m_bar.device(), QStringLiteral("host"));
-    report::DeviceInfo emulated = makeDevice("127.0.0.1:5555", "Bitloom phone");
+    report::DeviceInfo emulated = makeDevice("127.0.0.1:5555", "Bitloom phone (emulated)");
     emulated.emulated = true;
     report::DeviceInfo locked = makeDevice("R59", "Other Phone");
     locked.state = "unauthorized";

@@ -2,11 +2,13 @@
 
 #include <QComboBox>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSpinBox>
 #include <QTableView>
 #include <QTest>
+#include <numeric>
 
 #include <gtest/gtest.h>
 
@@ -24,7 +26,14 @@ using testing::settle;
 class InspectorTest : public ::testing::Test {
   protected:
     InspectorTest() {
-        m_inspector.resize(340, 760);
+        std::vector<int> any(255);
+        std::iota(any.begin(), any.end(), 2);
+        m_inspector.setMethods({{QStringLiteral("none"), QStringLiteral("none"), {}, false},
+                                {QStringLiteral("dgms"), QStringLiteral("dgms"), any, false},
+                                {QStringLiteral("uniform"), QStringLiteral("uniform"), {2, 4, 8, 16}, false},
+                                {QStringLiteral("sgt"), QStringLiteral("sgt"), {2, 4, 6, 8}, true}});
+        m_inspector.setJobDefault(MethodSetting{QStringLiteral("dgms"), 16, {}});
+        m_inspector.resize(340, 800);
         m_inspector.show();
         settle();
     }
@@ -38,6 +47,18 @@ class InspectorTest : public ::testing::Test {
     }
     QTableView* table() { return m_inspector.findChild<QTableView*>(QStringLiteral("codebook")); }
     QComboBox* method() { return m_inspector.findChild<QComboBox*>(QStringLiteral("method")); }
+    QLineEdit* values() { return m_inspector.findChild<QLineEdit*>(QStringLiteral("values")); }
+    void chooseMethod(const char* name) {
+        method()->setCurrentIndex(method()->findData(QString::fromUtf8(name)));
+    }
+    /// What the newest of the signals says of this layer.
+    static MethodSetting sent(QSignalSpy& changed, const char* layer) {
+        EXPECT_EQ(changed.size(), 1);
+        if (changed.isEmpty()) return {};
+        const QVariantList arguments = changed.takeLast();
+        EXPECT_EQ(arguments.at(0).toString().toStdString(), layer);
+        return arguments.at(1).value<MethodSetting>();
+    }
     QSpinBox* components() { return m_inspector.findChild<QSpinBox*>(QStringLiteral("components")); }
 
     Inspector m_inspector;
@@ -115,15 +136,39 @@ TEST_F(InspectorTest, ApplySendsTheOverride) {
     EXPECT_EQ(text("componentBits"), "= 3 bits");
     EXPECT_EQ(changed.count(), 0) << "nothing happens before Apply";
     QTest::mouseClick(button("applyOverride"), Qt::LeftButton);
-    ASSERT_EQ(changed.count(), 1);
-    EXPECT_EQ(changed.takeFirst(),
-              (QVariantList{QStringLiteral("layer1.0.conv1"), QStringLiteral("dgms"), 8}));
+    EXPECT_EQ(sent(changed, "layer1.0.conv1"), (MethodSetting{QStringLiteral("dgms"), 8, {}}));
     EXPECT_NE(text("overrideNote").find("8 components"), std::string::npos);
-    method()->setCurrentIndex(method()->findData(QStringLiteral("none")));
+    chooseMethod("none");
     EXPECT_FALSE(components()->isEnabled());
     QTest::mouseClick(button("applyOverride"), Qt::LeftButton);
-    EXPECT_EQ(changed.takeFirst(),
-              (QVariantList{QStringLiteral("layer1.0.conv1"), QStringLiteral("none"), 0}));
+    EXPECT_EQ(sent(changed, "layer1.0.conv1").method, QStringLiteral("none"));
+}
+
+TEST_F(InspectorTest, OffersWhatEachMethodTakes) {
+    choose(1);
+    QSignalSpy changed(&m_inspector, &Inspector::overrideChanged);
+    EXPECT_FALSE(values()->isVisible());
+    components()->setValue(6);
+    chooseMethod("uniform");
+    EXPECT_EQ(components()->value(), 4) << "the nearest that it takes";
+    components()->stepUp();
+    EXPECT_EQ(components()->value(), 8);
+    components()->setValue(5);
+    EXPECT_FALSE(button("applyOverride")->isEnabled());
+    EXPECT_NE(text("overrideNote").find("does not take 5"), std::string::npos) << text("overrideNote");
+    chooseMethod("sgt");
+    EXPECT_TRUE(values()->isVisible());
+    values()->setText(QStringLiteral("-1, 0, 1"));
+    EXPECT_EQ(components()->value(), 3);
+    EXPECT_FALSE(components()->isEnabled());
+    QTest::mouseClick(button("applyOverride"), Qt::LeftButton);
+    EXPECT_EQ(sent(changed, "layer1.0.conv1"), (MethodSetting{QStringLiteral("sgt"), 3, {-1, 0, 1}}));
+    EXPECT_EQ(text("overrideNote"), "Set for this layer: sgt, values -1, 0, 1.");
+    values()->setText(QStringLiteral("-1, one"));
+    EXPECT_FALSE(button("applyOverride")->isEnabled());
+    chooseMethod("uniform");
+    QTest::mouseClick(button("applyOverride"), Qt::LeftButton);
+    EXPECT_TRUE(sent(changed, "layer1.0.conv1").values.empty()) << "its levels are its own";
 }
 
 TEST_F(InspectorTest, RestoreAndClear) {
@@ -132,51 +177,95 @@ TEST_F(InspectorTest, RestoreAndClear) {
     QSignalSpy cleared(&m_inspector, &Inspector::overrideCleared);
     EXPECT_FALSE(button("clearOverride")->isEnabled());
     QTest::mouseClick(button("restoreFullPrecision"), Qt::LeftButton);
-    EXPECT_EQ(changed.takeFirst(),
-              (QVariantList{QStringLiteral("layer1.0.conv2"), QStringLiteral("none"), 0}));
+    EXPECT_EQ(sent(changed, "layer1.0.conv2").method, QStringLiteral("none"));
     EXPECT_TRUE(button("clearOverride")->isEnabled());
     QTest::mouseClick(button("clearOverride"), Qt::LeftButton);
     EXPECT_EQ(cleared.takeFirst(), QVariantList{QStringLiteral("layer1.0.conv2")});
     EXPECT_FALSE(button("clearOverride")->isEnabled());
 }
 
+TEST_F(InspectorTest, AsksForARunToTakeTheMixtureFrom) {
+    choose(2);
+    QSignalSpy requested(&m_inspector, &Inspector::transferRequested);
+    QSignalSpy changed(&m_inspector, &Inspector::overrideChanged);
+    QTest::mouseClick(button("transferMixture"), Qt::LeftButton);
+    ASSERT_EQ(requested.count(), 1);
+    EXPECT_EQ(requested.takeFirst(), QVariantList{QStringLiteral("layer1.0.conv2")});
+    EXPECT_FALSE(button("clearOverride")->isEnabled()) << "nothing is set before a run is chosen";
+    button("transferMixture")->setFocus();
+    QTest::keyClick(button("transferMixture"), Qt::Key_Space);
+    EXPECT_EQ(requested.count(), 1);
+    m_inspector.activateWindow();
+    ASSERT_TRUE(QTest::qWaitForWindowActive(&m_inspector));
+    QTest::keyClick(&m_inspector, Qt::Key_M, Qt::AltModifier);
+    // A button that a key presses is seen to go down first.
+    EXPECT_TRUE(QTest::qWaitFor([&] { return requested.count() == 2; }));
+    EXPECT_EQ(changed.count(), 0);
+}
+
+TEST_F(InspectorTest, ShowsTheRunThatTheMixtureComesFromUntilItIsCleared) {
+    choose(1);
+    m_inspector.setOverride(LayerOverride{{QStringLiteral("dgms"), 4, {}}, QStringLiteral("/runs/small.h5")});
+    EXPECT_EQ(text("overrideNote"), "Set for this layer: dgms, 4 components, mixture from small.h5.");
+    EXPECT_EQ(components()->value(), 4);
+    auto* note = m_inspector.findChild<QLabel*>(QStringLiteral("overrideNote"));
+    EXPECT_EQ(note->toolTip(), QStringLiteral("/runs/small.h5"));
+    QSignalSpy cleared(&m_inspector, &Inspector::overrideCleared);
+    QTest::mouseClick(button("clearOverride"), Qt::LeftButton);
+    EXPECT_EQ(cleared.count(), 1);
+    EXPECT_EQ(text("overrideNote"), "This layer follows the job's default.");
+    m_inspector.setOverride(LayerOverride{{QStringLiteral("dgms"), 4, {}}, QStringLiteral("/runs/small.h5")});
+    QTest::mouseClick(button("applyOverride"), Qt::LeftButton);
+    EXPECT_EQ(text("overrideNote"), "Set for this layer: dgms, 4 components.") << "applied: k-means again";
+}
+
 TEST_F(InspectorTest, OverridesBelongToTheirLayer) {
     choose(1);
-    m_inspector.setOverride(std::pair(QStringLiteral("dgms"), 4));
+    m_inspector.setOverride(LayerOverride{{QStringLiteral("dgms"), 4, {}}, {}});
     EXPECT_EQ(components()->value(), 4);
     EXPECT_TRUE(button("clearOverride")->isEnabled());
     choose(2);
     EXPECT_FALSE(button("clearOverride")->isEnabled());
 }
 
-TEST_F(InspectorTest, WithoutAnOverrideTheLayersOwnStateIsShown) {
+TEST_F(InspectorTest, WithoutAnOverrideTheJobsDefaultIsShown) {
     report::LayerInfo twoBits = makeNetwork().layers[1];
     twoBits.bits = 2;
     m_inspector.setLayer(twoBits);
     EXPECT_EQ(method()->currentData().toString(), QStringLiteral("dgms"));
     EXPECT_EQ(components()->value(), 4);
     EXPECT_EQ(text("componentBits"), "= 2 bits");
-    m_inspector.setOverride(std::pair(QStringLiteral("none"), 0));
+    m_inspector.setOverride(LayerOverride{{QStringLiteral("none"), 16, {}}, {}});
     choose(2);
     EXPECT_EQ(method()->currentData().toString(), QStringLiteral("dgms")) << "another layer has its own";
     EXPECT_EQ(components()->value(), 16);
+    m_inspector.setJobDefault(MethodSetting{QStringLiteral("uniform"), 16, {}});
+    EXPECT_EQ(method()->currentData().toString(), QStringLiteral("uniform"));
+    EXPECT_EQ(components()->value(), 16);
+    m_inspector.setJobDefault(MethodSetting{QStringLiteral("sgt"), 3, {-1, 0, 1}});
+    EXPECT_EQ(method()->currentData().toString(), QStringLiteral("sgt"));
+    EXPECT_EQ(values()->text(), QStringLiteral("-1, 0, 1"));
+    EXPECT_EQ(components()->value(), 3);
+    m_inspector.setJobDefault(std::nullopt);
+    EXPECT_EQ(method()->currentIndex(), -1) << "without a job nothing is known";
+    m_inspector.setJobDefault(MethodSetting{QStringLiteral("dgms"), 16, {}});
     choose(0);  // full precision: nothing says what the next job does with it
     EXPECT_EQ(method()->currentIndex(), -1);
     EXPECT_FALSE(components()->isVisible());
     EXPECT_FALSE(button("applyOverride")->isEnabled());
     EXPECT_TRUE(button("restoreFullPrecision")->isEnabled());
-    method()->setCurrentIndex(0);
+    chooseMethod("dgms");
     EXPECT_TRUE(components()->isVisible());
     EXPECT_TRUE(button("applyOverride")->isEnabled());
 }
 
 TEST_F(InspectorTest, NothingIsEditableWhileAJobRuns) {
     choose(1);
-    m_inspector.setOverride(std::pair(QStringLiteral("dgms"), 4));
+    m_inspector.setOverride(LayerOverride{{QStringLiteral("dgms"), 4, {}}, {}});
     m_inspector.setEditable(false);
-    for (QWidget* control :
-         std::initializer_list<QWidget*>{method(), components(), button("applyOverride"),
-                                         button("clearOverride"), button("restoreFullPrecision")}) {
+    for (QWidget* control : std::initializer_list<QWidget*>{
+             method(), components(), button("applyOverride"), button("clearOverride"),
+             button("restoreFullPrecision"), button("transferMixture")}) {
         EXPECT_FALSE(control->isEnabled()) << control->objectName().toStdString();
     }
     m_inspector.setEditable(true);

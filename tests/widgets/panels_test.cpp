@@ -17,7 +17,9 @@
 #include "widgets/controls/error_bar.h"
 #include "widgets/controls/job_bar.h"
 #include "widgets/controls/log_panel.h"
+#include "widgets/controls/summary_panel.h"
 #include "widgets/controls/vertical_scroll_area.h"
+#include "widgets/format.h"
 
 namespace bitloom::widgets {
 namespace {
@@ -32,6 +34,43 @@ Widget* child(const QWidget& parent, const char* name) {
 
 std::string text(const QWidget& parent, const char* name) {
     return plain(child<QLabel>(parent, name)->text());
+}
+
+TEST(SummaryPanel, StatesEveryFigureOrADash) {
+    SummaryPanel panel;
+    for (const QLabel* value : panel.findChildren<QLabel*>()) {
+        const bool isTitle = value->objectName().isEmpty();
+        EXPECT_TRUE(isTitle || value->text() == noValueText()) << value->objectName().toStdString();
+    }
+    report::RunSummary summary;
+    panel.setSummary(summary);
+    EXPECT_EQ(text(panel, "summaryNonzero"), plain(noValueText())) << "-1 is no count";
+    summary.top1Hard = 91.084;
+    summary.bits = 2;
+    summary.sparsity = 0.25;
+    summary.nonzeroParameters = 143'513;
+    summary.weightCompression = 16;
+    summary.compressionRate = 21.339;
+    summary.fileBytes = 104'700;
+    summary.fileCompression = 10.4;
+    summary.bitOps = 2.5375e9;
+    summary.meanBitsBytes = 70'000;
+    summary.meanBitsBitOps = 2.25e9;
+    summary.mse = 1.5e-5;
+    panel.setSummary(summary);
+    EXPECT_EQ(text(panel, "summaryTop1Hard"), "91.08 %");
+    EXPECT_EQ(text(panel, "summaryTop1Soft"), plain(noValueText()));
+    EXPECT_EQ(text(panel, "summaryBits"), "2");
+    EXPECT_EQ(text(panel, "summarySparsity"), "25.00 %");
+    EXPECT_EQ(text(panel, "summaryNonzero"), "143 513");
+    EXPECT_EQ(text(panel, "summaryWcr"), "16.00 ×");
+    EXPECT_EQ(text(panel, "summaryCr"), "21.34 ×");
+    EXPECT_EQ(text(panel, "summaryFile"), "105 kB");
+    EXPECT_EQ(text(panel, "summaryFileCompression"), "10.40 ×");
+    EXPECT_EQ(text(panel, "summaryBitOps"), "2.538 G");
+    EXPECT_EQ(text(panel, "summaryMeanBytes"), "70.0 kB");
+    EXPECT_EQ(text(panel, "summaryMeanBitOps"), "2.250 G");
+    EXPECT_EQ(text(panel, "summaryMse"), "1.50×10⁻⁵");
 }
 
 TEST(JobBar, ShowsProgressByState) {

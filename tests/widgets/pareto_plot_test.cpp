@@ -112,7 +112,7 @@ TEST_F(ParetoPlotTest, TheFrontJoinsWhatNoOtherBeats) {
     EXPECT_EQ(figure()->graph(1)->data()->constBegin()->value, 91.73) << "full precision";
 }
 
-TEST_F(ParetoPlotTest, PointingTellsClickingChoosesDoubleClickLoads) {
+TEST_F(ParetoPlotTest, PointingTellsAClickLoadsAndTheKeyboardChooses) {
     show(someRuns());
     QSignalSpy chosen(&m_plot, &ParetoPlot::runChosen);
     QSignalSpy activated(&m_plot, &ParetoPlot::runActivated);
@@ -124,13 +124,16 @@ TEST_F(ParetoPlotTest, PointingTellsClickingChoosesDoubleClickLoads) {
     QTest::mouseClick(figure(), Qt::LeftButton, {}, pixelOf(2.5, 91.4));
     EXPECT_EQ(m_plot.chosenRun(), QStringLiteral("/runs/sdq.h5"));
     EXPECT_EQ(chosen.size(), 1);
-    EXPECT_EQ(activated.size(), 0);
-    QTest::mouseDClick(figure(), Qt::LeftButton, {}, pixelOf(4, 91.7));
     ASSERT_EQ(activated.size(), 1);
-    EXPECT_EQ(activated.front().front().toString(), QStringLiteral("/runs/b4.h5"));
+    EXPECT_EQ(activated.front().front().toString(), QStringLiteral("/runs/sdq.h5"));
+    QTest::mouseClick(figure(), Qt::LeftButton, {}, pixelOf(3.4, 90));
+    EXPECT_EQ(activated.size(), 1) << "there is no run";
+    QTest::mouseClick(figure(), Qt::LeftButton, {}, pixelOf(4, 91.7));
+    EXPECT_EQ(activated.back().front().toString(), QStringLiteral("/runs/b4.h5"));
     figure()->setFocus();
     QTest::keyClick(figure(), Qt::Key_Left);
     EXPECT_EQ(m_plot.chosenRun(), QStringLiteral("/runs/poor.h5"));
+    EXPECT_EQ(activated.size(), 2) << "going along the runs loads none";
     QTest::keyClick(figure(), Qt::Key_Return);
     EXPECT_EQ(activated.back().front().toString(), QStringLiteral("/runs/poor.h5"));
     m_plot.chooseRun(QStringLiteral("/runs/b2.h5"));
@@ -188,8 +191,47 @@ TEST_F(ParetoPlotTest, ValuesAreSaved) {
     show(someRuns());
     const std::string csv = m_plot.csv().toStdString();
     EXPECT_THAT(
-        csv, HasSubstr("\nb2,resnet20,cifar10,dgms,finished,91.1,91.73,2,1e+05,2.6e+09,true,/runs/b2.h5\n"));
-    EXPECT_THAT(csv, HasSubstr(",150000,3.9e+09,false,/runs/poor.h5\n"));
+        csv,
+        HasSubstr("\nb2,resnet20,cifar10,dgms,finished,91.1,91.73,2,1e+05,2.6e+09,,,,true,/runs/b2.h5\n"));
+    EXPECT_THAT(csv, HasSubstr(",150000,3.9e+09,,,,false,/runs/poor.h5\n"));
+}
+
+TEST_F(ParetoPlotTest, TimesOfOnePlaceStandWithTheirSpread) {
+    std::vector<report::RunFigures> runs = someRuns();
+    const auto time = [](const char* device, double median) {
+        return report::RunTime{
+            device,  std::string("Maker ") + device, false, 1, "k2", median, 0.9 * median, 1.4 * median,
+            "stable"};
+    };
+    runs[0].times = {time("a", 4), time("b", 40)};
+    runs[1].times = {time("a", 2)};
+    runs[2].times = {time("b", 30)};
+    show(runs);
+    auto* places = m_plot.findChild<QComboBox*>(QStringLiteral("place"));
+    EXPECT_FALSE(places->isVisible());
+    trigger("milliseconds");
+    settle();
+    EXPECT_TRUE(places->isVisible());
+    const QCPAxis* axis = figure()->axisRects()[0]->axis(QCPAxis::atBottom);
+    EXPECT_EQ(m_plot.place().toStdString(), "Maker a, 1 thread");
+    EXPECT_THAT(axis->label().toStdString(),
+                HasSubstr("ms: median, p10 to p90; Maker a, 1 thread; 2 of 4 runs"));
+    EXPECT_THAT(note(), HasSubstr("2 of 4 runs are shown"));
+    EXPECT_GE(axis->range().upper, 1.4 * 4) << "the whole error bar";
+    QTest::mouseMove(figure(), pixelOf(4, 91.7));
+    EXPECT_THAT(readOut(), HasSubstr("4.00 ms (3.60 to 5.60, k2, stable)"));
+    // The bar is drawn: beyond the mark stands another colour than below it.
+    const QImage picture = figure()->toPixmap().toImage();
+    const QPoint onBar = pixelOf(5, 91.7);
+    EXPECT_NE(picture.pixel(onBar), picture.pixel(onBar + QPoint(0, 3)));
+    m_plot.setPlace(QStringLiteral("Maker b, 1 thread"));
+    settle();
+    EXPECT_THAT(note(), HasSubstr("2 of 4 runs are shown"));
+    EXPECT_GT(axis->range().upper, 40);
+    EXPECT_THAT(m_plot.csv().toStdString(), HasSubstr(",40,36,56,"));
+    show(someRuns());
+    EXPECT_THAT(note(), HasSubstr("0 of 4 runs are shown"));
+    EXPECT_FALSE(places->isVisible());
 }
 
 TEST_F(ParetoPlotTest, IsDrawnInBothThemes) {

@@ -24,7 +24,7 @@ constexpr const char* kHost = "host";
 QString nameOf(const report::DeviceInfo& device) {
     QString name = QString::fromStdString(device.name.empty() ? device.id : device.name);
     if (device.id == kHost) name = DeviceBar::tr("This computer: %1").arg(name);
-    return device.emulated ? DeviceBar::tr("%1 (emulated)").arg(name) : name;
+    return name;  // that of an emulated one says so
 }
 
 QString textOf(const report::DeviceInfo& device) {
@@ -32,6 +32,25 @@ QString textOf(const report::DeviceInfo& device) {
     const QString state = QString::fromStdString(device.state);
     const bool saysLittle = state.isEmpty() || state == QLatin1String("device");
     return DeviceBar::tr("%1: %2").arg(nameOf(device), saysLittle ? DeviceBar::tr("cannot be used") : state);
+}
+
+/// Names that differ in their last part alone share a line: "fp32_avx2: 1x32, 4x24, naive".
+QString kernelsText(const std::vector<std::string>& kernels) {
+    QStringList groups;
+    QList<QStringList> names;
+    for (const std::string& kernel : kernels) {
+        const QString name = QString::fromStdString(kernel);
+        const QString group = name.section(QLatin1Char('_'), 0, -2);
+        if (!groups.contains(group)) {
+            groups += group;
+            names += QStringList();
+        }
+        names[groups.indexOf(group)] += name.section(QLatin1Char('_'), -1);
+    }
+    QStringList lines;
+    for (qsizetype i = 0; i < groups.size(); ++i)
+        lines += groups[i] + QStringLiteral(": ") + names[i].join(QStringLiteral(", "));
+    return lines.join(QLatin1Char('\n'));
 }
 
 QString tipOf(const report::DeviceInfo& device) {
@@ -43,7 +62,11 @@ QString tipOf(const report::DeviceInfo& device) {
     parts += device.cores.size() == 1 ? DeviceBar::tr("1 core")
                                       : DeviceBar::tr("%1 cores").arg(device.cores.size());
     if (device.memoryBytes > 0) parts += formatBytes(device.memoryBytes);
-    return parts.join(QStringLiteral("  ·  "));
+    QString tip = parts.join(QStringLiteral("  ·  "));
+    if (!device.kernels.empty())
+        tip += QLatin1Char('\n') +
+               DeviceBar::tr("%1 kernels: %2").arg(device.kernels.size()).arg(kernelsText(device.kernels));
+    return tip;
 }
 
 /// What the list shows of a device; the same means that nothing needs to be drawn anew.

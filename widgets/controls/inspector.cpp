@@ -2,15 +2,17 @@
 #include "widgets/controls/inspector.h"
 
 #include <QComboBox>
+#include <QFileInfo>
 #include <QGridLayout>
 #include <QHeaderView>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QSignalBlocker>
-#include <QSpinBox>
 #include <QTableView>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "engine/report/mixture.h"
 #include "widgets/format.h"
@@ -52,7 +54,7 @@ constexpr std::array<GradientText, 5> kGradientTexts = {{
     {"gradientTau", "τ", &report::GradientNorms::tau},
 }};
 
-constexpr int kDefaultComponents = 16;
+constexpr int kMethodCharacters = 14;  ///< of a method that are seen at least
 
 QLabel* makeLabel(QWidget* parent, const QString& text, const char* role) {
     auto* label = new QLabel(text, parent);
@@ -154,21 +156,16 @@ QWidget* Inspector::makeCodebook() {
 
 QWidget* Inspector::makeOverride() {
     m_overrideBox = new QWidget(this);
-    m_method = new QComboBox(m_overrideBox);
-    m_method->setObjectName(QStringLiteral("method"));
-    m_method->setToolTip(tr("How the next job quantizes this layer"));
-    m_method->setPlaceholderText(tr("Job default"));
-    m_method->addItem(tr("DGMS mixture"), QStringLiteral("dgms"));
-    m_method->addItem(tr("None (full precision)"), QStringLiteral("none"));
-    m_components = new QSpinBox(m_overrideBox);
-    m_components->setObjectName(QStringLiteral("components"));
-    m_components->setToolTip(tr("Components of the mixture: 4 are 2 bits, 16 are 4 bits"));
-    m_components->setRange(2, 256);
-    m_components->setValue(kDefaultComponents);
-    m_bits = makeLabel(m_overrideBox, {}, "muted");
-    m_bits->setObjectName(QStringLiteral("componentBits"));
+    m_editor = new MethodEditor(m_overrideBox);
+    m_editor->method().setToolTip(tr("How the next job quantizes this layer"));
+    m_editor->method().setPlaceholderText(tr("Job default"));
+    // The texts that explain the methods may be cut; they must not make the dock wider.
+    m_editor->method().setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_editor->method().setMinimumContentsLength(kMethodCharacters);
     m_componentsTitle = makeLabel(m_overrideBox, tr("Components"), "muted");
-    for (QWidget* part : std::initializer_list<QWidget*>{m_componentsTitle, m_components, m_bits}) {
+    m_valuesTitle = makeLabel(m_overrideBox, tr("Value set"), "muted");
+    for (QWidget* part :
+         std::initializer_list<QWidget*>{m_componentsTitle, &m_editor->components(), &m_editor->bits()}) {
         QSizePolicy policy = part->sizePolicy();
         policy.setRetainSizeWhenHidden(true);  // what stands below stays where it is
         part->setSizePolicy(policy);
@@ -176,47 +173,60 @@ QWidget* Inspector::makeOverride() {
     m_overrideNote = makeLabel(m_overrideBox, {}, "muted");
     m_overrideNote->setObjectName(QStringLiteral("overrideNote"));
     m_overrideNote->setWordWrap(true);
+    auto* grid = new QGridLayout(m_overrideBox);
+    grid->setContentsMargins(0, 4, 0, 0);
+    grid->setColumnStretch(1, 1);
+    grid->addWidget(makeLabel(m_overrideBox, tr("Next job"), "section"), 0, 0, 1, 3);
+    grid->addWidget(makeLabel(m_overrideBox, tr("Method"), "muted"), 1, 0);
+    grid->addWidget(&m_editor->method(), 1, 1, 1, 2);
+    grid->addWidget(m_componentsTitle, 2, 0);
+    grid->addWidget(&m_editor->components(), 2, 1);
+    grid->addWidget(&m_editor->bits(), 2, 2);
+    grid->addWidget(m_valuesTitle, 3, 0);
+    grid->addWidget(&m_editor->values(), 3, 1, 1, 2);
+    grid->addWidget(m_overrideNote, 4, 0, 1, 3);
+    grid->addLayout(makeOverrideButtons(), 5, 0, 1, 3);
+    connectOverride();
+    return m_overrideBox;
+}
+
+QLayout* Inspector::makeOverrideButtons() {
     const auto button = [this](const char* name, const QString& text, const QString& toolTip) {
         auto* made = new QPushButton(text, m_overrideBox);
         made->setObjectName(QString::fromUtf8(name));
         made->setToolTip(toolTip);
         return made;
     };
-    m_apply = button("applyOverride", tr("Apply"), tr("Use this method for the layer in the next job"));
+    m_apply = button("applyOverride", tr("Apply"),
+                     tr("Use this method for the layer in the next job, in all its stages"));
     m_clear = button("clearOverride", tr("Use job default"), tr("Forget what was set for this layer"));
     m_restore =
         button("restoreFullPrecision", tr("Restore full precision"), tr("Leave this layer unquantized"));
-    auto* grid = new QGridLayout(m_overrideBox);
-    grid->setContentsMargins(0, 4, 0, 0);
-    grid->setColumnStretch(1, 1);
-    grid->addWidget(makeLabel(m_overrideBox, tr("Next job"), "section"), 0, 0, 1, 3);
-    grid->addWidget(makeLabel(m_overrideBox, tr("Method"), "muted"), 1, 0);
-    grid->addWidget(m_method, 1, 1, 1, 2);
-    grid->addWidget(m_componentsTitle, 2, 0);
-    grid->addWidget(m_components, 2, 1);
-    grid->addWidget(m_bits, 2, 2);
-    grid->addWidget(m_overrideNote, 3, 0, 1, 3);
-    auto* buttons = new QHBoxLayout;
-    buttons->addWidget(m_apply);
-    buttons->addWidget(m_clear);
-    grid->addLayout(buttons, 4, 0, 1, 3);
-    grid->addWidget(m_restore, 5, 0, 1, 3);
-    connectOverride();
-    return m_overrideBox;
+    m_transfer =
+        button("transferMixture", tr("Transfer &mixture from run..."),
+               tr("Start this layer with the mixture that another run has for it, not with k-means (Alt+M)"));
+    auto* first = new QHBoxLayout;
+    first->addWidget(m_apply);
+    first->addWidget(m_clear);
+    auto* column = new QVBoxLayout;
+    column->addLayout(first);
+    column->addWidget(m_restore);
+    column->addWidget(m_transfer);
+    return column;
 }
 
 void Inspector::connectOverride() {
-    connect(m_method, &QComboBox::currentIndexChanged, this, &Inspector::updateOverrideState);
-    connect(m_components, &QSpinBox::valueChanged, this, &Inspector::updateOverrideState);
-    const auto change = [this](const QString& method, int components) {
-        setOverride(std::pair(method, components));
-        Q_EMIT overrideChanged(QString::fromStdString(m_layer.name), method, components);
+    connect(m_editor, &MethodEditor::changed, this, &Inspector::updateOverrideState);
+    const auto change = [this](const MethodSetting& setting) {
+        setOverride(LayerOverride{setting, {}});
+        Q_EMIT overrideChanged(QString::fromStdString(m_layer.name), setting);
     };
-    connect(m_apply, &QPushButton::clicked, this, [this, change] {
-        const QString method = m_method->currentData().toString();
-        change(method, method == QLatin1String("none") ? 0 : m_components->value());
+    connect(m_apply, &QPushButton::clicked, this, [this, change] { change(m_editor->setting()); });
+    connect(m_restore, &QPushButton::clicked, this, [this, change] {
+        change({QStringLiteral("none"), m_editor->components().value(), {}});
     });
-    connect(m_restore, &QPushButton::clicked, this, [change] { change(QStringLiteral("none"), 0); });
+    connect(m_transfer, &QPushButton::clicked, this,
+            [this] { Q_EMIT transferRequested(QString::fromStdString(m_layer.name)); });
     connect(m_clear, &QPushButton::clicked, this, [this] {
         setOverride(std::nullopt);
         Q_EMIT overrideCleared(QString::fromStdString(m_layer.name));
@@ -259,23 +269,34 @@ void Inspector::setEditable(bool editable) {
     updateOverrideState();
 }
 
-void Inspector::setOverride(std::optional<std::pair<QString, int>> method) {
-    m_overridden = method.has_value();
-    const QSignalBlocker quietMethod(m_method);
-    const QSignalBlocker quietComponents(m_components);
-    if (method) {
-        m_method->setCurrentIndex(std::max(0, m_method->findData(method->first)));
-        if (method->second >= 2) m_components->setValue(method->second);
+void Inspector::setOverride(std::optional<LayerOverride> layer) {
+    m_override = std::move(layer);
+    if (m_override) {
+        m_editor->show(m_override->setting);
     } else {
         showDefault();
     }
     updateOverrideState();
 }
 
+void Inspector::setMethods(std::vector<MethodChoice> methods) {
+    m_editor->setMethods(std::move(methods));
+    setOverride(m_override);
+}
+
+void Inspector::setJobDefault(std::optional<MethodSetting> setting) {
+    if (std::exchange(m_default, std::move(setting)) == m_default) return;
+    if (!m_override) setOverride(std::nullopt);
+}
+
 void Inspector::showDefault() {
-    m_method->setCurrentIndex(m_layer.quantized ? m_method->findData(QStringLiteral("dgms")) : -1);
-    m_components->setValue(m_layer.quantized ? static_cast<int>(std::lround(std::exp2(m_layer.bits)))
-                                             : kDefaultComponents);
+    MethodSetting setting;
+    if (m_layer.quantized && m_default) {
+        setting = *m_default;
+        if (setting.values.empty())
+            setting.components = static_cast<int>(std::lround(std::exp2(m_layer.bits)));
+    }
+    m_editor->show(setting);
 }
 
 void Inspector::showLayer() {
@@ -326,22 +347,37 @@ void Inspector::showComponents() {
 }
 
 void Inspector::updateOverrideState() {
-    const bool mixture = m_method->currentData().toString() == QLatin1String("dgms");
     const bool editable = m_editable && !m_layer.name.empty();
-    const double bits = std::log2(m_components->value());
-    m_bits->setText(tr("= %1 bits").arg(formatBits(bits)));
-    m_method->setEnabled(editable);
-    m_apply->setEnabled(editable && m_method->currentIndex() >= 0);
-    for (QWidget* part : std::initializer_list<QWidget*>{m_componentsTitle, m_components, m_bits}) {
-        part->setVisible(mixture);
-        part->setEnabled(editable && mixture);
+    const bool codebook = m_editor->hasCodebook();
+    m_editor->method().setEnabled(editable);
+    m_apply->setEnabled(editable && m_editor->method().currentIndex() >= 0 && m_editor->problem().isEmpty());
+    for (QWidget* part :
+         std::initializer_list<QWidget*>{m_componentsTitle, &m_editor->components(), &m_editor->bits()})
+        part->setVisible(codebook);
+    m_editor->components().setEnabled(editable && codebook && m_editor->setting().values.empty());
+    for (QWidget* part : std::initializer_list<QWidget*>{m_valuesTitle, &m_editor->values()}) {
+        part->setVisible(m_editor->takesValues());
+        part->setEnabled(editable && m_editor->takesValues());
     }
-    m_clear->setEnabled(editable && m_overridden);
+    m_clear->setEnabled(editable && m_override);
     m_restore->setEnabled(editable);
-    m_overrideNote->setText(!m_editable     ? tr("Stop the job to change this.")
-                            : !m_overridden ? tr("This layer follows the job's default.")
-                            : mixture ? tr("Set for this layer: %1 components.").arg(m_components->value())
-                                      : tr("Set for this layer: full precision."));
+    m_transfer->setEnabled(editable);
+    m_overrideNote->setText(overrideText());
+    m_overrideNote->setToolTip(m_override ? m_override->mixtureFrom : QString());
+}
+
+QString Inspector::overrideText() const {
+    if (!m_editable) return tr("Stop the job to change this.");
+    if (const QString wrong = m_editor->problem(); !wrong.isEmpty()) return wrong;
+    if (!m_override) return tr("This layer follows the job's default.");
+    const MethodSetting& own = m_override->setting;
+    if (own.method == QLatin1String("none")) return tr("Set for this layer: full precision.");
+    const QString text =
+        own.values.empty()
+            ? tr("Set for this layer: %1, %2 components").arg(own.method).arg(own.components)
+            : tr("Set for this layer: %1, values %2").arg(own.method, textFromNumbers(own.values));
+    if (m_override->mixtureFrom.isEmpty()) return text + QLatin1Char('.');
+    return tr("%1, mixture from %2.").arg(text, QFileInfo(m_override->mixtureFrom).fileName());
 }
 
 }  // namespace bitloom::widgets

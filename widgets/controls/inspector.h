@@ -8,15 +8,21 @@
 
 #include "engine/report/run.h"
 #include "engine/report/snapshot.h"
+#include "widgets/controls/method_editor.h"
 #include "widgets/models/codebook_model.h"
 
-class QComboBox;
 class QLabel;
+class QLayout;
 class QPushButton;
-class QSpinBox;
 class QTableView;
 
 namespace bitloom::widgets {
+
+/// What the next job shall do with a layer.
+struct LayerOverride {
+    MethodSetting setting;
+    QString mixtureFrom;  ///< run file with whose mixture the layer starts; empty: k-means
+};
 
 class Inspector : public QWidget {
     Q_OBJECT
@@ -39,16 +45,23 @@ class Inspector : public QWidget {
     /// Whether the overrides can be changed (a job is being prepared, not running).
     void setEditable(bool editable);
 
-    /// Shows the override in force ("dgms" or "none", components 2 to 256). Without one the controls show
-    /// what LayerInfo says of a quantized layer, and no method for others: whether the next job leaves them
-    /// in full precision is not known here.
-    void setOverride(std::optional<std::pair<QString, int>> method);
+    /// The methods that a layer can be given; none before.
+    void setMethods(std::vector<MethodChoice> methods);
+    /// What the next job does with layers that have no setting of their own; nothing: not known.
+    void setJobDefault(std::optional<MethodSetting> setting);
+
+    /// Shows the override in force. Without one the controls show the job's default for a quantized layer, in
+    /// the bits that LayerInfo says, and no method for others: whether the next job leaves them in full
+    /// precision is not known here.
+    void setOverride(std::optional<LayerOverride> layer);
 
     [[nodiscard]] QSize sizeHint() const override { return {330, 680}; }
 
   Q_SIGNALS:
-    /// The layer shall be quantized by `method` ("dgms" or "none") with so many components (0 for "none").
-    void overrideChanged(const QString& layer, const QString& method, int components);
+    /// The layer shall be quantized like this.
+    void overrideChanged(const QString& layer, const bitloom::widgets::MethodSetting& setting);
+    /// The layer shall start with the mixture of a run that is still to be chosen.
+    void transferRequested(const QString& layer);
     /// The layer shall follow the job's default again.
     void overrideCleared(const QString& layer);
     void componentSelected(int component);
@@ -60,18 +73,21 @@ class Inspector : public QWidget {
     QWidget* makeFigures();
     QWidget* makeCodebook();
     QWidget* makeOverride();
+    QLayout* makeOverrideButtons();
     void connectOverride();
     void showLayer();
     void showSnapshot();
     void showComponents();
     void showDefault();
+    [[nodiscard]] QString overrideText() const;
     void updateOverrideState();
 
     report::LayerInfo m_layer;
     report::LayerSnapshotPtr m_snapshot;
     int m_channel = 0;
     bool m_editable = true;
-    bool m_overridden = false;
+    std::optional<LayerOverride> m_override;
+    std::optional<MethodSetting> m_default;  ///< of the job
     CodebookModel m_codebook;
     QLabel* m_title = nullptr;
     QLabel* m_subtitle = nullptr;
@@ -82,13 +98,13 @@ class Inspector : public QWidget {
     QLabel* m_codebookTitle = nullptr;
     QTableView* m_table = nullptr;
     QWidget* m_overrideBox = nullptr;
-    QComboBox* m_method = nullptr;
+    MethodEditor* m_editor = nullptr;
     QLabel* m_componentsTitle = nullptr;
-    QSpinBox* m_components = nullptr;
-    QLabel* m_bits = nullptr;
+    QLabel* m_valuesTitle = nullptr;
     QLabel* m_overrideNote = nullptr;
     QPushButton* m_apply = nullptr;
     QPushButton* m_restore = nullptr;
+    QPushButton* m_transfer = nullptr;
     QPushButton* m_clear = nullptr;
 };
 

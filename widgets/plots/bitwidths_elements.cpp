@@ -201,7 +201,7 @@ void BitwidthNumbers::draw(QCPPainter* painter) {
         drawCells(*painter, room.top(), room.height(), formatBits(point->bits),
                   choice.isLearned() && choice.open ? formatFixed(choice.probability, 2) : noValueText(),
                   choice.isLearned() ? formatNumber(choice.gradient, 2) : noValueText());
-        if (report::stalledBits(track, m_state.shownStep()).reason == report::BitStall::None) continue;
+        if (m_state.stallOf(static_cast<std::size_t>(row)).reason == report::BitStall::None) continue;
         const QPointF middle(rect().left() + 8, room.center().y());
         painter->setPen(QPen(c.warning, 1.5));
         painter->setBrush(Qt::NoBrush);

@@ -24,6 +24,11 @@ struct BitwidthsState {
     [[nodiscard]] bool isLearned() const;  ///< any layer's bits
     [[nodiscard]] bool changes()
         const;  ///< any layer's bits; of runs from before probabilities were recorded
+    /// Of a row at the shown step. A target in bytes or bit operations says nothing of one layer's bits.
+    [[nodiscard]] report::StalledBits stallOf(std::size_t row) const {
+        const bool ofBits = target && target->counted == &report::BitTotals::bits;
+        return report::stalledBits(tracks, row, shownStep(), ofBits ? target->most : report::kNoValue);
+    }
     [[nodiscard]] int rows() const { return static_cast<int>(tracks.size()); }
     [[nodiscard]] int selectedRow() const;  ///< -1: none
 };

@@ -127,13 +127,15 @@ void BitwidthsPlot::Parts::leave() {
 void BitwidthsPlot::Parts::updateAlarm() {
     QStringList named;
     int stalled = 0;
-    for (const report::BitwidthTrack& track : state.tracks) {
-        const report::StalledBits stall = report::stalledBits(track, state.shownStep());
+    for (std::size_t i = 0; i < state.tracks.size(); ++i) {
+        const report::StalledBits stall = state.stallOf(i);
         if (stall.reason == report::BitStall::None || ++stalled > kNamedStalls) continue;
-        named += (stall.reason == report::BitStall::NoGradient
-                      ? tr("%1 (its gradient is exactly 0 since step %2)")
-                      : tr("%1 (its probability has not changed since step %2)"))
-                     .arg(QString::fromStdString(track.layer), formatCount(stall.since));
+        named +=
+            (stall.reason == report::BitStall::NoGradient ? tr("%1 (its gradient is exactly 0 since step %2)")
+             : stall.reason == report::BitStall::NoChange
+                 ? tr("%1 (its probability has hardly changed since step %2)")
+                 : tr("%1 (its probability of staying has only risen since step %2)"))
+                .arg(QString::fromStdString(state.tracks[i].layer), formatCount(stall.since));
     }
     if (stalled > kNamedStalls) named += tr("%1 more").arg(stalled - kNamedStalls);
     const QString text =

@@ -15,7 +15,8 @@ constexpr std::size_t kNameLength = 20;  // longer names of layers lose their mi
 constexpr int kLeastColumnAslant = 18;   // narrower columns take their names upright
 constexpr int kLeastPeakHeight = 48;     // pixels
 constexpr int kMostTicks = 6;
-constexpr int kHeightPerTick = 36;  // so that tick labels keep apart
+constexpr int kLeastWidthOfThree = 600;  // narrower figures leave temperatures to their header
+constexpr int kHeightPerTick = 36;       // so that tick labels keep apart
 
 }  // namespace
 
@@ -27,7 +28,7 @@ std::optional<int> DeviceState::indexOf(const std::string& layer) const {
 }
 
 DeviceFigure::DeviceFigure(QWidget* parent, const DeviceState& state)
-    : m_state(state), m_plot(makeFigure(parent)) {
+    : m_state(state), m_plot(makeFigure(parent)), m_conditions(*m_plot) {
     for (KeyStrip** strip : {&m_title, &m_verdict, &m_familyKeys, &m_clockKeys, &m_layerKeys, &m_peakKeys})
         *strip = new KeyStrip(m_plot);
     for (QCPAxisRect** rect : {&m_families, &m_clock, &m_layers, &m_peak})
@@ -57,9 +58,11 @@ void DeviceFigure::assembleTop(QCPLayoutGrid* top) {
     top->addElement(0, 1, m_clockKeys);
     top->addElement(1, 0, m_families);
     top->addElement(1, 1, m_clock);
-    top->setColumnStretchFactor(0, 1.9);
+    top->addElement(0, 2, m_conditions.keys());
+    top->addElement(1, 2, m_conditions.rect());
+    top->setColumnStretchFactor(0, 2);
     auto* margins = new QCPMarginGroup(m_plot);
-    for (QCPAxisRect* rect : {m_families, m_clock})
+    for (QCPAxisRect* rect : {m_families, m_clock, m_conditions.rect()})
         rect->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
     m_familyBars = new FamilyBars(m_families);
     QCPAxis* families = m_families->axis(QCPAxis::atLeft);
@@ -128,6 +131,8 @@ bool DeviceFigure::fit() {
     const QFontMetrics metrics(axis->tickLabelFont());
     const double column = std::max(1.0, m_peak->width() / axis->range().size());
     Fit now;
+    m_conditions.setShown(m_plot->viewport().width() >= kLeastWidthOfThree);
+    now.conditions = m_conditions.isShown();
     now.familiesEnd = m_familyBars->fittingEnd(m_families->width());
     now.every = std::max(1, static_cast<int>(std::ceil(metrics.height() * 0.85 / column)));
     auto names = QSharedPointer<QCPAxisTickerText>::create();
@@ -143,6 +148,7 @@ bool DeviceFigure::fit() {
         now.ticks += count;
         rect->axis(QCPAxis::atLeft)->ticker()->setTickCount(count);
     }
+    now.ticks += m_conditions.fit(m_clock->axis(QCPAxis::atLeft)->ticker()->tickCount());
     m_families->axis(QCPAxis::atBottom)->setRange(0, now.familiesEnd);
     axis->setTicker(names);
     axis->setTickLabelRotation(now.angle);
@@ -174,6 +180,7 @@ void DeviceFigure::restyle() {
     applyThemeTo(*m_plot);
     m_clockTrace->setPen(QPen(c.text, 1.2));
     m_clockStart->setPen(QPen(c.axis, 1, Qt::DashLine));
+    m_conditions.restyle();
     m_families->axis(QCPAxis::atLeft)->setTickLabelColor(c.text);
 }
 
@@ -191,6 +198,11 @@ DeviceFigure::Spot DeviceFigure::spotAt(const QPointF& position) const {
         spot.kind = Spot::Kind::Clock;
         spot.index =
             static_cast<int>(std::clamp(std::round(sample) - 1, 0.0, static_cast<double>(samples - 1)));
+        return spot;
+    }
+    if (const auto reading = m_conditions.readingAt(position)) {
+        spot.kind = Spot::Kind::Conditions;
+        spot.index = *reading;
         return spot;
     }
     const QRect layers = m_layers->rect();

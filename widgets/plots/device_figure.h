@@ -1,6 +1,6 @@
 // The figure inside DevicePlot: what was measured on which device and how far to trust it, the whole network
-// by kernel family, the clock trace, times and shares of the peak by layer; filled from one state. Times are
-// milliseconds for one image. Private to widgets/plots.
+// by kernel family, the traces of clock and temperature, times and shares of the peak by layer; filled from
+// one state. Times are milliseconds for one image. Private to widgets/plots.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/report/bench.h"
+#include "widgets/plots/device_conditions.h"
 #include "widgets/plots/device_elements.h"
 #include "widgets/plots/figure_elements.h"
 
@@ -34,6 +35,7 @@ class DeviceFigure {
     [[nodiscard]] QCustomPlot& plot() const { return *m_plot; }
     [[nodiscard]] const FamilyBars& familyBars() const { return *m_familyBars; }
     [[nodiscard]] const LayerBars& layerBars() const { return *m_layerBars; }
+    [[nodiscard]] const ConditionsPanel& conditions() const { return m_conditions; }
 
     /// Everything that follows from result and switches. Does not replot.
     void update();
@@ -51,10 +53,11 @@ class DeviceFigure {
     /// Colours of the current theme. Does not replot.
     void restyle();
 
-    /// What lies under the mouse; indices into the result's layers and the sentinel's times.
+    /// What lies under the mouse; indices into the result's layers, the sentinel's times and the readings of
+    /// temperature and clock.
     struct Spot {
-        enum class Kind { Nothing, Family, Layer, Clock } kind = Kind::Nothing;
-        int index = -1;      ///< of the layer or of the sentinel's time
+        enum class Kind { Nothing, Family, Layer, Clock, Conditions } kind = Kind::Nothing;
+        int index = -1;      ///< of the layer, of the sentinel's time or of the reading
         std::string family;  ///< of Family and Layer
     };
     [[nodiscard]] Spot spotAt(const QPointF& position) const;
@@ -76,6 +79,7 @@ class DeviceFigure {
 
     const DeviceState& m_state;
     QCustomPlot* m_plot;
+    ConditionsPanel m_conditions;
     KeyStrip* m_title = nullptr;
     KeyStrip* m_verdict = nullptr;
     KeyStrip* m_familyKeys = nullptr;
@@ -96,9 +100,10 @@ class DeviceFigure {
     std::string m_peakFamily;
     struct Fit {
         double familiesEnd = 0;
-        int every = 0;  ///< so many layers share one name
-        int angle = 0;  ///< of the names, degrees
-        int ticks = 0;  ///< of all axes
+        int every = 0;           ///< so many layers share one name
+        int angle = 0;           ///< of the names, degrees
+        int ticks = 0;           ///< of all axes
+        bool conditions = true;  ///< their panel is shown
         bool operator==(const Fit&) const = default;
     };
     Fit m_fit;

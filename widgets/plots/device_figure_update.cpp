@@ -32,9 +32,29 @@ QString temperatureText(const report::BenchResult& result) {
     return QStringLiteral("%1 → %2 °C").arg(formatFixed(before, 1), formatFixed(after, 1));
 }
 
+/// Of the cores that were timed.
+QString clocksText(const report::BenchResult& result) {
+    const auto text = [&result](const report::DeviceConditions& conditions) {
+        const report::ClockRange range = report::clocksOf(conditions, result.cores);
+        const QString low = formatFixed(range.lowMHz, 0);
+        const QString high = formatFixed(range.highMHz, 0);
+        return low == high ? low : QStringLiteral("%1 to %2").arg(low, high);
+    };
+    const auto known = [&result](const report::DeviceConditions& conditions) {
+        return std::isfinite(report::clocksOf(conditions, result.cores).lowMHz);
+    };
+    if (!known(result.before) && !known(result.after)) return QStringLiteral("not readable");
+    return QStringLiteral("%1 → %2 MHz").arg(text(result.before), text(result.after));
+}
+
+QString governorText(const report::BenchResult& result) {
+    const std::string governors = report::governorsOf(result.device, result.cores);
+    return governors.empty() ? QStringLiteral("not readable") : QString::fromStdString(governors);
+}
+
 QString threadsText(const report::BenchResult& result) {
     QString text = QString::number(result.threads);
-    if (result.cores.empty()) return text;
+    if (result.cores.empty()) return text + QStringLiteral(", not pinned");
     QStringList cores;
     for (const int core : result.cores)
         cores += QString::number(core);
@@ -54,6 +74,7 @@ void DeviceFigure::update() {
     updateHeader();
     updateFamilies();
     updateClock();
+    m_conditions.update(*m_state.result);
     updateLayers();
     updatePeak();
     fit();
@@ -75,6 +96,8 @@ void DeviceFigure::updateHeader() {
                      Swatch::None,
                      false,
                      threadsText(result)});
+    title.push_back({QStringLiteral("clock"), {}, Swatch::None, false, clocksText(result)});
+    title.push_back({QStringLiteral("governor"), {}, Swatch::None, false, governorText(result)});
     title.push_back({QStringLiteral("kernels"),
                      {},
                      Swatch::None,

@@ -137,6 +137,12 @@ void DevicePlot::Parts::tell(const Spot& spot) {
         place = tr("sample %1 of the fixed loop").arg(at + 1);
         figures = tr("%1 ms   %2× the first")
                       .arg(formatNumber(result.sentinelMs[at], 4), formatFixed(trace[at], 3));
+    } else if (spot.kind == Spot::Kind::Conditions) {
+        const ConditionsSeries& series = figure.conditions().series();
+        const auto at = static_cast<std::size_t>(spot.index);
+        place = tr("the device after %1 s").arg(formatFixed(series.seconds[at], 1));
+        figures = tr("%1 °C in its hottest zone   %2 MHz on the fastest core timed")
+                      .arg(formatFixed(series.celsius[at], 1), formatFixed(series.megahertz[at], 0));
     } else if (spot.kind == Spot::Kind::Family) {
         const report::KernelTiming* timing = timingOf(result.network, spot.family);
         place = tr("whole network") + gap + QString::fromStdString(spot.family);

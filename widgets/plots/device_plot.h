@@ -1,6 +1,7 @@
-// A benchmark as a picture: the device and its verdict, the whole network by kernel family, the clock trace,
-// times and shares of the peak by layer. Times are milliseconds for one image, medians with whiskers from p10
-// to p90. The float baseline cannot be switched off. Nothing is computed while hidden.
+// A benchmark as a picture: the device and its verdict, the whole network by kernel family, the traces of a
+// fixed loop, of temperature and of clocks, times and shares of the peak by layer. Times are milliseconds for
+// one image, medians with whiskers from p10 to p90. The float baseline cannot be switched off. Nothing is
+// computed while hidden.
 #pragma once
 
 #include <QString>

@@ -87,6 +87,16 @@ std::vector<double> clockTrace(const std::vector<double>& sentinelMs) {
     return trace;
 }
 
+ConditionsSeries conditionsSeries(const report::BenchResult& result) {
+    ConditionsSeries series;
+    for (const report::ConditionsSample& sample : result.trace) {
+        series.seconds.push_back(sample.seconds);
+        series.celsius.push_back(sample.conditions.hottestCelsius());
+        series.megahertz.push_back(report::clocksOf(sample.conditions, result.cores).highMHz);
+    }
+    return series;
+}
+
 std::string shortened(const std::string& name, std::size_t length) {
     if (name.size() <= length) return name;
     const std::size_t kept = length - 1;

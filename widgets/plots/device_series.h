@@ -47,6 +47,14 @@ inline constexpr std::string_view kFloatBaseline = "tuned_fp32";
 /// is no time.
 [[nodiscard]] std::vector<double> clockTrace(const std::vector<double>& sentinelMs);
 
+/// Readings between the rounds, in their order; NaN where one is not known.
+struct ConditionsSeries {
+    std::vector<double> seconds;    ///< since the first
+    std::vector<double> celsius;    ///< of the hottest zone
+    std::vector<double> megahertz;  ///< of the fastest core that was timed
+};
+[[nodiscard]] ConditionsSeries conditionsSeries(const report::BenchResult& result);
+
 /// `name` with its middle left out when it is longer than `length` characters (of ASCII): "features…conv.2".
 [[nodiscard]] std::string shortened(const std::string& name, std::size_t length);
 

@@ -13,6 +13,7 @@ namespace {
 constexpr double kMarkSize = 9;
 constexpr double kMarkReach = 12;  // pixels around a mark that count as its own
 constexpr int kMarkRoom = 18;
+constexpr double kCapSize = 4;  // half the height of an error bar's ends
 constexpr int kKeyGap = 16;
 constexpr std::size_t kMostNamedRuns = 40;  // more runs than this are told apart by pointing alone
 
@@ -95,6 +96,8 @@ void ParetoMarks::draw(QCPPainter* painter) {
     for (const std::size_t i : m_state.order()) {
         const QPointF place = pixelOf(m_state.runs[i]);
         taken.emplace_back(place.x() - 6, place.y() - 6, 12, 12);
+        if (const std::optional<QLineF> bar = errorBar(m_state.runs[i]))
+            taken.emplace_back(bar->x1(), bar->y1() - kCapSize, bar->length(), 2 * kCapSize);
     }
     drawBaselines(*painter, taken);
     drawNames(*painter, taken);
@@ -102,6 +105,7 @@ void ParetoMarks::draw(QCPPainter* painter) {
         const report::RunFigures& run = m_state.runs[i];
         const QPointF place = pixelOf(run);
         painter->setBrush(Qt::NoBrush);
+        drawErrorBar(*painter, run);
         if (run.path == m_state.current) {
             painter->setPen(QPen(colors().text, 1.4));
             painter->drawEllipse(place, kMarkSize, kMarkSize);
@@ -114,6 +118,25 @@ void ParetoMarks::draw(QCPPainter* painter) {
         mark.applyTo(painter, mark.pen());
         mark.drawShape(painter, place);
     }
+}
+
+std::optional<QLineF> ParetoMarks::errorBar(const report::RunFigures& run) const {
+    const report::RunTime* time = m_state.timeOf(run);
+    if (!time || !std::isfinite(time->p10Ms) || !std::isfinite(time->p90Ms)) return std::nullopt;
+    const QCPAxis* cost = m_rect.axis(QCPAxis::atBottom);
+    const double unit = kParetoCosts[m_state.cost].unit;
+    const double y = pixelOf(run).y();
+    return QLineF(cost->coordToPixel(time->p10Ms / unit), y, cost->coordToPixel(time->p90Ms / unit), y);
+}
+
+void ParetoMarks::drawErrorBar(QCPPainter& painter, const report::RunFigures& run) const {
+    const std::optional<QLineF> bar = errorBar(run);
+    if (!bar) return;
+    painter.setPen(QPen(colors().mutedText, 1.4));
+    painter.drawLine(*bar);
+    const QPointF cap(0, kCapSize);
+    for (const QPointF end : {bar->p1(), bar->p2()})
+        painter.drawLine(end - cap, end + cap);
 }
 
 /// What each dashed line says, above its right end or, where a mark stands there, its left.
@@ -230,7 +253,15 @@ QCPGraph* ParetoFigure::addLine(const QPen& pen, QCPGraph::LineStyle style) {
 }
 
 void ParetoFigure::update() {
-    m_rect->axis(QCPAxis::atBottom)->setLabel(QString::fromUtf8(kParetoCosts[m_state.cost].label));
+    QString label = QString::fromUtf8(kParetoCosts[m_state.cost].label);
+    if (m_state.isTimed() && !m_state.place.empty())
+        label += QStringLiteral(": median, p10 to p90; %1; %2 of %3 runs were timed there")
+                     .arg(QString::fromStdString(m_state.place))
+                     .arg(std::ranges::count_if(
+                         m_state.runs,
+                         [this](const report::RunFigures& run) { return m_state.timeOf(run) != nullptr; }))
+                     .arg(m_state.runs.size());
+    m_rect->axis(QCPAxis::atBottom)->setLabel(label);
     updateRanges();
     updateFronts();
     updateLegends();
@@ -246,6 +277,10 @@ void ParetoFigure::updateRanges() {
     };
     for (const std::size_t i : m_state.order()) {
         include(cost, m_state.costOf(m_state.runs[i]));
+        if (const report::RunTime* time = m_state.timeOf(m_state.runs[i])) {
+            include(cost, time->p10Ms / kParetoCosts[m_state.cost].unit);
+            include(cost, time->p90Ms / kParetoCosts[m_state.cost].unit);
+        }
         include(top1, m_state.runs[i].top1);
         include(top1, m_state.runs[i].top1Fp32);
     }

@@ -21,7 +21,8 @@ struct ParetoCost {
 inline constexpr ParetoCost kParetoCosts[] = {
     {&report::RunFigures::bits, "bits", "average bits a weight", 1},
     {&report::RunFigures::bytes, "bytes", "size on disk, packed, kB", 1e3},
-    {&report::RunFigures::bitOps, "bit_operations", "bit operations an image, 10⁹", 1e9}};
+    {&report::RunFigures::bitOps, "bit_operations", "bit operations an image, 10⁹", 1e9},
+    {&report::RunFigures::milliseconds, "milliseconds", "time of one image, ms", 1}};
 
 struct ParetoState {
     std::vector<report::RunFigures> runs;
@@ -29,9 +30,18 @@ struct ParetoState {
     std::string group;                  ///< shown alone; empty: all
     std::optional<std::size_t> chosen;  ///< run that is told about
     std::string current;                ///< path of the run that the window shows
+    std::string place;                  ///< where times were taken that are shown; empty: nowhere
 
     [[nodiscard]] double costOf(const report::RunFigures& run) const {
         return run.*kParetoCosts[cost].figure / kParetoCosts[cost].unit;
+    }
+    /// Whether the cost is a measured time.
+    [[nodiscard]] bool isTimed() const {
+        return kParetoCosts[cost].figure == &report::RunFigures::milliseconds;
+    }
+    /// The time that a run stands at; null where the cost is not one, or it has none.
+    [[nodiscard]] const report::RunTime* timeOf(const report::RunFigures& run) const {
+        return isTimed() ? run.timeAt(place) : nullptr;
     }
     /// Whether it has a place in the figure.
     [[nodiscard]] bool isShown(const report::RunFigures& run) const;
@@ -58,6 +68,9 @@ class ParetoMarks : public QCPLayerable {
     void applyDefaultAntialiasingHint(QCPPainter* painter) const override { painter->setAntialiasing(true); }
 
   private:
+    /// From the tenth to the ninetieth per cent of the samples of a measured time, pixels; none without one.
+    [[nodiscard]] std::optional<QLineF> errorBar(const report::RunFigures& run) const;
+    void drawErrorBar(QCPPainter& painter, const report::RunFigures& run) const;
     /// Both keep the places that are `taken` free, and add their own.
     void drawBaselines(QCPPainter& painter, std::vector<QRectF>& taken) const;
     void drawNames(QCPPainter& painter, std::vector<QRectF>& taken) const;

@@ -35,6 +35,7 @@ struct ParetoPlot::Parts {
     void activate(std::optional<std::size_t> run);
     void tell(std::optional<std::size_t> run);
     void updateGroups();
+    void updatePlaces();
     void updateNote();
     [[nodiscard]] QString textOf(const report::RunFigures& run) const;
     [[nodiscard]] std::optional<std::size_t> find(const QString& path) const;
@@ -46,6 +47,7 @@ struct ParetoPlot::Parts {
     ToolRow* tools = nullptr;
     WarningBanner* banner = nullptr;
     QComboBox* groups = nullptr;
+    QComboBox* places = nullptr;
     std::array<QAction*, std::size(kParetoCosts)> costs{};
 };
 
@@ -70,12 +72,19 @@ void ParetoPlot::Parts::makeTools() {
     tools->add(groups);
     connect(groups, &QComboBox::activated, &view,
             [this](int index) { view.setGroup(index <= 0 ? QString() : groups->itemText(index)); });
+    places = new QComboBox(tools);
+    places->setObjectName(QStringLiteral("place"));
+    places->setToolTip(tr("Where the times were taken; those of different places do not compare"));
+    places->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    tools->add(places);
+    connect(places, &QComboBox::activated, &view,
+            [this](int index) { view.setPlace(places->itemText(index)); });
     const std::array<std::pair<QString, QString>, std::size(kParetoCosts)> texts = {
         {{tr("Bits"), tr("Accuracy against average bits a weight")},
          {tr("Size"), tr("Accuracy against the bytes of the packed file")},
-         {tr("BitOPs"),
-          tr("Accuracy against bit operations an image: weight bits x activation bits x MACs")}}};
-    constexpr std::array kKeys = {Qt::Key_B, Qt::Key_S, Qt::Key_O};
+         {tr("BitOPs"), tr("Accuracy against bit operations an image: weight bits x activation bits x MACs")},
+         {tr("Time"), tr("Accuracy against milliseconds an image, as measured by Benchmark")}}};
+    constexpr std::array kKeys = {Qt::Key_B, Qt::Key_S, Qt::Key_O, Qt::Key_T};
     auto* exclusive = new QActionGroup(&view);
     for (std::size_t i = 0; i < costs.size(); ++i) {
         const QString name = QLatin1String(kParetoCosts[i].name);
@@ -134,14 +143,17 @@ QString ParetoPlot::Parts::textOf(const report::RunFigures& run) const {
     if (std::isfinite(run.bits)) parts += tr("%1 bits").arg(formatBits(run.bits));
     if (std::isfinite(run.bytes)) parts += formatBytes(std::llround(run.bytes));
     if (std::isfinite(run.bitOps)) parts += tr("%1 BitOPs").arg(formatNumber(run.bitOps));
+    if (const report::RunTime* time = run.timeAt(state.place))
+        parts += tr("%1 ms (%2 to %3, %4, %5)")
+                     .arg(formatNumber(time->medianMs), formatNumber(time->p10Ms), formatNumber(time->p90Ms),
+                          QString::fromStdString(time->family), QString::fromStdString(time->verdict));
     if (run.status != report::RunStatus::Finished) parts += QString::fromLatin1(report::toText(run.status));
     return parts.join(QStringLiteral("   "));
 }
 
 void ParetoPlot::Parts::tell(std::optional<std::size_t> run) {
     if (!run) run = state.chosen;
-    tools->setReadOut(run ? textOf(state.runs[*run])
-                          : tr("Point to a run to read it, click to choose it, double-click to load it"));
+    tools->setReadOut(run ? textOf(state.runs[*run]) : tr("Point to a run to read it, click to load it"));
 }
 
 void ParetoPlot::Parts::updateGroups() {
@@ -156,12 +168,28 @@ void ParetoPlot::Parts::updateGroups() {
     groups->setVisible(names.size() > 1);
 }
 
+/// Times of one place alone compare: the one that was chosen, or that of most runs.
+void ParetoPlot::Parts::updatePlaces() {
+    const QSignalBlocker quiet(places);
+    const std::vector<std::string> known = report::timePlaces(state.runs);
+    if (std::ranges::find(known, state.place) == known.end())
+        state.place = known.empty() ? std::string() : known.front();
+    report::showTimes(state.runs, state.place);
+    places->clear();
+    for (const std::string& place : known)
+        places->addItem(QString::fromStdString(place));
+    places->setCurrentIndex(places->findText(QString::fromStdString(state.place)));
+    places->setVisible(state.isTimed() && known.size() > 1);
+}
+
 /// What is not in the picture, and why.
 void ParetoPlot::Parts::updateNote() {
     QStringList lines;
     QStringList without;
+    qsizetype wantedRuns = 0;
     for (const report::RunFigures& run : state.runs) {
         const bool wanted = state.group.empty() || run.group() == state.group;
+        if (wanted) ++wantedRuns;
         if (wanted && !state.isShown(run)) without += QString::fromStdString(run.name);
     }
     if (!without.isEmpty()) {
@@ -169,6 +197,7 @@ void ParetoPlot::Parts::updateNote() {
         const qsizetype more = count - static_cast<qsizetype>(kNamedProblems);
         if (more > 0) without = without.mid(0, kNamedProblems) << tr("%1 more").arg(more);
         lines +=
+            tr("%1 of %2 runs are shown. ").arg(wantedRuns - count).arg(wantedRuns) +
             (count == 1 ? tr("1 run has no place here yet, as it was not scored or has no such figure: %1.")
                         : tr("%2 runs have no place here yet, as they were not scored or have no such "
                              "figure: %1.")
@@ -195,6 +224,7 @@ void ParetoPlot::setRuns(const std::vector<report::RunFigures>& runs) {
     p.state.runs = runs;
     p.state.chosen = p.find(chosen);
     setFilled(!runs.empty());
+    p.updatePlaces();
     p.updateGroups();
     p.updateNote();
     p.tell({});
@@ -211,6 +241,7 @@ void ParetoPlot::setCost(const QString& name) {
         if (name != QLatin1String(kParetoCosts[i].name)) continue;
         m_parts->costs[i]->setChecked(true);
         if (std::exchange(m_parts->state.cost, i) == i) return;
+        m_parts->updatePlaces();
         m_parts->updateNote();
         invalidate();
     }
@@ -231,6 +262,18 @@ QString ParetoPlot::group() const {
     return QString::fromStdString(m_parts->state.group);
 }
 
+void ParetoPlot::setPlace(const QString& place) {
+    if (std::exchange(m_parts->state.place, place.toStdString()) == place.toStdString()) return;
+    m_parts->updatePlaces();
+    m_parts->updateNote();
+    m_parts->tell({});
+    invalidate();
+}
+
+QString ParetoPlot::place() const {
+    return QString::fromStdString(m_parts->state.place);
+}
+
 void ParetoPlot::setCurrentRun(const QString& path) {
     if (std::exchange(m_parts->state.current, path.toStdString()) != path.toStdString()) invalidate();
 }
@@ -246,7 +289,8 @@ QString ParetoPlot::chosenRun() const {
 
 QByteArray ParetoPlot::csv() const {
     QByteArray text =
-        "run,network,images,method,status,top1_hard,top1_fp32,bits,file_bytes,bit_operations,front,path\n";
+        "run,network,images,method,status,top1_hard,top1_fp32,bits,file_bytes,bit_operations,"
+        "median_ms,p10_ms,p90_ms,front,path\n";
     const ParetoState& state = m_parts->state;
     for (std::size_t i = 0; i < state.runs.size(); ++i) {
         const report::RunFigures& run = state.runs[i];
@@ -256,6 +300,9 @@ QByteArray ParetoPlot::csv() const {
                 csvField(run.method) + ',' + report::toText(run.status);
         for (const double value : {run.top1, run.top1Fp32, run.bits, run.bytes, run.bitOps})
             text += ',' + csvNumber(value);
+        const report::RunTime* time = run.timeAt(state.place);
+        for (const auto part : {&report::RunTime::medianMs, &report::RunTime::p10Ms, &report::RunTime::p90Ms})
+            text += ',' + csvNumber(time ? time->*part : report::kNoValue);
         text += std::ranges::find(front, i) != front.end() ? ",true," : ",false,";
         text += csvField(run.path) + '\n';
     }
@@ -281,13 +328,9 @@ void ParetoPlot::mouseLeft() {
 
 void ParetoPlot::clicked(const QPointF& position) {
     m_parts->choose(m_parts->figure.runAt(position));
-    if (m_parts->state.chosen) Q_EMIT runChosen(chosenRun());
-}
-
-void ParetoPlot::doubleClicked(const QPointF& position) {
-    const auto run = m_parts->figure.runAt(position);
-    m_parts->choose(run);
-    m_parts->activate(run);
+    if (!m_parts->state.chosen) return;
+    Q_EMIT runChosen(chosenRun());
+    m_parts->activate(m_parts->state.chosen);
 }
 
 }  // namespace bitloom::widgets

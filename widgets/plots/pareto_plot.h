@@ -1,6 +1,6 @@
-// Runs beside each other: top-1 of the deployed weights (per cent) against average bits, bytes on disk or bit
-// operations; the front of those that no other run of the same network and images beats. Nothing is computed
-// while hidden.
+// Runs beside each other: top-1 of the deployed weights (per cent) against average bits, bytes on disk, bit
+// operations or measured milliseconds; the front of those that no other run of the same network and images
+// beats. Nothing is computed while hidden.
 #pragma once
 
 #include <QString>
@@ -26,13 +26,18 @@ class ParetoPlot : public FigureView {
     /// Files that could not be read, a sentence each; a note names them. Empty: none.
     void setProblems(const std::vector<std::string>& problems);
 
-    /// "bits", "bytes" or "bit_operations"; other names are ignored.
+    /// "bits", "bytes", "bit_operations" or "milliseconds"; other names are ignored.
     void setCost(const QString& name);
     [[nodiscard]] QString cost() const;
 
     /// Shows the runs of one network and its images alone, "resnet20, cifar10"; empty or unknown: all.
     void setGroup(const QString& group);
     [[nodiscard]] QString group() const;
+
+    /// Shows the times taken at this place (report::RunTime::place); of a place without any those of most
+    /// runs.
+    void setPlace(const QString& place);
+    [[nodiscard]] QString place() const;
 
     /// Rings the run that the window shows; a path that is not there rings none.
     void setCurrentRun(const QString& path);
@@ -46,7 +51,7 @@ class ParetoPlot : public FigureView {
   Q_SIGNALS:
     /// The person clicked on this run, or went to it by the arrow keys.
     void runChosen(const QString& path);
-    /// The person wants it loaded: a double-click, or Enter on the chosen one.
+    /// The person wants it loaded: a click, or Enter on the chosen one.
     void runActivated(const QString& path);
 
   private:
@@ -54,7 +59,6 @@ class ParetoPlot : public FigureView {
     void restyle() override;
     void mouseLeft() override;
     void clicked(const QPointF& position) override;
-    void doubleClicked(const QPointF& position) override;
     void mouseMoved(QMouseEvent& event) override;
 
     struct Parts;

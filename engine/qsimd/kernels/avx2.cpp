@@ -83,6 +83,15 @@ constexpr Microkernel kTable[] = {
     {"int8_avx2_7x8", Isa::Avx2, 7, 8, 4, nullptr, tile<Byte, 7, 1>},
 };
 
+constexpr RowKernel kRows[] = {
+    {"fp32_avx2_naive", Isa::Avx2, RowKind::Naive, naive, nullptr, nullptr},
+    {"fp32_avx2_depthwise", Isa::Avx2, RowKind::Depthwise, depthwise<float, float, float>, nullptr, nullptr},
+    {"int8_avx2_depthwise", Isa::Avx2, RowKind::Depthwise, nullptr,
+     depthwise<std::uint8_t, std::int8_t, std::int32_t>, nullptr},
+    {"fp32_avx2_paper4", Isa::Avx2, RowKind::Paper4, nullptr, nullptr, paper<4>},
+    {"fp32_avx2_paper2", Isa::Avx2, RowKind::Paper2, nullptr, nullptr, paper<2>},
+};
+
 }  // namespace
 
 std::span<const Decoder> avx2Decoders() {
@@ -91,6 +100,10 @@ std::span<const Decoder> avx2Decoders() {
 
 std::span<const Microkernel> avx2Microkernels() {
     return kTable;
+}
+
+std::span<const RowKernel> avx2Rows() {
+    return kRows;
 }
 
 const Loops& avx2Loops() {

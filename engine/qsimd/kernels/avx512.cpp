@@ -1,5 +1,5 @@
-// AVX-512: FP32, and int8 through VNNI's VPDPBUSD. Compiled for those instructions; reached only after cpuid
-// allowed it (registry.h).
+// AVX-512 F and BW: FP32, decoding and loops. Compiled for those instructions and not for VNNI, which not
+// every processor with them has; reached only after cpuid allowed it (registry.h).
 #include <immintrin.h>
 
 #include "engine/qsimd/kernels/decode_x86.h"
@@ -24,22 +24,6 @@ struct Float {
         return _mm512_fmadd_ps(value, weight, sum);
     }
     static void store(float* sums, Vector sum) { _mm512_storeu_ps(sums, sum); }
-};
-
-struct Byte {
-    using Value = std::uint8_t;
-    using Weight = std::int8_t;
-    using Sum = std::int32_t;
-    using Vector = __m512i;
-    static constexpr int kLanes = 16;
-    static constexpr int kDepth = 4;
-    static Vector zero() { return _mm512_setzero_si512(); }
-    static Vector load(const void* from) { return _mm512_loadu_si512(from); }
-    static Vector broadcast(const std::uint8_t* values) { return _mm512_set1_epi32(fourBytes(values)); }
-    static Vector multiplyAdd(Vector value, Vector weight, Vector sum) {
-        return _mm512_dpbusd_epi32(sum, value, weight);
-    }
-    static void store(std::int32_t* sums, Vector sum) { _mm512_storeu_si512(sums, sum); }
 };
 
 /// Four blocks of 4-bit indices at a time.
@@ -90,16 +74,16 @@ constexpr Microkernel kTable[] = {
     {"fp32_avx512_8x32", Isa::Avx512, 8, 32, 1, tile<Float, 8, 2>, nullptr},
     {"fp32_avx512_14x32", Isa::Avx512, 14, 32, 1, tile<Float, 14, 2>, nullptr},
     {"fp32_avx512_16x16", Isa::Avx512, 16, 16, 1, tile<Float, 16, 1>, nullptr},
-    {"int8_avx512vnni_1x64", Isa::Avx512Vnni, 1, 64, 4, nullptr, tile<Byte, 1, 4>},
-    {"int8_avx512vnni_4x64", Isa::Avx512Vnni, 4, 64, 4, nullptr, tile<Byte, 4, 4>},
-    {"int8_avx512vnni_6x64", Isa::Avx512Vnni, 6, 64, 4, nullptr, tile<Byte, 6, 4>},
-    {"int8_avx512vnni_7x48", Isa::Avx512Vnni, 7, 48, 4, nullptr, tile<Byte, 7, 3>},
-    {"int8_avx512vnni_7x64", Isa::Avx512Vnni, 7, 64, 4, nullptr, tile<Byte, 7, 4, 2>},
-    {"int8_avx512vnni_8x48", Isa::Avx512Vnni, 8, 48, 4, nullptr, tile<Byte, 8, 3>},
-    {"int8_avx512vnni_8x32", Isa::Avx512Vnni, 8, 32, 4, nullptr, tile<Byte, 8, 2>},
-    {"int8_avx512vnni_13x32", Isa::Avx512Vnni, 13, 32, 4, nullptr, tile<Byte, 13, 2>},
-    {"int8_avx512vnni_14x32", Isa::Avx512Vnni, 14, 32, 4, nullptr, tile<Byte, 14, 2>},
-    {"int8_avx512vnni_16x16", Isa::Avx512Vnni, 16, 16, 4, nullptr, tile<Byte, 16, 1>},
+};
+
+constexpr RowKernel kRows[] = {
+    {"fp32_avx512_naive", Isa::Avx512, RowKind::Naive, naive, nullptr, nullptr},
+    {"fp32_avx512_depthwise", Isa::Avx512, RowKind::Depthwise, depthwise<float, float, float>, nullptr,
+     nullptr},
+    {"int8_avx512_depthwise", Isa::Avx512, RowKind::Depthwise, nullptr,
+     depthwise<std::uint8_t, std::int8_t, std::int32_t>, nullptr},
+    {"fp32_avx512_paper4", Isa::Avx512, RowKind::Paper4, nullptr, nullptr, paper<4>},
+    {"fp32_avx512_paper2", Isa::Avx512, RowKind::Paper2, nullptr, nullptr, paper<2>},
 };
 
 }  // namespace
@@ -110,6 +94,10 @@ std::span<const Decoder> avx512Decoders() {
 
 std::span<const Microkernel> avx512Microkernels() {
     return kTable;
+}
+
+std::span<const RowKernel> avx512Rows() {
+    return kRows;
 }
 
 const Loops& avx512Loops() {

@@ -1,6 +1,7 @@
 // Loops that the compiler vectorises by itself: written once (loops_impl.h) and compiled for every
-// instruction set. What finishes a tile of sums, depthwise convolution, and the two baselines that the
-// microkernels are measured against. Pure functions, any thread.
+// instruction set. What finishes a tile of sums, and the kernels that take rows of pixels without a tile:
+// depthwise convolution and the two baselines that microkernels are measured against. Pure functions, any
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -38,17 +39,13 @@ using Epilogue = void (*)(const void* sums, const TileShape& shape, const Epilog
 enum class SumKind { Float, Int };
 enum class ResidualKind { None, Uint8, Float32 };
 
-/// One output row of a convolution with one weight a channel and tap. weights [rows][columns][channels];
-/// sums [pixels][channels]. fields.run is the number of columns, fields.segmentStride the step to the next.
-using FloatDepthwise = void (*)(const Fields<float>& fields, const float* weights, int pixels, int channels,
-                                float* sums);
-using ByteDepthwise = void (*)(const Fields<std::uint8_t>& fields, const std::int8_t* weights, int pixels,
-                               int channels, std::int32_t* sums);
-
-/// The yardstick of the Q-SIMD paper, plain nested loops: sums [pixels][channels] of a row of output pixels,
-/// weights [rows][segments][run][channels].
-using NaiveConvolution = void (*)(const Fields<float>& fields, const float* weights, int pixels, int channels,
-                                  float* sums);
+/// A row of output pixels, sums [pixels][channels]. Naive: plain nested loops, the yardstick of the Q-SIMD
+/// paper, weights [rows][segments][run][channels]. Depthwise: one weight a channel and tap, weights
+/// [rows][columns][channels]; fields.run is the number of columns, fields.segmentStride the step to the next.
+using FloatRow = void (*)(const Fields<float>& fields, const float* weights, int pixels, int channels,
+                          float* sums);
+using ByteRow = void (*)(const Fields<std::uint8_t>& fields, const std::int8_t* weights, int pixels,
+                         int channels, std::int32_t* sums);
 
 /// The Q-SIMD paper's kernel: every byte of indices is looked up in `pairs`, an extended codebook of 256
 /// pairs (4-bit indices) or quadruples (2-bit) of weights. Sums of up to kPaperPixels pixels stay in
@@ -58,6 +55,19 @@ using NaiveConvolution = void (*)(const Fields<float>& fields, const float* weig
 inline constexpr int kPaperPixels = 8;
 using PaperKernel = void (*)(const Fields<float>& fields, const std::uint8_t* indices, const float* pairs,
                              int pixels, float* sums);
+
+/// What row kernels compute. Paper4 and Paper2: of 4-bit and 2-bit indices.
+enum class RowKind { Naive, Depthwise, Paper4, Paper2 };
+
+/// One line of a registry: exactly one of `floats`, `bytes` and `paper` is set.
+struct RowKernel {
+    const char* name;  ///< "<fp32|int8>_<isa>_<naive|depthwise|paper4|paper2>"
+    Isa isa;
+    RowKind kind;
+    FloatRow floats;
+    ByteRow bytes;
+    PaperKernel paper;
+};
 
 /// Real numbers to stored bytes: round half to even of (value x inverseScale) + zeroPoint, clamped to 0 to
 /// 255, and back: scale x (number - zeroPoint).
@@ -73,11 +83,6 @@ using ByteMaximum = void (*)(const std::uint8_t* other, std::size_t count, std::
 struct Loops {
     Isa isa;
     Epilogue epilogue[2][3][2];  ///< [SumKind][ResidualKind][0 Float32, 1 Uint8 output]
-    FloatDepthwise floatDepthwise;
-    ByteDepthwise byteDepthwise;
-    NaiveConvolution naive;
-    PaperKernel paper4;  ///< 4-bit indices
-    PaperKernel paper2;  ///< 2-bit indices
     Quantize quantize;
     Dequantize dequantize;
     FloatMaximum maxFloats;

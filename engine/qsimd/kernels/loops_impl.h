@@ -372,11 +372,6 @@ constexpr Loops makeLoops(Isa isa) {
     loops.isa = isa;
     addEpilogues<SumKind::Float>(loops);
     addEpilogues<SumKind::Int>(loops);
-    loops.floatDepthwise = depthwise<float, float, float>;
-    loops.byteDepthwise = depthwise<std::uint8_t, std::int8_t, std::int32_t>;
-    loops.naive = naive;
-    loops.paper4 = paper<4>;
-    loops.paper2 = paper<2>;
     loops.quantize = quantize;
     loops.dequantize = dequantize;
     loops.maxFloats = maxFloats;

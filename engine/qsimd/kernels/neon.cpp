@@ -175,6 +175,15 @@ constexpr Microkernel kTable[] = {
     {"int8_neon_4x8", Isa::Neon, 4, 8, 4, nullptr, int8<4>},
 };
 
+constexpr RowKernel kRows[] = {
+    {"fp32_neon_naive", Isa::Neon, RowKind::Naive, naive, nullptr, nullptr},
+    {"fp32_neon_depthwise", Isa::Neon, RowKind::Depthwise, depthwise<float, float, float>, nullptr, nullptr},
+    {"int8_neon_depthwise", Isa::Neon, RowKind::Depthwise, nullptr,
+     depthwise<std::uint8_t, std::int8_t, std::int32_t>, nullptr},
+    {"fp32_neon_paper4", Isa::Neon, RowKind::Paper4, nullptr, nullptr, paper<4>},
+    {"fp32_neon_paper2", Isa::Neon, RowKind::Paper2, nullptr, nullptr, paper<2>},
+};
+
 }  // namespace
 
 std::span<const Decoder> neonDecoders() {
@@ -183,6 +192,10 @@ std::span<const Decoder> neonDecoders() {
 
 std::span<const Microkernel> neonMicrokernels() {
     return kTable;
+}
+
+std::span<const RowKernel> neonRows() {
+    return kRows;
 }
 
 const Loops& neonLoops() {

@@ -43,7 +43,7 @@ bool canRun(Isa isa) {
         case Isa::NeonDot:
             return (getauxval(AT_HWCAP) & kAsimdDotProduct) != 0;
         case Isa::NeonI8mm:
-            return (getauxval(AT_HWCAP2) & kI8mm) != 0;
+            return canRun(Isa::NeonDot) && (getauxval(AT_HWCAP2) & kI8mm) != 0;
         default:
             return false;
     }
@@ -54,7 +54,8 @@ bool canRun(Isa isa) {
         case Isa::Avx2:
             return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
         case Isa::Avx512:
-            return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+            return canRun(Isa::Avx2) && __builtin_cpu_supports("avx512f") &&
+                   __builtin_cpu_supports("avx512bw");
         case Isa::Avx512Vnni:
             return canRun(Isa::Avx512) && __builtin_cpu_supports("avx512vnni");
         default:
@@ -80,7 +81,8 @@ const std::vector<Microkernel>& allMicrokernels() {
     static const auto all =
         joined({scalarMicrokernels(), neonMicrokernels(), neonDotMicrokernels(), neonI8mmMicrokernels()});
 #else
-    static const auto all = joined({scalarMicrokernels(), avx2Microkernels(), avx512Microkernels()});
+    static const auto all =
+        joined({scalarMicrokernels(), avx2Microkernels(), avx512Microkernels(), avx512VnniMicrokernels()});
 #endif
     return all;
 }
@@ -91,6 +93,27 @@ const std::vector<Decoder>& allDecoders() {
 #else
     static const auto all = joined({scalarDecoders(), avx2Decoders(), avx512Decoders()});
 #endif
+    return all;
+}
+
+const std::vector<RowKernel>& allRowKernels() {
+#if defined(__aarch64__)
+    static const auto all = joined({scalarRows(), neonRows()});
+#else
+    static const auto all = joined({scalarRows(), avx2Rows(), avx512Rows()});
+#endif
+    return all;
+}
+
+const std::vector<KernelLine>& allKernels() {
+    static const std::vector<KernelLine> all = [] {
+        std::vector<KernelLine> lines;
+        for (const Microkernel& kernel : allMicrokernels())
+            lines.push_back({kernel.name, kernel.isa});
+        for (const RowKernel& kernel : allRowKernels())
+            lines.push_back({kernel.name, kernel.isa});
+        return lines;
+    }();
     return all;
 }
 

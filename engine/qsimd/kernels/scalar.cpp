@@ -72,6 +72,16 @@ constexpr Microkernel kTable[] = {
     {"int8_scalar_2x8", Isa::Scalar, 2, 8, 8, nullptr, int8<2, 8, 8>},
 };
 
+constexpr RowKernel kRows[] = {
+    {"fp32_scalar_naive", Isa::Scalar, RowKind::Naive, naive, nullptr, nullptr},
+    {"fp32_scalar_depthwise", Isa::Scalar, RowKind::Depthwise, depthwise<float, float, float>, nullptr,
+     nullptr},
+    {"int8_scalar_depthwise", Isa::Scalar, RowKind::Depthwise, nullptr,
+     depthwise<std::uint8_t, std::int8_t, std::int32_t>, nullptr},
+    {"fp32_scalar_paper4", Isa::Scalar, RowKind::Paper4, nullptr, nullptr, paper<4>},
+    {"fp32_scalar_paper2", Isa::Scalar, RowKind::Paper2, nullptr, nullptr, paper<2>},
+};
+
 }  // namespace
 
 std::span<const Decoder> scalarDecoders() {
@@ -97,6 +107,10 @@ void packBlocks(const std::uint8_t* indices, std::size_t count, int bits, std::u
 
 std::span<const Microkernel> scalarMicrokernels() {
     return kTable;
+}
+
+std::span<const RowKernel> scalarRows() {
+    return kRows;
 }
 
 const Loops& scalarLoops() {

@@ -2,12 +2,14 @@
 // usage.
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <new>
 #include <sstream>
+#include <string_view>
 
 #include "engine/qsimd/runner/options.h"
 #include "engine/qsimd/runner/print.h"
@@ -43,6 +45,28 @@ std::string readImages(const std::string& path, std::size_t size, std::vector<st
     return {};
 }
 
+/// A word of a schedule's line after the first five: "ahead=2". Empty on success.
+std::string readWord(const std::string& word, Schedule& schedule) {
+    constexpr int kMost = 1 << 20;
+    struct Number {
+        std::string_view name;
+        int& value;
+    };
+    if (word == "decoded") {
+        schedule.decoded = true;
+        return {};
+    }
+    for (const Number& number : {Number{"ahead=", schedule.aheadKb}, Number{"part=", schedule.partKb},
+                                 Number{"tiles=", schedule.tiles}}) {
+        if (!word.starts_with(number.name)) continue;
+        const char* end = word.data() + word.size();
+        const auto [at, error] = std::from_chars(word.data() + number.name.size(), end, number.value);
+        const bool usable = error == std::errc() && at == end && number.value >= 0 && number.value <= kMost;
+        return usable ? std::string() : word + ": not a number from 0 to " + std::to_string(kMost);
+    }
+    return "unknown word " + word + "; this program knows ahead=KB, part=KB, tiles=N and decoded";
+}
+
 /// Adds a line of a schedule. Empty on success.
 std::string readLine(const std::string& line, Dispatch& dispatch) {
     std::istringstream words(line);
@@ -66,6 +90,9 @@ std::string readLine(const std::string& line, Dispatch& dispatch) {
     if (split != "auto") schedule.split = split == "channels" ? Split::Channels : Split::Rows;
     if (padding != "skip" && padding != "keep") return "unknown word " + padding;
     schedule.skipPadding = padding == "skip";
+    for (std::string word; words >> word;) {
+        if (std::string problem = readWord(word, schedule); !problem.empty()) return problem;
+    }
     dispatch.schedules[{*of, layer}] = std::move(schedule);
     return {};
 }
@@ -121,7 +148,7 @@ int compareOutputs(const std::string& path, const std::vector<float>& outputs) {
 
 int runAll(const RunnerOptions& options) {
     if (options.list) {
-        std::fputs(microkernelsAsJson(options.isa).c_str(), stdout);
+        std::fputs(kernelsAsJson(options.isa).c_str(), stdout);
         return 0;
     }
     std::vector<Dispatch> dispatches(std::max<std::size_t>(options.schedules.size(), 1));

@@ -21,8 +21,8 @@ struct RunnerOptions {
     bool json = false;
     bool list = false;    ///< print the microkernels that run here, and nothing else
     bool hashes = false;  ///< print what every step computed, once, instead of times
-    /// Files of lines "family layer microkernel rows|channels|auto skip|keep": one for all models, or one a
-    /// model.
+    /// Files of lines "family layer microkernel rows|channels|auto skip|keep [ahead=KB] [part=KB] [tiles=N]
+    /// [decoded]", as members of Schedule: one for all models, or one a model.
     std::vector<std::string> schedules;
     std::string input;   ///< images, float32 [count][channels][height][width]; empty: one of zeros and ones
     std::string output;  ///< where outputs of all images are written, float32, instead of times

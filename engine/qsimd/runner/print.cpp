@@ -83,7 +83,7 @@ std::string timesAsJson(const RunnerOptions& options, const Networks& networks,
     return text + "]}\n";
 }
 
-std::string microkernelsAsJson(Isa ceiling) {
+std::string kernelsAsJson(Isa ceiling) {
     std::string list;
     for (const Microkernel& kernel : allMicrokernels()) {
         if (!allowed(kernel.isa, ceiling)) continue;
@@ -92,8 +92,12 @@ std::string microkernelsAsJson(Isa ceiling) {
                 field("pixels", std::to_string(kernel.pixels)) + "," +
                 field("channels", std::to_string(kernel.channels)) + "}";
     }
+    std::string names;
+    for (const KernelLine& kernel : allKernels()) {
+        if (allowed(kernel.isa, ceiling)) names += (names.empty() ? "" : ",") + quoted(kernel.name);
+    }
     return "{" + field("runner", "1") + "," + field("isa", quoted(isaName(ceiling))) + "," +
-           quoted("microkernels") + ":[" + list + "]}\n";
+           quoted("microkernels") + ":[" + list + "]," + quoted("kernels") + ":[" + names + "]}\n";
 }
 
 std::string timesAsText(const RunnerOptions& options, const Networks& networks,

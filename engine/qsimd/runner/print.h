@@ -15,8 +15,9 @@ using Networks = std::vector<std::vector<std::unique_ptr<Network>>>;
 [[nodiscard]] std::string timesAsText(const RunnerOptions& options, const Networks& networks,
                                       const Measurement& measurement);
 
-/// {"isa", "microkernels": [{"name", "bytes", "pixels", "channels"}]} of what may run under `ceiling`.
-[[nodiscard]] std::string microkernelsAsJson(Isa ceiling);
+/// {"isa", "microkernels": [{"name", "bytes", "pixels", "channels"}], "kernels": [NAME]} of what may run
+/// under `ceiling`: microkernels are what a schedule may name, kernels all lines of the registry.
+[[nodiscard]] std::string kernelsAsJson(Isa ceiling);
 
 /// One line a step: its name, the hash of its output and, of int8 layers, of its sums. Numbers of 8 bits and
 /// sums are hashed as numbers: equal on every machine. Floats are hashed as bits.

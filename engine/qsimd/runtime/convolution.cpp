@@ -34,9 +34,8 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
         m_input = flattened(m_input);
         m_output = flattened(m_output);
     }
-    Schedule schedule;
     const auto found = dispatch.schedules.find({step.family, step.layer});
-    if (found != dispatch.schedules.end()) schedule = found->second;
+    if (found != dispatch.schedules.end()) m_schedule = found->second;
     chooseMode(step);
     const bool bytes = step.family == Family::K2;
     const SumKind sums = bytes ? SumKind::Int : SumKind::Float;
@@ -52,7 +51,7 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
     int depth = 1;
     if (m_mode == Mode::Tiles) {
         const Microkernel* named =
-            schedule.microkernel.empty() ? nullptr : findMicrokernel(schedule.microkernel);
+            m_schedule.microkernel.empty() ? nullptr : findMicrokernel(m_schedule.microkernel);
         const bool usable = named != nullptr && (named->bytes != nullptr) == bytes &&
                             named->pixels <= m_output.width && allowed(named->isa, dispatch.ceiling);
         m_kernel = usable ? named
@@ -61,16 +60,17 @@ PreparedConvolution::PreparedConvolution(const Model& model, const Convolution& 
         channels = m_kernel->channels;
         depth = m_kernel->depth;
     }
+    chooseRows(dispatch.ceiling);
     m_shape = panelShape(step, m_input, m_output, channels, depth);
-    if (m_mode == Mode::Tiles) m_panels = makePanels(step, m_shape);
+    if (m_mode == Mode::Tiles) m_panels = makePanels(step, m_shape, !m_schedule.decoded);
     if (m_panels.bits != 0) {
         const Decoder& decoder = chooseDecoder(m_panels.bits, dispatch.ceiling);
         m_decodeFloats = decoder.floats;
         m_decodeBytes = decoder.bytes;
     }
-    m_split = schedule.split;
+    if (m_schedule.decoded && m_family == Family::K0 && m_mode == Mode::Tiles) m_family = Family::TunedFp32;
     prepareParts();
-    prepareRows(schedule.skipPadding);
+    prepareRows(m_schedule.skipPadding);
     if (bytes) prepareStarts();
     const std::size_t taps = m_shape.taps();
     const std::size_t count = taps * static_cast<std::size_t>(m_output.channels);
@@ -111,6 +111,17 @@ void PreparedConvolution::chooseMode(const Convolution& step) {
             m_family = Family::K0;
         }
     }
+}
+
+/// The kernel of a mode without tiles.
+void PreparedConvolution::chooseRows(Isa ceiling) {
+    if (m_mode == Mode::Tiles) return;
+    const RowKind kind = m_mode == Mode::Naive       ? RowKind::Naive
+                         : m_mode == Mode::Depthwise ? RowKind::Depthwise
+                         : m_step.indexBits == 2     ? RowKind::Paper2
+                                                     : RowKind::Paper4;
+    const bool bytes = m_mode == Mode::Depthwise && m_step.family == Family::K2;
+    m_rowKernel = &chooseRowKernel(kind, bytes, ceiling);
 }
 
 /// The paper's extended codebook: what every byte of indices stands for.
@@ -155,20 +166,27 @@ void PreparedConvolution::prepareParts() {
     if (m_mode != Mode::Tiles) return;
     const int tiles = (m_output.width + m_kernel->pixels - 1) / m_kernel->pixels;
     m_parts.assign(static_cast<std::size_t>(tiles), {{0, m_shape.rows, 0, m_shape.paddedRun, 0, m_kernel}});
-    if (m_panels.floats.size() > 0) preparePanelParts();
-    if (m_step.family == Family::K2) prepareEdges();
+    const bool bytes = m_step.family == Family::K2;
+    // Large float panels are taken in parts that stay in the second cache while several tiles use them.
+    // Packed ones have just been decoded there. Parts of ResNet-18 at 224: least time among 48 to 384 kB.
+    constexpr int kPartKb = 64;
+    const int partKb = m_schedule.partKb != kChoose ? m_schedule.partKb
+                       : m_panels.floats.size() > 0 ? kPartKb
+                                                    : 0;
+    if (partKb > 0) preparePanelParts(bytes ? 1 : static_cast<int>(sizeof(float)), partKb);
+    if (bytes && m_tilesAtOnce == 1) prepareEdges();
 }
 
-/// Large float panels are taken in parts that stay in the second cache while several tiles use them. Packed
-/// ones have just been decoded there.
-void PreparedConvolution::preparePanelParts() {
-    // Of ResNet-18 at 224: least time among parts of 48 to 384 kB and sums of 8 to 32.
-    constexpr std::size_t kPartBytes = std::size_t{64} << 10U;
-    constexpr std::size_t kSumBytes = std::size_t{16} << 10U;
+/// Several tiles share each part; tiles at an edge then take all columns of the window like others.
+void PreparedConvolution::preparePanelParts(int valueBytes, int partKb) {
+    constexpr std::size_t kSumBytes = std::size_t{16} << 10U;  // least time of ResNet-18 among 8 to 32 kB
     constexpr int kStep = 16;  // values that a vector loop may want to take at once
-    const std::size_t rowBytes = m_shape.rowSize() * sizeof(float);
-    if (m_shape.panelSize() * sizeof(float) <= kPartBytes) return;
-    const int inRow = m_shape.segments > 1 ? 1 : static_cast<int>((rowBytes + kPartBytes - 1) / kPartBytes);
+    const std::size_t partBytes = static_cast<std::size_t>(partKb) << 10U;
+    const std::size_t rowBytes = m_shape.rowSize() * static_cast<std::size_t>(valueBytes);
+    if (m_shape.panelSize() * static_cast<std::size_t>(valueBytes) <= partBytes) return;
+    const int most = std::max(1, m_shape.paddedRun / kStep);  // no part is empty
+    const int inRow =
+        m_shape.segments > 1 ? 1 : std::min(most, static_cast<int>((rowBytes + partBytes - 1) / partBytes));
     const auto border = [&](int part) {
         if (part == inRow) return m_shape.paddedRun;
         return static_cast<int>(std::int64_t{m_shape.paddedRun} * part / inRow) / kStep * kStep;
@@ -182,7 +200,7 @@ void PreparedConvolution::preparePanelParts() {
     m_parts.assign(m_parts.size(), parts);
     const auto tileBytes = sizeof(float) * static_cast<std::size_t>(m_kernel->pixels * m_kernel->channels);
     m_tilesAtOnce = static_cast<int>(std::max<std::size_t>(1, kSumBytes / tileBytes));
-    m_prefetchesParts = true;
+    m_prefetchesParts = m_panels.bits == 0;
 }
 
 /// The first and the last tile of a row leave out the columns of the window that lie in the padding, as parts
@@ -258,18 +276,7 @@ std::size_t PreparedConvolution::preparedBytes() const {
 }
 
 std::string PreparedConvolution::kernelName() const {
-    const std::string isa = isaName(m_loops.isa);
-    switch (m_mode) {
-        case Mode::Tiles:
-            return m_kernel->name;
-        case Mode::Depthwise:
-            return (m_step.family == Family::K2 ? "int8_" : "fp32_") + isa + "_depthwise";
-        case Mode::Naive:
-            return "fp32_" + isa + "_naive";
-        case Mode::Paper:
-            return "fp32_" + isa + "_paper" + std::to_string(m_step.indexBits);
-    }
-    return {};
+    return m_mode == Mode::Tiles ? m_kernel->name : m_rowKernel->name;
 }
 
 void PreparedConvolution::reserve(Scratch& scratch) const {

@@ -34,9 +34,10 @@ class PreparedConvolution {
     /// [height][width][channels]. Empty for float layers.
     [[nodiscard]] std::vector<std::int32_t> accumulators(std::byte* arena, Scratch& scratch) const;
 
-    /// Name of the microkernel, or of the loop that stands in for one.
+    /// Name of the registry's line that runs.
     [[nodiscard]] std::string kernelName() const;
-    /// The family that runs: K0 where the paper's kernel cannot take the layer.
+    /// The family that runs: K0 where the paper's kernel cannot take the layer, TunedFp32 where a schedule
+    /// decodes K0's weights when they are loaded.
     [[nodiscard]] Family family() const { return m_family; }
     /// Bytes of weights in the form that is run.
     [[nodiscard]] std::size_t preparedBytes() const;
@@ -59,13 +60,21 @@ class PreparedConvolution {
         const Microkernel* kernel = nullptr;
         bool adds = false;  ///< to the sums of another part of these rows
     };
+    /// Tiles [firstTile, endTile) that a block of channels is computed for.
+    struct Turn {
+        int block = 0;
+        bool last = false;  ///< of a thread's blocks
+        int firstTile = 0;
+        int endTile = 0;
+    };
     enum class Mode { Tiles, Depthwise, Naive, Paper };
 
     void chooseMode(const Convolution& step);
+    void chooseRows(Isa ceiling);
     void prepareRows(bool skipPadding);
     void prepareStarts();
     void prepareParts();
-    void preparePanelParts();
+    void preparePanelParts(int valueBytes, int partKb);
     void prepareEdges();
     void preparePaper();
     template <class Weight>
@@ -76,6 +85,8 @@ class PreparedConvolution {
     [[nodiscard]] bool sharesChannels(int tiles, int blocks, int threads) const;
     template <class Value>
     void runTiles(std::byte* arena, int thread, int threads, Scratch& scratch, std::int32_t* trace) const;
+    template <class Value>
+    void runBlock(std::byte* arena, const Turn& turn, Scratch& scratch, std::int32_t* trace) const;
     template <class Value>
     void runDepthwise(std::byte* arena, int firstRow, int endRow, Scratch& scratch,
                       std::int32_t* trace) const;
@@ -92,12 +103,13 @@ class PreparedConvolution {
     Buffer m_input;  ///< flattened to one row where the window is one pixel
     Buffer m_output;
     const Loops& m_loops;
-    const Microkernel* m_kernel = nullptr;
+    const Microkernel* m_kernel = nullptr;   ///< of tiles
+    const RowKernel* m_rowKernel = nullptr;  ///< of the other modes
     FloatDecoder m_decodeFloats = nullptr;
     ByteDecoder m_decodeBytes = nullptr;
     Mode m_mode = Mode::Tiles;
     Family m_family;
-    std::optional<Split> m_split;
+    Schedule m_schedule;
     Epilogue m_epilogue = nullptr;
     PanelShape m_shape;
     Panels m_panels;

@@ -31,6 +31,21 @@ const Value* valuesOf(const std::byte* arena, const Buffer& buffer) {
 
 constexpr std::size_t kCacheLine = 64;
 
+/// Decodes a panel's `blocks` step by step, each after asking for what lies `ahead` bytes further on and
+/// before `end`.
+template <class Decode, class Value>
+void decodeAhead(Decode decode, const std::uint8_t* packed, std::size_t blocks, const Value* codebook,
+                 Value* panel, int bits, std::size_t ahead, const std::uint8_t* end) {
+    constexpr std::size_t kStep = 4 * kCacheLine / kBlockBytes;
+    for (std::size_t i = 0; i < blocks; i += kStep) {
+        const std::uint8_t* from = packed + i * kBlockBytes;
+        const auto left = static_cast<std::size_t>(end - from);
+        for (std::size_t at = ahead; at < std::min(left, ahead + kStep * kBlockBytes); at += kCacheLine)
+            __builtin_prefetch(from + at, 0, 3);
+        decode(from, std::min(kStep, blocks - i), codebook, panel + i * blockElements(bits));
+    }
+}
+
 /// Brings share `part` of `parts` of `bytes` from `from` on to the second cache.
 void prefetchShare(const void* from, std::size_t bytes, int part, int parts) {
     const std::size_t share =
@@ -98,14 +113,23 @@ template <class Weight>
 const Weight* PreparedConvolution::panelOf(int block, Scratch& scratch) const {
     const std::size_t at = static_cast<std::size_t>(block) * m_panels.stride;
     const std::uint8_t* packed = m_panels.packed.data() + at;
+    const auto decoded = [&](auto decode, const Weight* codebook, Weight* panel) -> const Weight* {
+        const std::size_t blocks = m_panels.packedBlocks();
+        if (m_schedule.aheadKb > 0) {
+            decodeAhead(decode, packed, blocks, codebook, panel, m_panels.bits,
+                        static_cast<std::size_t>(m_schedule.aheadKb) << 10U,
+                        m_panels.packed.data() + m_panels.packed.bytes());
+        } else {
+            decode(packed, blocks, codebook, panel);
+        }
+        return panel;
+    };
     if constexpr (kIsFloat<Weight>) {
         if (m_panels.bits == 0) return m_panels.floats.data() + at;
-        m_decodeFloats(packed, m_panels.packedBlocks(), m_panels.codebook.data(), scratch.floats.data());
-        return scratch.floats.data();
+        return decoded(m_decodeFloats, m_panels.codebook.data(), scratch.floats.data());
     } else {
         if (m_panels.bits == 0) return m_panels.bytes.data() + at;
-        m_decodeBytes(packed, m_panels.packedBlocks(), m_panels.codebook8.data(), scratch.bytes.data());
-        return scratch.bytes.data();
+        return decoded(m_decodeBytes, m_panels.codebook8.data(), scratch.bytes.data());
     }
 }
 
@@ -128,19 +152,15 @@ bool PreparedConvolution::sharesChannels(int tiles, int blocks, int threads) con
     return m_panels.sizeInBytes() > bytesOf(m_input) + bytesOf(m_output);
 }
 
+/// One block of channels over some tiles.
 template <class Value>
-void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Scratch& scratch,
+void PreparedConvolution::runBlock(std::byte* arena, const Turn& turn, Scratch& scratch,
                                    std::int32_t* trace) const {
     using Weight = std::conditional_t<kIsFloat<Value>, float, std::int8_t>;
     using Sum = std::conditional_t<kIsFloat<Value>, float, std::int32_t>;
     const Value* input = valuesOf<Value>(static_cast<const std::byte*>(arena), m_input);
     const int pixels = m_kernel->pixels;
     const int tilesPerRow = (m_output.width + pixels - 1) / pixels;
-    const int tiles = tilesPerRow * m_output.height;
-    const int blocks = m_shape.allBlocks();
-    const bool byChannels = m_split ? *m_split == Split::Channels : sharesChannels(tiles, blocks, threads);
-    const Share blockShare = byChannels ? shareOf(blocks, thread, threads) : Share{0, blocks};
-    const Share tileShare = byChannels ? Share{0, tiles} : shareOf(tiles, thread, threads);
     struct Spot {
         int y;
         int x;
@@ -151,64 +171,82 @@ void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Sc
     };
     const int tileSize = pixels * m_shape.channels;
     auto* sums = reinterpret_cast<Sum*>(scratch.sums.data());
-    for (int block = blockShare.first; block < blockShare.end && tileShare.first < tileShare.end; ++block) {
-        const auto* panel = panelOf<Weight>(block, scratch);
-        const int group = block / m_shape.blocks;
-        const int first = block % m_shape.blocks * m_shape.channels;
-        const int channel = group * m_shape.outputs + first;
-        const int channels = std::min(m_shape.channels, m_shape.outputs - first);
-        for (int from = tileShare.first; from < tileShare.end; from += m_tilesAtOnce) {
-            const int end = std::min(from + m_tilesAtOnce, tileShare.end);
-            for (const Part& part : m_parts[static_cast<std::size_t>(from % tilesPerRow)]) {
-                for (int tile = from; tile < end; ++tile) {
-                    const Spot spot = spotOf(tile);
-                    const RowRange& range = rangeOf(spot.y);
-                    const int row = std::max(part.firstRow, range.first);
-                    const int rows = std::min(part.endRow, range.first + range.count) - row;
-                    if (rows <= 0) continue;
-                    Fields<Value> fields = fieldsAt(input, spot.y, spot.x, row, rows, group);
-                    fields.first += part.first + part.firstPixel * fields.pixelStride;
-                    fields.run = part.count;
-                    fields.weightSkip =
-                        static_cast<std::ptrdiff_t>(m_shape.paddedRun - part.count) * m_shape.channels;
-                    fields.adds = part.adds || row > range.first;
-                    const Weight* weights = panel + m_shape.placeInPanel(row, part.first);
-                    if (m_prefetchesParts && from == tileShare.first)
-                        prefetchShare(panel + m_shape.placeInPanel(part.firstRow, part.first + part.count),
-                                      sizeof(Weight) * m_shape.placeInPanel(0, part.count), tile - from,
-                                      end - from);
-                    Sum* own = sums + static_cast<std::ptrdiff_t>(tile - from) * tileSize +
-                               static_cast<std::ptrdiff_t>(part.firstPixel) * m_shape.channels;
-                    if constexpr (kIsFloat<Value>) {
-                        part.kernel->floats(fields, weights, own);
-                    } else {
-                        part.kernel->bytes(fields, weights, own);
-                    }
-                }
-            }
+    const int block = turn.block;
+    const bool fetchesNext = m_panels.bits != 0 && m_schedule.aheadKb == kChoose && !turn.last;
+    const auto* panel = panelOf<Weight>(block, scratch);
+    const int group = block / m_shape.blocks;
+    const int first = block % m_shape.blocks * m_shape.channels;
+    const int channel = group * m_shape.outputs + first;
+    const int channels = std::min(m_shape.channels, m_shape.outputs - first);
+    for (int from = turn.firstTile; from < turn.endTile; from += m_tilesAtOnce) {
+        const int end = std::min(from + m_tilesAtOnce, turn.endTile);
+        for (const Part& part : m_parts[static_cast<std::size_t>(from % tilesPerRow)]) {
             for (int tile = from; tile < end; ++tile) {
-                if (m_panels.bits != 0 && block + 1 < blockShare.end)
-                    prefetchShare(
-                        m_panels.packed.data() + static_cast<std::size_t>(block + 1) * m_panels.stride,
-                        m_panels.stride, tile - tileShare.first, tileShare.end - tileShare.first);
                 const Spot spot = spotOf(tile);
-                const Sum* own = sums + static_cast<std::ptrdiff_t>(tile - from) * tileSize;
-                const std::int32_t* start = nullptr;
-                if constexpr (!kIsFloat<Value>) {
-                    start =
-                        rangeOf(spot.y).start.data() + static_cast<std::ptrdiff_t>(block) * m_shape.channels;
-                    if (trace != nullptr) {
-                        const std::ptrdiff_t pixel =
-                            static_cast<std::ptrdiff_t>(spot.y) * m_output.width + spot.x;
-                        for (int p = 0; p < pixels; ++p)
-                            for (int c = 0; c < channels; ++c)
-                                trace[(pixel + p) * m_output.channels + channel + c] =
-                                    own[p * m_shape.channels + c] + start[c];
-                    }
+                const RowRange& range = rangeOf(spot.y);
+                const int row = std::max(part.firstRow, range.first);
+                const int rows = std::min(part.endRow, range.first + range.count) - row;
+                if (rows <= 0) continue;
+                Fields<Value> fields = fieldsAt(input, spot.y, spot.x, row, rows, group);
+                fields.first += part.first + part.firstPixel * fields.pixelStride;
+                fields.run = part.count;
+                fields.weightSkip =
+                    static_cast<std::ptrdiff_t>(m_shape.paddedRun - part.count) * m_shape.channels;
+                fields.adds = part.adds || row > range.first;
+                const Weight* weights = panel + m_shape.placeInPanel(row, part.first);
+                if (m_prefetchesParts && from == turn.firstTile)
+                    prefetchShare(panel + m_shape.placeInPanel(part.firstRow, part.first + part.count),
+                                  sizeof(Weight) * m_shape.placeInPanel(0, part.count), tile - from,
+                                  end - from);
+                Sum* own = sums + static_cast<std::ptrdiff_t>(tile - from) * tileSize +
+                           static_cast<std::ptrdiff_t>(part.firstPixel) * m_shape.channels;
+                if constexpr (kIsFloat<Value>) {
+                    part.kernel->floats(fields, weights, own);
+                } else {
+                    part.kernel->bytes(fields, weights, own);
                 }
-                finish(arena, own, m_shape.channels, spot.y, spot.x, pixels, channel, channels, start);
             }
         }
+        for (int tile = from; tile < end; ++tile) {
+            if (fetchesNext)
+                prefetchShare(m_panels.packed.data() + static_cast<std::size_t>(block + 1) * m_panels.stride,
+                              m_panels.stride, tile - turn.firstTile, turn.endTile - turn.firstTile);
+            const Spot spot = spotOf(tile);
+            const Sum* own = sums + static_cast<std::ptrdiff_t>(tile - from) * tileSize;
+            const std::int32_t* start = nullptr;
+            if constexpr (!kIsFloat<Value>) {
+                start = rangeOf(spot.y).start.data() + static_cast<std::ptrdiff_t>(block) * m_shape.channels;
+                if (trace != nullptr) {
+                    const std::ptrdiff_t pixel =
+                        static_cast<std::ptrdiff_t>(spot.y) * m_output.width + spot.x;
+                    for (int p = 0; p < pixels; ++p)
+                        for (int c = 0; c < channels; ++c)
+                            trace[(pixel + p) * m_output.channels + channel + c] =
+                                own[p * m_shape.channels + c] + start[c];
+                }
+            }
+            finish(arena, own, m_shape.channels, spot.y, spot.x, pixels, channel, channels, start);
+        }
+    }
+}
+
+template <class Value>
+void PreparedConvolution::runTiles(std::byte* arena, int thread, int threads, Scratch& scratch,
+                                   std::int32_t* trace) const {
+    const int pixels = m_kernel->pixels;
+    const int tiles = (m_output.width + pixels - 1) / pixels * m_output.height;
+    const int blocks = m_shape.allBlocks();
+    const bool byChannels =
+        m_schedule.split ? *m_schedule.split == Split::Channels : sharesChannels(tiles, blocks, threads);
+    const Share blockShare = byChannels ? shareOf(blocks, thread, threads) : Share{0, blocks};
+    const Share tileShare = byChannels ? Share{0, tiles} : shareOf(tiles, thread, threads);
+    // With one block there is no other order.
+    const bool inTurns = m_schedule.tiles > 0 && blockShare.end - blockShare.first > 1;
+    const int step = inTurns ? m_schedule.tiles : tiles;
+    for (int first = tileShare.first; first < tileShare.end; first += step) {
+        const int end = std::min(first + step, tileShare.end);
+        for (int block = blockShare.first; block < blockShare.end; ++block)
+            runBlock<Value>(arena, {block, block + 1 == blockShare.end, first, end}, scratch, trace);
     }
 }
 
@@ -226,9 +264,9 @@ void PreparedConvolution::runDepthwise(std::byte* arena, int firstRow, int endRo
             Fields<Value> fields = fieldsAt(input, y, x, range.first, range.count, 0);
             fields.run = m_step.kernelWidth;
             if constexpr (kIsFloat<Value>) {
-                m_loops.floatDepthwise(fields, m_plainFloats.data(), pixels, channels, sums);
+                m_rowKernel->floats(fields, m_plainFloats.data(), pixels, channels, sums);
             } else {
-                m_loops.byteDepthwise(fields, m_plainBytes.data(), pixels, channels, sums);
+                m_rowKernel->bytes(fields, m_plainBytes.data(), pixels, channels, sums);
                 if (trace != nullptr) {
                     for (int i = 0; i < pixels * channels; ++i)
                         trace[(static_cast<std::ptrdiff_t>(y) * m_output.width + x) * channels + i] =
@@ -245,9 +283,9 @@ void PreparedConvolution::runNaive(std::byte* arena, int firstRow, int endRow, S
     const std::size_t perGroup = m_shape.taps() * static_cast<std::size_t>(m_shape.outputs);
     for (int y = firstRow; y < endRow; ++y) {
         for (int group = 0; group < m_step.groups; ++group) {
-            m_loops.naive(fieldsAt(input, y, 0, rangeOf(y).first, rangeOf(y).count, group),
-                          m_plainFloats.data() + static_cast<std::size_t>(group) * perGroup, m_output.width,
-                          m_shape.outputs, scratch.sums.data());
+            m_rowKernel->floats(fieldsAt(input, y, 0, rangeOf(y).first, rangeOf(y).count, group),
+                                m_plainFloats.data() + static_cast<std::size_t>(group) * perGroup,
+                                m_output.width, m_shape.outputs, scratch.sums.data());
             finish(arena, scratch.sums.data(), m_shape.outputs, y, 0, m_output.width, group * m_shape.outputs,
                    m_shape.outputs, nullptr);
         }
@@ -256,7 +294,6 @@ void PreparedConvolution::runNaive(std::byte* arena, int firstRow, int endRow, S
 
 void PreparedConvolution::runPaper(std::byte* arena, int firstRow, int endRow, Scratch& scratch) const {
     const float* input = valuesOf<float>(static_cast<const std::byte*>(arena), m_input);
-    const PaperKernel kernel = m_step.indexBits == 2 ? m_loops.paper2 : m_loops.paper4;
     const std::size_t perOutput = m_shape.taps() * static_cast<std::size_t>(m_step.indexBits) / 8;
     const int channels = m_output.channels;
     float sums[kPaperPixels];
@@ -264,9 +301,10 @@ void PreparedConvolution::runPaper(std::byte* arena, int firstRow, int endRow, S
         for (int x = 0; x < m_output.width; x += kPaperPixels) {
             const int pixels = std::min(kPaperPixels, m_output.width - x);
             for (int output = 0; output < channels; ++output) {
-                kernel(fieldsAt(input, y, x, rangeOf(y).first, rangeOf(y).count, output / m_shape.outputs),
-                       m_paperIndices.data() + static_cast<std::size_t>(output) * perOutput, m_pairs.data(),
-                       pixels, sums);
+                m_rowKernel->paper(
+                    fieldsAt(input, y, x, rangeOf(y).first, rangeOf(y).count, output / m_shape.outputs),
+                    m_paperIndices.data() + static_cast<std::size_t>(output) * perOutput, m_pairs.data(),
+                    pixels, sums);
                 for (int p = 0; p < pixels; ++p)
                     scratch.sums[static_cast<std::ptrdiff_t>(p) * channels + output] = sums[p];
             }

@@ -57,6 +57,15 @@ const Microkernel& chooseMicrokernel(bool bytes, int width, int channels, Isa ce
     return chooseMicrokernel(bytes, width, channels, static_cast<Isa>(static_cast<int>(strongest) - 1));
 }
 
+const RowKernel& chooseRowKernel(RowKind kind, bool bytes, Isa ceiling) {
+    const RowKernel* best = nullptr;
+    for (const RowKernel& kernel : allRowKernels()) {
+        if (kernel.kind == kind && (kernel.bytes != nullptr) == bytes && allowed(kernel.isa, ceiling))
+            best = &kernel;
+    }
+    return *best;
+}
+
 const Loops& chooseLoops(Isa ceiling) {
     const Loops* best = nullptr;
     for (const Loops& loops : allLoops())

@@ -120,11 +120,12 @@ std::vector<std::int32_t> rowSums(const std::vector<std::int8_t>& weights, std::
     return sums;
 }
 
-Panels makePanels(const Convolution& step, const PanelShape& shape) {
+Panels makePanels(const Convolution& step, const PanelShape& shape, bool packs) {
     const bool bytes = step.family == Family::K2;
     const bool codebook = step.format == WeightFormat::Codebook || step.format == WeightFormat::Codebook8;
     const std::size_t books = (step.codebook.size() + step.codebook8.size()) >> step.indexBits;
-    const bool compact = codebook && step.indexBits <= 4 && books == 1 && step.family != Family::TunedFp32;
+    const bool compact =
+        packs && codebook && step.indexBits <= 4 && books == 1 && step.family != Family::TunedFp32;
     if (compact) {
         const bool padded = shape.paddedRun != shape.run;
         const int zero = bytes ? zeroIndex(step.codebook8) : zeroIndex(step.codebook);

@@ -64,7 +64,8 @@ struct Panels {
 
 /// Indices stay packed for K0 and K2 where one codebook of at most 16 entries serves the layer; all else is
 /// decoded once: filter-wise and larger codebooks, and windows whose padding has no index that means zero.
-[[nodiscard]] Panels makePanels(const Convolution& step, const PanelShape& shape);
+/// Without `packs` everything is.
+[[nodiscard]] Panels makePanels(const Convolution& step, const PanelShape& shape, bool packs);
 
 /// Weight `flat` of output channel `output` of the whole layer; flat counts rows, columns and input channels.
 [[nodiscard]] std::vector<float> floatWeights(const Convolution& step, std::size_t count);

@@ -11,6 +11,16 @@ namespace {
 
 constexpr double kEmpiricalSigma = 0.01;
 
+/// Members' deviation from zero instead of from their centre.
+double deviationFromZero(const stats::Clusters& clusters, std::size_t index) {
+    const auto count = static_cast<double>(clusters.counts[index]);
+    const double centre = clusters.centres[index];
+    const double deviation = clusters.deviations[index];
+    return std::sqrt(deviation * deviation + count * centre * centre / std::max(count - 1, 1.0));
+}
+
+}  // namespace
+
 double deviationOf(std::span<const float> values) {
     double mean = 0;
     for (const float value : values)
@@ -21,16 +31,6 @@ double deviationOf(std::span<const float> values) {
         squares += (value - mean) * (value - mean);
     return std::sqrt(squares / static_cast<double>(std::max<std::size_t>(values.size() - 1, 1)));
 }
-
-/// Members' deviation from zero instead of from their centre.
-double deviationFromZero(const stats::Clusters& clusters, std::size_t index) {
-    const auto count = static_cast<double>(clusters.counts[index]);
-    const double centre = clusters.centres[index];
-    const double deviation = clusters.deviations[index];
-    return std::sqrt(deviation * deviation + count * centre * centre / std::max(count - 1, 1.0));
-}
-
-}  // namespace
 
 InitialMixture initialMixture(std::span<const float> values, int components, SigmaInit sigma) {
     const stats::Clusters clusters = stats::kmeans1d(values, components);
@@ -60,6 +60,24 @@ InitialMixture initialMixture(std::span<const float> values, int components, Sig
         if (zeroTakesCluster && i == zero) continue;
         add(clusters.centres[i], clusters.deviations[i], static_cast<double>(clusters.counts[i]));
     }
+    return mixture;
+}
+
+Result<double> transferScale(const MixtureStart& start, std::span<const float> values) {
+    const double deviation = deviationOf(values);
+    if (deviation > 0 && start.weightDeviation > 0) return deviation / start.weightDeviation;
+    return usageError(
+        "its weights{} are all equal, so there is no scale to match; set quantizer.transfer_scale = false, "
+        "or transfer = \"\" for this layer",
+        deviation > 0 ? " in the run that the mixture comes from" : "");
+}
+
+InitialMixture transferredMixture(const MixtureStart& start, double scale) {
+    InitialMixture mixture{start.mu, start.sigma, start.pi};
+    for (double& mu : mixture.mu)
+        mu *= scale;
+    for (double& sigma : mixture.sigma)
+        sigma = std::max(sigma * scale, kMinSigma);
     return mixture;
 }
 

@@ -95,7 +95,20 @@ void addStatistics(report::LayerSnapshot& snapshot, std::span<const float> weigh
 
 }  // namespace
 
+Result<InitialMixture> transferredMixture(const MethodRequest& request) {
+    double scale = 1;
+    if (request.layer.transferScale) {
+        BITLOOM_ASSIGN_OR_RETURN(scale, transferScale(*request.start, request.weight));
+    }
+    return transferredMixture(*request.start, scale);
+}
+
 Result<std::unique_ptr<Quantizer>> DgmsQuantizer::make(const MethodRequest& request) {
+    if (request.start) {
+        BITLOOM_ASSIGN_OR_RETURN(const InitialMixture mixture, transferredMixture(request));
+        return std::unique_ptr<Quantizer>(
+            startingFrom(mixture, request.options, stats::histogramRange(request.weight)));
+    }
     const bool filterWise = request.options.granularity == Granularity::Filter;
     const auto groups = static_cast<std::size_t>(filterWise ? request.shape.front() : 1);
     const std::size_t perGroup = request.weight.size() / groups;

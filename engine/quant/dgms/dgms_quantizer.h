@@ -12,9 +12,13 @@
 
 namespace bitloom::quant::dgms {
 
+/// request.start, which is there, scaled as request.layer asks.
+[[nodiscard]] Result<InitialMixture> transferredMixture(const MethodRequest& request);
+
 class DgmsQuantizer final : public Quantizer {
   public:
-    /// Starts from k-means of request.weight. Never fails on a checked request.
+    /// Starts from request.start or, without one, k-means of request.weight. Of a checked request the only
+    /// error is a scale that cannot be matched.
     [[nodiscard]] static Result<std::unique_ptr<Quantizer>> make(const MethodRequest& request);
 
     /// One mixture for the layer, from these components; those with pi = 0 are unused.

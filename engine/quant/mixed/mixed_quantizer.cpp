@@ -79,21 +79,25 @@ Status checkComponents(const QuantizerOptions& options, const LayerOptions& laye
 }
 
 Result<std::unique_ptr<Quantizer>> MixedQuantizer::make(const MethodRequest& request) {
-    return std::unique_ptr<Quantizer>(new MixedQuantizer(request));
-}
-
-MixedQuantizer::MixedQuantizer(const MethodRequest& request)
-    : m_options(request.options),
-      m_histogramRange(stats::histogramRange(request.weight)),
-      m_width(std::make_shared<sdq::Bitwidth>(
-          std::bit_width(static_cast<unsigned>(request.layer.components)) - 1, request.seed)) {
-    const int bits = m_width->bits();
+    if (request.start) {
+        BITLOOM_ASSIGN_OR_RETURN(dgms::InitialMixture mixture, dgms::transferredMixture(request));
+        return std::unique_ptr<Quantizer>(new MixedQuantizer(request, std::move(mixture)));
+    }
+    const int bits = std::bit_width(static_cast<unsigned>(request.layer.components)) - 1;
     // One bit is the merger of two: k-means with a fixed zero among two would leave one side without a value.
     const int first = std::max(bits, 2);
     dgms::InitialMixture mixture =
         dgms::initialMixture(request.weight, 1 << first, request.options.initSigma);
     if (bits < first) mixture = mergedTo(mixture, bits);
-    m_upper = withMixture(std::move(mixture), componentsAt(bits));
+    return std::unique_ptr<Quantizer>(new MixedQuantizer(request, std::move(mixture)));
+}
+
+MixedQuantizer::MixedQuantizer(const MethodRequest& request, dgms::InitialMixture mixture)
+    : m_options(request.options),
+      m_histogramRange(stats::histogramRange(request.weight)),
+      m_width(std::make_shared<sdq::Bitwidth>(
+          std::bit_width(static_cast<unsigned>(request.layer.components)) - 1, request.seed)) {
+    m_upper = withMixture(std::move(mixture), componentsAt(m_width->bits()));
     const std::vector<float> values(request.weight.begin(), request.weight.end());
     m_sinceMerge = kMergeEvery;  // the mixture below is made from the weights as they are then
     followWidth(torch::tensor(values, torch::kFloat32));

@@ -40,7 +40,7 @@ class MixedQuantizer final : public Quantizer, public sdq::BitChooser {
     [[nodiscard]] double errorOfLowering() const override { return m_errors.ofLowering(m_width->bits()); }
 
   private:
-    explicit MixedQuantizer(const MethodRequest& request);
+    MixedQuantizer(const MethodRequest& request, dgms::InitialMixture mixture);
     [[nodiscard]] torch::Tensor quantize(const torch::Tensor& weight, bool hardForward);
     void followWidth(const torch::Tensor& weight);
     [[nodiscard]] std::unique_ptr<dgms::DgmsQuantizer> withMixture(dgms::InitialMixture mixture,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
 #include <ATen/Parallel.h>
@@ -48,33 +49,63 @@ std::int64_t weightsOf(const torch::Tensor& logits) {
     return logits.numel() / logits.size(0);
 }
 
+/// What weights, gradients and sums of these logits are computed in.
+torch::Dtype computedType(const torch::Tensor& logits) {
+    return logits.scalar_type() == torch::kHalf ? torch::kFloat : logits.scalar_type();
+}
+
+/// Calls body(T{}, S{}): T what is computed in, S what the logits are stored as.
+template <class Body>
+void withTypesOf(const torch::Tensor& logits, const Body& body) {
+    if (logits.scalar_type() == torch::kHalf) return body(float{}, Half{});
+    if (logits.scalar_type() == torch::kDouble) return body(double{}, double{});
+    body(float{}, float{});
+}
+
+/// The logits' numbers, those of half precision as their bits.
+template <class S>
+S* dataOf(const torch::Tensor& logits) {
+    return static_cast<S*>(logits.data_ptr());
+}
+
 /// A plane of the logits' shape and memory order.
-torch::Tensor emptyPlane(const torch::Tensor& logits, torch::Dtype dtype) {
-    return torch::empty_strided(logits.sizes().slice(1), logits.strides().slice(1), dtype);
+torch::Tensor emptyPlane(const torch::Tensor& logits) {
+    return torch::empty_strided(logits.sizes().slice(1), logits.strides().slice(1), computedType(logits));
 }
 
-/// `tensor` in the type and memory order of a plane.
+/// `tensor` as what is computed with, in the memory order of a plane.
 torch::Tensor asPlane(const torch::Tensor& tensor, const torch::Tensor& logits) {
-    return arrangedLike(tensor, logits.detach().select(0, 0));
+    return arrangedLike(tensor, logits.detach().select(0, 0), computedType(logits));
 }
 
-/// The rows of one block that decide: the logits, or a noisy copy of them.
-template <class T>
+/// The rows of one block that decide, as T: the logits, or a wider or noisy copy of them.
+template <class T, class S>
 class BlockRows {
   public:
-    BlockRows(const T* logits, std::int64_t weights, const Choice& choice)
-        : m_logits(logits), m_weights(weights), m_choice(choice) {}
+    BlockRows(const S* logits, std::int64_t weights, std::size_t planes)
+        : m_logits(logits), m_weights(static_cast<std::size_t>(weights)), m_planes(planes) {}
 
     Rows<const T> at(std::int64_t begin, std::size_t count) {
-        const Rows<const T> rows{m_logits + begin, static_cast<std::size_t>(m_weights)};
-        if (m_choice.noise == 0) return rows;
-        const std::size_t planes = m_choice.values.size() - 1;
-        m_noisy.resize(planes * kBlockSize);
-        Random random({m_choice.noiseSeed, static_cast<std::uint64_t>(begin)});
+        if constexpr (std::is_same_v<T, S>) {
+            return {m_logits + begin, m_weights};
+        } else {
+            m_copy.resize(m_planes * kBlockSize);
+            for (std::size_t k = 0; k < m_planes; ++k)
+                widen(m_logits + k * m_weights + begin, count, m_copy.data() + k * kBlockSize);
+            return {m_copy.data(), kBlockSize};
+        }
+    }
+
+    /// The same with the noise of `choice`, if it has any.
+    Rows<const T> noisyAt(std::int64_t begin, std::size_t count, const Choice& choice) {
+        const Rows<const T> rows = at(begin, count);
+        if (choice.noise == 0) return rows;
+        m_noisy.resize(m_planes * kBlockSize);
+        Random random({choice.seed, static_cast<std::uint64_t>(begin)});
         for (std::size_t i = 0; i < count; ++i) {
             const double first = random.gumbel();
-            for (std::size_t k = 0; k < planes; ++k) {
-                const double noise = m_choice.noise * (random.gumbel() - first);
+            for (std::size_t k = 0; k < m_planes; ++k) {
+                const double noise = choice.noise * (random.gumbel() - first);
                 m_noisy[k * kBlockSize + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
             }
         }
@@ -82,9 +113,10 @@ class BlockRows {
     }
 
   private:
-    const T* m_logits;
-    std::int64_t m_weights;
-    const Choice& m_choice;
+    const S* m_logits;
+    std::size_t m_weights;
+    std::size_t m_planes;
+    std::vector<T> m_copy;
     std::vector<T> m_noisy;
 };
 
@@ -93,14 +125,14 @@ std::vector<T> inType(const std::vector<double>& values) {
     return {values.begin(), values.end()};
 }
 
-template <class T>
+template <class T, class S>
 void runForward(const torch::Tensor& logits, const Choice& choice, T* weights) {
     const std::vector<T> values = inType<T>(choice.weightValues());
     const std::int64_t count = weightsOf(logits);
-    const T* first = logits.data_ptr<T>();
+    const S* first = dataOf<S>(logits);
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-        BlockRows<T> rows(first, count, choice);
-        choose(rows.at(begin, size), std::span<const T>(values), size, weights + begin);
+        BlockRows<T, S> rows(first, count, values.size() - 1);
+        choose(rows.noisyAt(begin, size, choice), std::span<const T>(values), size, weights + begin);
     });
 }
 
@@ -125,8 +157,8 @@ torch::Tensor runBackward(const torch::Tensor& logits, const Choice& choice, con
     torch::Tensor result = torch::empty_like(logits);
     T* target = result.data_ptr<T>();
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-        BlockRows<T> rows(first, count, choice);
-        blockGradient<T>(choice, values, rows.at(begin, size), gradients + begin, size,
+        BlockRows<T, T> rows(first, count, values.size() - 1);
+        blockGradient<T>(choice, values, rows.noisyAt(begin, size, choice), gradients + begin, size,
                          {target + begin, static_cast<std::size_t>(count)});
     });
     return result;
@@ -144,17 +176,51 @@ void streamBackward(const torch::Tensor& logits, const Choice& choice, const tor
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
         static thread_local std::vector<float> scratch;
         scratch.resize((values.size() - 1) * kBlockSize);
-        BlockRows<float> rows(first, count, choice);
-        blockGradient<float>(choice, values, rows.at(begin, size), gradients + begin, size,
+        BlockRows<float, float> rows(first, count, values.size() - 1);
+        blockGradient<float>(choice, values, rows.noisyAt(begin, size, choice), gradients + begin, size,
                              {scratch.data(), kBlockSize});
         for (std::size_t plane = 0; plane + 1 < values.size(); ++plane) {
             update(static_cast<std::int64_t>(plane) * count + begin,
                    {scratch.data() + plane * kBlockSize, size});
         }
-        if (weights) {
-            choose({first + begin, static_cast<std::size_t>(count)}, std::span<const float>(values), size,
-                   weights + begin);
+        if (weights) choose(rows.at(begin, size), std::span<const float>(values), size, weights + begin);
+    });
+}
+
+/// Replaces each gradient by its sign.
+void keepSigns(std::span<float> gradients) {
+    for (float& gradient : gradients)
+        gradient = static_cast<float>((gradient > 0) - (gradient < 0));
+}
+
+/// The same for float16 logits: momentum averages dL/dw instead of each logit's gradient (README.md section
+/// 4).
+void streamStep(const torch::Tensor& logits, Choice choice, const torch::Tensor& upstream,
+                const WeightStep& step, float* weights) {
+    const std::vector<float> values = inType<float>(choice.weightValues());
+    const std::int64_t count = weightsOf(logits);
+    const std::size_t planes = values.size() - 1;
+    auto* first = dataOf<Half>(logits);
+    const auto* gradients = upstream.data_ptr<float>();
+    const bool signs = choice.rule == Rule::Sgt && std::exchange(choice.gradientSign, false);
+    if (signs) choice.scale = 1;
+    forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
+        static thread_local std::vector<float> scratch;
+        scratch.resize((planes + 1) * kBlockSize);
+        const std::span<float> direction(scratch.data() + planes * kBlockSize, size);
+        std::copy_n(gradients + begin, size, direction.begin());
+        if (signs) keepSigns(direction);
+        step.smooth(begin, direction);
+        BlockRows<float, Half> rows(first, count, planes);
+        blockGradient<float>(choice, values, rows.noisyAt(begin, size, choice), direction.data(), size,
+                             {scratch.data(), kBlockSize});
+        Random random({choice.seed, 1, static_cast<std::uint64_t>(begin)});
+        for (std::size_t plane = 0; plane < planes; ++plane) {
+            descend(first + static_cast<std::int64_t>(plane) * count + begin,
+                    scratch.data() + plane * kBlockSize, step.rate, step.decay,
+                    static_cast<std::uint32_t>(random.next()), size);
         }
+        if (weights) choose(rows.at(begin, size), std::span<const float>(values), size, weights + begin);
     });
 }
 
@@ -176,8 +242,12 @@ struct SavedChoice : torch::CustomClassHolder {
 
     void stream(const torch::Tensor& logits, const torch::Tensor& upstream) const {
         const bool writable = last && choice.noise == 0 && asPlane(weight, logits).is_alias_of(weight);
-        streamBackward(logits, choice, upstream, gradientStream->update,
-                       writable ? weight.data_ptr<float>() : nullptr);
+        float* target = writable ? weight.data_ptr<float>() : nullptr;
+        if (gradientStream->update) {
+            streamBackward(logits, choice, upstream, gradientStream->update, target);
+        } else {
+            streamStep(logits, choice, upstream, gradientStream->weightStep, target);
+        }
         if (!writable) return;
         last->chosen = weight.data_ptr();
         last->weightVersion = weight._version();
@@ -192,8 +262,8 @@ class ChooseFunction : public torch::autograd::Function<ChooseFunction> {
         torch::Tensor weight = saved->weight;
         if (!saved->isChosen(logits)) {
             const torch::Tensor plane = asPlane(weight, logits);
-            AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_choose", [&] {
-                runForward<scalar_t>(logits, saved->choice, plane.data_ptr<scalar_t>());
+            withTypesOf(logits, [&]<class T, class S>(T, S) {
+                runForward<T, S>(logits, saved->choice, plane.data_ptr<T>());
             });
             if (!plane.is_alias_of(weight)) weight.copy_(plane);
         }
@@ -208,10 +278,10 @@ class ChooseFunction : public torch::autograd::Function<ChooseFunction> {
         const auto& saved = static_cast<const SavedChoice&>(*holder);
         const torch::Tensor upstream = asPlane(outputs[0], logits);
         if (saved.last) {
-            AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_norm",
+            AT_DISPATCH_FLOATING_TYPES(upstream.scalar_type(), "search_norm",
                                        [&] { saved.last->gradientNorm = normOf<scalar_t>(upstream); });
         }
-        if (saved.gradientStream && saved.gradientStream->update) {
+        if (saved.gradientStream && saved.gradientStream->active()) {
             saved.stream(logits, upstream);
             return {torch::Tensor(), torch::Tensor()};
         }
@@ -252,23 +322,24 @@ torch::Tensor chosenIndices(const torch::Tensor& logits) {
     Choice numbers;
     numbers.values.resize(static_cast<std::size_t>(logits.size(0)) + 1);
     std::iota(numbers.values.begin(), numbers.values.end(), 0.0);
-    torch::Tensor plane = emptyPlane(logits, logits.scalar_type());
-    AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_indices",
-                               [&] { runForward<scalar_t>(logits, numbers, plane.data_ptr<scalar_t>()); });
+    torch::Tensor plane = emptyPlane(logits);
+    withTypesOf(logits,
+                [&]<class T, class S>(T, S) { runForward<T, S>(logits, numbers, plane.data_ptr<T>()); });
     return plane.to(torch::kUInt8);
 }
 
 torch::Tensor expectedWeights(const torch::Tensor& logits, const std::vector<double>& values,
                               double temperature) {
-    torch::Tensor plane = emptyPlane(logits, logits.scalar_type());
+    torch::Tensor plane = emptyPlane(logits);
     const std::int64_t count = weightsOf(logits);
-    AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "search_expect", [&] {
-        const std::vector<scalar_t> typed = inType<scalar_t>(values);
-        const auto* first = logits.data_ptr<scalar_t>();
-        auto* target = plane.data_ptr<scalar_t>();
+    withTypesOf(logits, [&]<class T, class S>(T, S) {
+        const std::vector<T> typed = inType<T>(values);
+        const S* first = dataOf<S>(logits);
+        T* target = plane.data_ptr<T>();
         forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-            expect({first + begin, static_cast<std::size_t>(count)}, std::span<const scalar_t>(typed),
-                   static_cast<scalar_t>(temperature), size, target + begin);
+            BlockRows<T, S> rows(first, count, typed.size() - 1);
+            expect(rows.at(begin, size), std::span<const T>(typed), static_cast<T>(temperature), size,
+                   target + begin);
         });
     });
     return plane;

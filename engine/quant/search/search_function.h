@@ -18,12 +18,12 @@ enum class Rule { Rdhs, Sgt };
 /// How one forward pass chooses, and what its backward pass does.
 struct Choice {
     Rule rule = Rule::Rdhs;
-    std::vector<double> values;   ///< q: m of them, ascending
-    double temperature = 1;       ///< RDHS: tau, > 0
-    bool gradientSign = false;    ///< SGT: the sign of G in place of G
-    double noise = 0;             ///< factor of the Gumbel noise, 0: none
-    std::uint64_t noiseSeed = 0;  ///< of this pass; backward draws the same numbers again
-    double scale = 1;             ///< weights are scale * q_k, and the rules take G as scale * dL/dw
+    std::vector<double> values;  ///< q: m of them, ascending
+    double temperature = 1;      ///< RDHS: tau, > 0
+    bool gradientSign = false;   ///< SGT: the sign of G in place of G
+    double noise = 0;            ///< factor of the Gumbel noise, 0: none
+    std::uint64_t seed = 0;      ///< of this pass: noise, which backward draws again, and rounding
+    double scale = 1;            ///< weights are scale * q_k, and the rules take G as scale * dL/dw
 
     [[nodiscard]] std::vector<double> weightValues() const;  ///< scale * values
 };
@@ -44,10 +44,11 @@ struct LastPass {
 [[nodiscard]] torch::Tensor emptyLogits(torch::IntArrayRef shape, std::int64_t planes, torch::Dtype dtype);
 
 /// Writes scale * values[argmax] into `weight` (float32 or float64; it may not require a gradient) and
-/// returns it with the gradient function of `logits`, a leaf from emptyLogits() of that shape and dtype.
-/// Shares the memory of `weight`, so one pass at a time is alive. Saves nothing for backward: the choice and
-/// y are computed again from the logits, which therefore may not change in between. While stream->update is
-/// set, backward streams the gradient (quantizer.h). Null `stream` or `last`: not wanted.
+/// returns it with the gradient function of `logits`, a leaf from emptyLogits() of that shape and dtype, or
+/// of float16 beside a float32 weight. Shares the memory of `weight`, so one pass at a time is alive. Saves
+/// nothing for backward: the choice and y are computed again from the logits, which therefore may not change
+/// in between. While the stream is active, backward streams the gradient (quantizer.h); float16 logits have
+/// no other backward pass. Null `stream` or `last`: not wanted.
 [[nodiscard]] torch::Tensor chooseWeights(const torch::Tensor& weight, const torch::Tensor& logits,
                                           const Choice& choice, std::shared_ptr<GradientStream> stream,
                                           std::shared_ptr<LastPass> last);

@@ -160,6 +160,65 @@ struct SgtGradient {
     }
 };
 
+template <class D>
+HWY_INLINE hn::Vec<D> loadHalf(D d, const Half* from) {
+    const hn::Rebind<hwy::float16_t, D> half;
+    return hn::PromoteTo(d, hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(from)));
+}
+
+struct Widen {
+    const Half* half;
+    float* wide;
+
+    template <class D>
+    HWY_INLINE void operator()(D d, std::size_t i) const {
+        hn::StoreU(loadHalf(d, half + i), d, wide + i);
+    }
+};
+
+/// Adding uniform bits below the last one that half precision keeps, then cutting them off, rounds up as
+/// often as the remainder is large. Below 2^-14, where half precision keeps fewer, the conversion rounds to
+/// nearest.
+struct Descend {
+    Half* logits;
+    const float* gradients;
+    float rate;
+    float decay;
+    std::uint32_t seed;
+
+    template <class D>
+    HWY_INLINE void operator()(D d, std::size_t i) const {
+        const hn::RebindToUnsigned<D> bits;
+        const hn::Rebind<hwy::float16_t, D> half;
+        const auto logit = loadHalf(d, logits + i);
+        const auto direction = hn::MulAdd(hn::Set(d, decay), logit, hn::LoadU(d, gradients + i));
+        const auto moved = hn::NegMulAdd(hn::Set(d, rate), direction, logit);
+        const auto edge = hn::Set(d, 65504.0F);
+        const auto kept = hn::Min(hn::Max(moved, hn::Neg(edge)), edge);
+        const auto up = hn::Add(hn::BitCast(bits, kept), hn::ShiftRight<19>(randomOf(bits, i)));
+        const auto cut = hn::BitCast(d, hn::AndNot(hn::Set(bits, 0x1FFFU), up));
+        // Rounding up from the edge would leave the range.
+        const auto rounded = hn::DemoteTo(half, hn::Min(hn::Max(cut, hn::Neg(edge)), edge));
+        hn::StoreU(rounded, half, reinterpret_cast<hwy::float16_t*>(logits + i));
+    }
+
+    /// 32 bits of element i: an integer hash of two rounds (constants: C. Wellons, hash-prospector).
+    template <class D>
+    HWY_INLINE hn::Vec<D> randomOf(D d, std::size_t i) const {
+        auto x = hn::Iota(d, seed + static_cast<std::uint32_t>(i));
+        x = hn::Mul(hn::Xor(x, hn::ShiftRight<16>(x)), hn::Set(d, 0x21F0AAADU));
+        x = hn::Mul(hn::Xor(x, hn::ShiftRight<15>(x)), hn::Set(d, 0x735A2D97U));
+        return hn::Xor(x, hn::ShiftRight<15>(x));
+    }
+};
+
+void widenFloat(const Half* half, std::size_t count, float* wide) {
+    forEachVector<float>(count, Widen{half, wide});
+}
+void descendFloat(Half* logits, const float* gradients, float rate, float decay, std::uint32_t seed,
+                  std::size_t count) {
+    forEachVector<float>(count, Descend{logits, gradients, rate, decay, seed});
+}
 void chooseFloat(Rows<const float> logits, std::span<const float> values, std::size_t count, float* chosen) {
     forEachVector<float>(count, Choose<float>{logits, values, chosen});
 }
@@ -199,6 +258,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace bitloom::quant::search {
 
+HWY_EXPORT(widenFloat);
+HWY_EXPORT(descendFloat);
 HWY_EXPORT(chooseFloat);
 HWY_EXPORT(chooseDouble);
 HWY_EXPORT(expectFloat);
@@ -240,6 +301,15 @@ void sgtGradient(Rows<const float> logits, std::size_t values, float scale, bool
 void sgtGradient(Rows<const double> logits, std::size_t values, double scale, bool signOnly,
                  const double* gradients, std::size_t count, Rows<double> result) {
     HWY_DYNAMIC_DISPATCH(sgtDouble)(logits, values, scale, signOnly, gradients, count, result);
+}
+
+void widen(const Half* half, std::size_t count, float* wide) {
+    HWY_DYNAMIC_DISPATCH(widenFloat)(half, count, wide);
+}
+
+void descend(Half* logits, const float* gradients, float rate, float decay, std::uint32_t seed,
+             std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(descendFloat)(logits, gradients, rate, decay, seed, count);
 }
 
 }  // namespace bitloom::quant::search

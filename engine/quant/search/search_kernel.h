@@ -46,4 +46,16 @@ void sgtGradient(Rows<const float> logits, std::size_t values, float scale, bool
 void sgtGradient(Rows<const double> logits, std::size_t values, double scale, bool signOnly,
                  const double* gradients, std::size_t count, Rows<double> result);
 
+/// An IEEE half-precision number, as its bits.
+using Half = std::uint16_t;
+
+/// wide[i] = half[i].
+void widen(const Half* half, std::size_t count, float* wide);
+
+/// logits[i] -= rate * (gradients[i] + decay * logits[i]), rounded up or down at random so that the mean of
+/// many steps is exact however small they are. `seed` names the random numbers: the same gives the same,
+/// whatever the processor. Stays finite: what is beyond half precision's range ends at its edge.
+void descend(Half* logits, const float* gradients, float rate, float decay, std::uint32_t seed,
+             std::size_t count);
+
 }  // namespace bitloom::quant::search

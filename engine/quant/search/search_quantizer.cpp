@@ -41,7 +41,8 @@ Result<std::unique_ptr<Quantizer>> SearchQuantizer::make(const MethodRequest& re
     } else {
         randomLogits(request.seed, static_cast<std::int64_t>(request.weight.size()), start);
     }
-    torch::Tensor logits = emptyLogits(request.shape, planes, torch::kFloat32);
+    const torch::Dtype stored = options.halfLogits ? torch::kHalf : torch::kFloat32;
+    torch::Tensor logits = emptyLogits(request.shape, planes, stored);
     logits.copy_(torch::from_blob(start.data(), logits.sizes(), torch::kFloat32));
     return std::unique_ptr<Quantizer>(
         new SearchQuantizer(request, rule, values, scale, logits.set_requires_grad(true)));
@@ -78,7 +79,7 @@ torch::Tensor SearchQuantizer::soft(const torch::Tensor& weight) {
     if (torch::GradMode::is_enabled()) {
         ++m_passes;
         choice.noise = m_rule == Rule::Rdhs ? m_options.gumbelNoise : 0;
-        choice.noiseSeed = Random({m_seed, static_cast<std::uint64_t>(m_passes)}).next();
+        choice.seed = Random({m_seed, static_cast<std::uint64_t>(m_passes)}).next();
     }
     return chooseWeights(weight, m_logits, choice, m_stream, m_last);
 }
@@ -111,7 +112,7 @@ report::LayerSnapshot SearchQuantizer::snapshot(const torch::Tensor& weight) con
 }
 
 graph::StateDict SearchQuantizer::state() const {
-    return {{"alpha", toGraphTensor(m_logits)},
+    return {{"alpha", toGraphTensor(m_logits.to(torch::kFloat32))},
             {"values", toGraphTensor(m_values)},
             {"scale", toGraphTensor(std::vector<double>{m_scale})},
             {"passes", graph::Tensor::fromInt64({1}, {m_passes})}};

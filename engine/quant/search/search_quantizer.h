@@ -49,7 +49,7 @@ class SearchQuantizer final : public Quantizer {
     double m_scale;
     double m_temperature = 1;
     std::int64_t m_passes = 0;
-    torch::Tensor m_logits;  // float32 leaf on the CPU
+    torch::Tensor m_logits;  // leaf on the CPU, float16 with SearchOptions::halfLogits, else float32
     std::shared_ptr<GradientStream> m_stream = std::make_shared<GradientStream>();
     std::shared_ptr<LastPass> m_last = std::make_shared<LastPass>();
 };

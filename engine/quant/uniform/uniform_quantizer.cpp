@@ -36,7 +36,8 @@ Result<std::unique_ptr<Quantizer>> UniformQuantizer::make(const MethodRequest& r
 
 UniformQuantizer::UniformQuantizer(const MethodRequest& request)
     : m_bits(std::bit_width(static_cast<unsigned>(request.layer.components)) - 1),
-      m_binRegulariser(request.options.binRegulariser),
+      // Of the many bins of the network's ends most hold a weight or two: nothing to gather.
+      m_binRegulariser(request.outsideAverage ? 0 : request.options.binRegulariser),
       m_histogramRange(stats::histogramRange(request.weight)) {
     const float clip = fitClip(request.weight, m_bits);
     m_leastClip = kLeastShare * clip;

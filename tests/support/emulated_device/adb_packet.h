@@ -18,6 +18,7 @@ inline constexpr std::uint32_t kWrite = 0x45545257;  // WRTE
 inline constexpr std::uint32_t kVersion = 0x01000001;
 inline constexpr std::uint32_t kLargestPayload = 256 << 10;
 inline constexpr std::uint32_t kAuthToken = 1;
+inline constexpr std::uint32_t kAuthPublicKey = 3;
 
 struct AdbPacket {
     std::uint32_t command = 0;

@@ -75,7 +75,7 @@ bool Connection::send(const AdbPacket& packet) {
 
 void Connection::handle(const AdbPacket& packet) {
     if (packet.command == kConnect) return greet(packet);
-    if (packet.command == kAuth) return packet.first == 2 ? askForSignature() : void();
+    if (packet.command == kAuth) return authorize(packet);
     if (packet.command == kOpen)
         return open(packet.first, packet.payload.substr(0, packet.payload.find('\0')));
     const auto found = m_streams.find(packet.second);
@@ -90,7 +90,19 @@ void Connection::handle(const AdbPacket& packet) {
 
 void Connection::greet(const AdbPacket& packet) {
     m_largestPayload = std::min(kLargestPayload, packet.second);
-    if (m_phone.fault() == Fault::Unauthorized) return askForSignature();
+    const bool asks = m_phone.fault() == Fault::Unauthorized || m_phone.fault() == Fault::AsksForKey;
+    asks ? askForSignature() : sayWhoItIs();
+}
+
+/// The computer signs with each of its keys; when none was accepted it shows one, and a person decides.
+void Connection::authorize(const AdbPacket& packet) {
+    const bool shown = packet.first == kAuthPublicKey;
+    if (m_phone.fault() == Fault::AsksForKey && shown) m_phone.acceptKey();
+    if (m_phone.keyAccepted()) return sayWhoItIs();
+    if (!shown) askForSignature();
+}
+
+void Connection::sayWhoItIs() {
     send({kConnect, kVersion, kLargestPayload, m_phone.banner()});
 }
 

@@ -29,6 +29,8 @@ class Connection {
     bool send(const AdbPacket& packet);
     void handle(const AdbPacket& packet);
     void greet(const AdbPacket& packet);
+    void authorize(const AdbPacket& packet);
+    void sayWhoItIs();
     void askForSignature();
     void open(std::uint32_t remote, const std::string& service);
 

@@ -3,6 +3,7 @@
 // any thread.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -18,16 +19,19 @@ namespace bitloom::testing {
 
 enum class Fault {
     None,
-    VanishInRun,   ///< gone at the first output of a pushed program
-    VanishInPush,  ///< gone after the first piece of a pushed file
-    VanishInPull,  ///< gone in the middle of a pulled file
-    ShortPush,     ///< loses the last bytes of a pushed file and says nothing
-    Hang,          ///< accepts every request and answers none
-    Full,          ///< has no room for file contents
-    Unauthorized,  ///< never accepts the computer's key
-    NoExitStatus,  ///< a daemon before Android 7: no shell protocol, output through a terminal
-    Slow,          ///< takes its time before every answer
-    Heat           ///< gets hotter and slower with every program it runs
+    VanishInRun,      ///< gone at the first output of a pushed program
+    VanishInPush,     ///< gone after the first piece of a pushed file
+    VanishInPull,     ///< gone in the middle of a pulled file
+    VanishWhenAsked,  ///< gone at the first command for its shell
+    VanishInCleanup,  ///< gone when it is to remove files
+    ShortPush,        ///< loses the last bytes of a pushed file and says nothing
+    Hang,             ///< accepts every request and answers none
+    Full,             ///< has no room for file contents
+    Unauthorized,     ///< never accepts the computer's key
+    AsksForKey,       ///< accepts the computer's key when it is shown, as after a tap on the prompt
+    NoExitStatus,     ///< a daemon before Android 7: no shell protocol, output through a terminal
+    Slow,             ///< takes its time before every answer
+    Heat              ///< gets hotter and slower with every program it runs
 };
 
 /// By the name on the command line, "vanish-in-run"; nothing for one that does not exist.
@@ -52,6 +56,11 @@ class Phone {
     /// "NAME=VALUE" for the phone's shell.
     [[nodiscard]] std::vector<std::string> environment() const;
 
+    /// With Fault::AsksForKey: whether the computer's signature alone is enough, as its key was accepted
+    /// before.
+    [[nodiscard]] bool keyAccepted() const { return m_keyAccepted; }
+    void acceptKey() { m_keyAccepted = true; }
+
     /// How many pushed programs were started so far.
     [[nodiscard]] int programsStarted() const;
 
@@ -73,6 +82,7 @@ class Phone {
     std::filesystem::path m_root;
     std::string m_cpu;
     Fault m_fault;
+    std::atomic<bool> m_keyAccepted = false;
     Mutex m_mutex;
     std::set<pid_t> m_groups BITLOOM_GUARDED_BY(m_mutex);
 };

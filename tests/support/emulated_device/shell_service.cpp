@@ -74,6 +74,9 @@ ShellProcess::Output outputOf(ShellProtocol protocol) {
 }  // namespace
 
 void serveShell(Stream& stream, Phone& phone, const std::string& command, ShellProtocol protocol) {
+    const bool cleans = command.find("rm -rf") != std::string::npos;
+    if (phone.fault() == Fault::VanishWhenAsked || (phone.fault() == Fault::VanishInCleanup && cleans))
+        phone.vanish();
     phone.updateTemperatures();
     ShellProcess shell(phone, command, outputOf(protocol));
     std::jthread input([&] { feedShell(stream, shell, protocol); });
