@@ -32,6 +32,7 @@ struct AppendFile {
     haddr_t allocated = 0;
     haddr_t end = 0;
     DiskFailure* failure = nullptr;
+    DiskFailure own;               // of a reader
     std::map<haddr_t, Page> kept;  // by page number: what was written since the failure
 };
 
@@ -98,16 +99,18 @@ bool keep(AppendFile& file, haddr_t address, const char* buffer, std::size_t siz
 
 // What follows is called from C, which no exception may cross.
 
-H5FD_t* openAppend(const char* name, unsigned flags, hid_t properties, haddr_t) noexcept {
+H5FD_t* openFile(const char* name, unsigned flags, hid_t properties, haddr_t) noexcept {
     std::unique_ptr<AppendFile> file(new (std::nothrow) AppendFile);
     if (!file) return nullptr;
-    file->failure = static_cast<const DriverInfo*>(H5Pget_driver_info(properties))->failure;
-    const int mode = O_RDWR | O_CLOEXEC | ((flags & H5F_ACC_TRUNC) ? O_TRUNC : 0) |
+    DiskFailure& failure = *static_cast<const DriverInfo*>(H5Pget_driver_info(properties))->failure;
+    const bool writable = (flags & H5F_ACC_RDWR) != 0;
+    file->failure = writable ? &failure : &file->own;
+    const int mode = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | ((flags & H5F_ACC_TRUNC) ? O_TRUNC : 0) |
                      ((flags & H5F_ACC_CREAT) ? O_CREAT : 0);
     file->descriptor = ::open(name, mode, 0644);
     struct stat status {};
     if (file->descriptor < 0 || ::fstat(file->descriptor, &status) != 0) {
-        file->failure->error = errno;
+        failure.error = errno;
         if (file->descriptor >= 0) ::close(file->descriptor);
         return nullptr;
     }
@@ -124,6 +127,11 @@ herr_t closeAppend(H5FD_t* file) noexcept {
 herr_t query(const H5FD_t*, unsigned long* flags) noexcept {
     *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
              H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_SUPPORTS_SWMR_IO | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    return 0;
+}
+
+herr_t descriptorOf(H5FD_t* file, hid_t, void** handle) noexcept {
+    *handle = &self(file).descriptor;
     return 0;
 }
 
@@ -186,15 +194,17 @@ herr_t unlock(H5FD_t*) noexcept {
     return 0;
 }
 
-H5FD_class_t driverClass() {
+/// Without `cmp`: no two openings are the same file to HDF5.
+H5FD_class_t driverClass(const char* name) {
     H5FD_class_t driver{};
-    driver.name = "bitloom-append";
+    driver.name = name;
     driver.maxaddr = (haddr_t{1} << 62) - 1;
     driver.fc_degree = H5F_CLOSE_WEAK;
     driver.fapl_size = sizeof(DriverInfo);
-    driver.open = openAppend;
+    driver.open = openFile;
     driver.close = closeAppend;
     driver.query = query;
+    driver.get_handle = descriptorOf;
     driver.get_eoa = allocatedEnd;
     driver.set_eoa = setAllocatedEnd;
     driver.get_eof = fileEnd;
@@ -209,13 +219,20 @@ H5FD_class_t driverClass() {
     return driver;
 }
 
-}  // namespace
-
-void useAppendDriver(hid_t properties, DiskFailure& failure) {
-    const H5FD_class_t driver = driverClass();
+void useDriver(hid_t properties, const H5FD_class_t& driver, DiskFailure& failure) {
     const Handle id(check(H5FDregister(&driver), "register the file driver"), H5FDunregister);
     const DriverInfo info{&failure};
     check(H5Pset_driver(properties, id.get(), &info), "set up file access");
+}
+
+}  // namespace
+
+void useAppendDriver(hid_t properties, DiskFailure& failure) {
+    useDriver(properties, driverClass("bitloom-append"), failure);
+}
+
+void useReadDriver(hid_t properties, DiskFailure& failure) {
+    useDriver(properties, driverClass("bitloom-read"), failure);
 }
 
 }  // namespace bitloom::record::h5

@@ -154,11 +154,14 @@ Handle openForAppending(const std::filesystem::path& path, DiskFailure& failure)
 }
 
 Handle openForReading(const std::filesystem::path& path, bool live) {
+    DiskFailure failure;
     const Handle properties = fileAccess();
+    useReadDriver(properties.get(), failure);
     if (live) check(H5Pset_metadata_read_attempts(properties.get(), kReadAttempts), "set up file access");
     const unsigned flags = H5F_ACC_RDONLY | (live ? H5F_ACC_SWMR_READ : 0u);
     const hid_t file = H5Fopen(path.c_str(), flags, properties.get());
     if (file < 0) {
+        if (failure.error != 0) raiseSystemError("open it", failure.error);
         StackSummary summary;
         H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, summarise, &summary);
         if (summary.systemError != 0) raiseSystemError("open it", summary.systemError);

@@ -2,6 +2,7 @@
 #include <QLabel>
 #include <QPushButton>
 #include <QTest>
+#include <stdexcept>
 #include <vector>
 
 #include "engine/jobs/run_playback.h"
@@ -72,9 +73,11 @@ TEST_F(WindowTransfer, TheNextJobStartsWithIt) {
     ASSERT_NE(m_window->jobs().runFile(), m_run);
     const auto meansOf = [](const fs::path& file, const char* layer, std::int64_t step) {
         const auto playback = jobs::RunPlayback::open(file);
-        EXPECT_TRUE(playback.ok()) << playback.error().message;
+        EXPECT_TRUE(playback.ok()) << file;
+        const auto snapshot = (*playback)->layer(layer, step);
+        EXPECT_TRUE(snapshot.ok()) << layer;
         std::vector<double> means;
-        for (const auto& component : (*(*playback)->layer(layer, step))->mixtures.at(0).components)
+        for (const auto& component : (*snapshot)->mixtures.at(0).components)
             means.push_back(component.mu);
         return means;
     };

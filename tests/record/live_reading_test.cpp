@@ -109,6 +109,36 @@ TEST_F(LiveReading, SameProcessSeesFlushedRowsAfterRefresh) {
     }
 }
 
+TEST_F(LiveReading, ASecondReaderSeesWhatTheFirstHasNotAskedFor) {
+    auto writer = RunWriter::create(m_path, testing::sampleInfo(), m_layouts);
+    ASSERT_TRUE(writer.ok()) << writer.error().message;
+    const auto append = [&](std::int64_t step) {
+        ASSERT_TRUE((*writer)->appendLayer(testing::sampleSnapshot(m_layouts[0], step)).ok());
+        ASSERT_TRUE((*writer)->appendMetric(testing::sampleMetric(step)).ok());
+        ASSERT_TRUE((*writer)->flush().ok());
+    };
+    append(0);
+    // HDF5 shares what it knows of a file among all of a process that read it.
+    const auto first = RunReader::open(m_path);
+    ASSERT_TRUE(first.ok()) << first.error().message;
+    ASSERT_TRUE((*first)->layer("conv1", 0).ok());
+    ASSERT_EQ((*first)->metrics()->size(), 1u);
+    for (std::int64_t step = 1; step < 4; ++step) {
+        append(step);
+        if (step == 3) {
+            ASSERT_TRUE((*writer)->finish({}).ok());
+        }
+        const auto second = RunReader::open(m_path);
+        ASSERT_TRUE(second.ok()) << second.error().message;
+        ASSERT_EQ((*second)->steps("conv1")->back(), step);
+        const auto snapshot = (*second)->layer("conv1", step);
+        ASSERT_TRUE(snapshot.ok()) << snapshot.error().message;
+        EXPECT_EQ(difference(**snapshot, testing::sampleSnapshot(m_layouts[0], step)), "");
+        EXPECT_EQ((*second)->metrics()->size(), static_cast<std::size_t>(step) + 1);
+        EXPECT_TRUE((*second)->bitwidths().ok());
+    }
+}
+
 TEST_F(LiveReading, SyncFlushesAndWaitsForTheDisk) {
     auto writer = RunWriter::create(m_path, testing::sampleInfo(), m_layouts);
     ASSERT_TRUE(writer.ok()) << writer.error().message;
