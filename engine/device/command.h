@@ -21,7 +21,8 @@ struct Command {
     std::string input = {};              ///< what it reads on standard input, then end of file
     std::chrono::milliseconds timeout = std::chrono::seconds(60);
     std::size_t maxOutputBytes = 16u << 20;  ///< kept of each stream; what comes beyond is read and dropped
-    /// How long it may take to end by itself when it is stopped: it is asked to by SIGTERM, then killed. 0: killed.
+    /// How long it may take to end by itself when it is stopped: it is asked to by SIGTERM, then killed. 0:
+    /// killed.
     std::chrono::milliseconds grace = std::chrono::milliseconds(0);
     std::string label = {};  ///< its name in messages; empty: the arguments themselves
 
@@ -38,9 +39,9 @@ struct CommandOutcome {
 
 /// An exit code other than 0 is an outcome. Errors: the program cannot be started (not found:
 /// ErrorKind::Failed), the time is over, control.stop() was called (ErrorKind::Cancelled; noticed within 20
-/// ms, then Command::grace). When it returns, for whatever reason, the program and all that it started in its process group are
-/// dead; a daemon that left the group (setsid) lives on and is not waited for. Descriptors other than the
-/// three standard streams are closed to the program, signals are reset.
+/// ms, then Command::grace). When it returns, for whatever reason, the program and all that it started in its
+/// process group are dead; a daemon that left the group (setsid) lives on and is not waited for. Descriptors
+/// other than the three standard streams are closed to the program, signals are reset.
 Result<CommandOutcome> runCommand(const Command& command, const JobControl& control);
 
 /// The executable file behind a program's name: itself when it has a slash, else the first in PATH. Nothing

@@ -11,6 +11,7 @@ report::LayerSnapshot snapshotOfSet(const torch::Tensor& weight, const Quantized
     const std::vector<float> values = hard.dequantize();
     const auto count = static_cast<double>(latent.size());
     report::Mixture mixture;
+    mixture.temperature = 0;
     for (const float value : hard.codebook)
         mixture.components.push_back({.mu = value});
     report::LayerSnapshot snapshot;

@@ -17,7 +17,7 @@ struct MixtureComponent {
 
 struct Mixture {
     std::vector<MixtureComponent> components;  ///< 2 to 256
-    double temperature = 0.01;                 ///< tau of the second softmax, > 0
+    double temperature = 0.01;                 ///< tau of the second softmax, > 0; 0: a fixed set without one
 };
 
 /// Whether the values are those of a fixed set (RDHS, SGT), not of Gaussians: every sigma is 0, pi is the

@@ -1,11 +1,12 @@
 // The lines of the registry: their names, and that what layers run is among them. What the kernels compute is
 // checked in microkernel_test.cpp.
+#include "engine/qsimd/kernels/registry.h"
+
 #include <regex>
 #include <set>
 
 #include <gtest/gtest.h>
 
-#include "engine/qsimd/kernels/registry.h"
 #include "engine/qsimd/lower.h"
 #include "engine/qsimd/runtime/network.h"
 #include "tests/qsimd/reference_network.h"

@@ -339,7 +339,8 @@ void Inspector::showComponents() {
     m_codebook.setMixture(mixture);
     QString title = tr("Codebook");
     if (channels > 1) title += tr(" of channel %1 of %2").arg(channel).arg(channels);
-    if (channels > 0) title += tr("  ·  τ = %1").arg(formatNumber(mixture.temperature, 3));
+    if (mixture.temperature > 0 && channels > 0)
+        title += tr("  ·  τ = %1").arg(formatNumber(mixture.temperature, 3));
     if (channels == 0)
         title = m_snapshot ? tr("No codebook: full precision") : tr("No codebook recorded yet");
     m_codebookTitle->setText(title);

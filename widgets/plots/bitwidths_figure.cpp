@@ -85,7 +85,7 @@ void BitwidthsFigure::assemblePanel(PanelName name, int row, int column) {
         return;
     }
     step->setLabel(QStringLiteral("training step"));
-    step->ticker()->setTickCount(name == Average ? 6 : 4);
+    step->ticker()->setTickCount(name == Average ? 6 : 2);
     value->setLabel(name == Average ? QStringLiteral("bits") : QStringLiteral("BitOPs"));
     value->ticker()->setTickCount(3);
     panel.rect->setMinimumSize(60, 64);

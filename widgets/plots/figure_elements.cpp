@@ -222,10 +222,13 @@ void ComponentLegend::draw(QCPPainter* painter) {
     const int rows = visibleRows();
     for (int i = 0; i < rows; ++i)
         drawRow(painter, first + i, rect().top() + (i + 1) * height);
-    QString note = QStringLiteral("τ = %1").arg(formatNumber(m_mixture.temperature, 3));
-    if (rows < count) note += QStringLiteral("  ·  %1–%2 of %3").arg(first).arg(first + rows - 1).arg(count);
+    QStringList notes;
+    if (m_mixture.temperature > 0)
+        notes += QStringLiteral("τ = %1").arg(formatNumber(m_mixture.temperature, 3));
+    if (rows < count) notes += QStringLiteral("%1–%2 of %3").arg(first).arg(first + rows - 1).arg(count);
     painter->setPen(colors().mutedText);
-    drawCell(painter, rect().right() - 6, rect().top() + (rows + 1) * height + 2, height, note);
+    drawCell(painter, rect().right() - 6, rect().top() + (rows + 1) * height + 2, height,
+             notes.join(QStringLiteral("  ·  ")));
 }
 
 CentroidMarks::CentroidMarks(QCPAxis* key, QCPAxis* value)

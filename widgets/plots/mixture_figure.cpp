@@ -243,7 +243,7 @@ void MixtureFigure::updateKeys() {
     using Swatch = KeyStrip::Swatch;
     const ThemeColors& c = colors();
     if (m_fixedSet) {
-        m_keys->setKeys({{QStringLiteral("relaxed Σ y q"), c.histogram, Swatch::Box},
+        m_keys->setKeys({{QStringLiteral("unrounded"), c.histogram, Swatch::Box},
                          {QStringLiteral("chosen"), c.soft, Swatch::Outline},
                          {QStringLiteral("values"), c.hard, Swatch::Stem}});
         return;
