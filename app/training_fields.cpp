@@ -206,7 +206,7 @@ void TrainingFields::update() {
 }
 
 QString TrainingFields::problem() const {
-    if (const QString wrong = m_method->problem(); !wrong.isEmpty()) return wrong;
+    if (QString wrong = m_method->problem(); !wrong.isEmpty()) return wrong;
     const QString strategy = m_strategy->currentText().trimmed();
     if (!m_method->hasCodebook() || strategy.isEmpty() || strategy == m_filled.strategy) return {};
     if (strategy == QLatin1String(quant::kLearnedStrategy)) {

@@ -28,6 +28,7 @@ std::vector<int> chooseCores(const report::DeviceInfo& device, int threads) {
     if (places.size() < static_cast<std::size_t>(threads)) return {};
     std::ranges::sort(places, {}, &Place::order);
     std::vector<int> chosen;
+    chosen.reserve(static_cast<std::size_t>(threads));
     for (int i = 0; i < threads; ++i)
         chosen.push_back(places[static_cast<std::size_t>(i)].index);
     return chosen;

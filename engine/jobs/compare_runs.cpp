@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 /// "cifar10" of "cifar10:/data/cifar-10-batches-bin"; of a folder of images its own name.
 std::string imagesOf(const std::string& source) {
     const std::size_t colon = source.find(':');
-    const std::string kind = source.substr(0, colon);
+    std::string kind = source.substr(0, colon);
     if (kind != "folder" || colon == std::string::npos) return kind;
     fs::path folder = source.substr(colon + 1);
     if (folder.filename().empty()) folder = folder.parent_path();

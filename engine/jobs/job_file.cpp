@@ -75,6 +75,7 @@ Status forEachLayer(const toml::table& root, const std::string& section, const S
                           section, section);
     }
     std::vector<std::string> known;
+    known.reserve(schema.size());
     for (const auto& key : schema)
         known.push_back(key.name);
     for (const auto& [name, node] : *layers.as_table()) {

@@ -73,6 +73,7 @@ class Sweep {
         report();
         const int count = std::min<int>(m_request.processes, static_cast<int>(m_runs.size()));
         std::vector<std::jthread> workers;
+        workers.reserve(static_cast<std::size_t>(count));
         for (int i = 0; i < count; ++i)
             workers.emplace_back([this] { work(); });
         workers.clear();  // waits

@@ -37,6 +37,7 @@ std::vector<std::string> groupsOf(const std::vector<RunFigures>& runs) {
 
 std::vector<std::string> methodsOf(const std::vector<RunFigures>& runs) {
     std::vector<std::string> methods;
+    methods.reserve(runs.size());
     for (const RunFigures& run : runs)
         methods.push_back(run.method);
     std::ranges::sort(methods);
@@ -61,6 +62,7 @@ std::vector<std::string> timePlaces(const std::vector<RunFigures>& runs) {
             ++counts[time.place()];
     }
     std::vector<std::string> places;
+    places.reserve(counts.size());
     for (const auto& [place, count] : counts)
         places.push_back(place);
     std::ranges::stable_sort(places, std::ranges::greater(),

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -35,13 +36,13 @@ std::set<std::string> keysOf(const nlohmann::json& object) {
 class CliDevice : public ::testing::Test {
   protected:
     // Schedules of a test's own; no adb server of this computer is started, no oneDNN of it is timed.
-    CliDevice() {
+    void SetUp() override {
         set("XDG_CACHE_HOME", m_folder.path());
         set("BITLOOM_ADB", "/nowhere/adb");
         testing::writeOnednnScript(m_folder / "onednn");
         set("BITLOOM_ONEDNN_RIVAL", m_folder / "onednn");
     }
-    ~CliDevice() override {
+    void TearDown() override {
         for (const auto& [name, value] : m_before)
             value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
     }
@@ -174,7 +175,7 @@ TEST_F(CliDevice, BenchTimesARunBesideItsRivals) {
         const std::string name = layer["name"];
         EXPECT_THAT(layer["shape"].get<std::string>(), HasSubstr(" -> ")) << name;
         for (const std::string& family : all)
-            expectTiming(layer[family], 3, name + " " + family);
+            expectTiming(layer[family], 3, fmt::format("{} {}", name, family));
         for (const std::string& family : own)
             EXPECT_NE(layer[family]["kernel"], "") << name << " " << family;
     }

@@ -52,7 +52,7 @@ TEST_F(EmulatedDevice, ListsFoldersAndPullsThemWhole) {
     const fs::path folder = phone->at("/data/local/tmp/folder");
     fs::create_directories(folder / "inner");
     std::ofstream(folder / "größe 測試") << std::string(1000, 'x');
-    std::ofstream(folder / "inner/empty");
+    std::ofstream(folder / "inner/empty") << "";
     fs::permissions(folder / "größe 測試", fs::perms::owner_read | fs::perms::owner_write);
     const std::string listed = adb(*phone, {"ls", "/data/local/tmp/folder"}).out;
     EXPECT_THAT(listed, AllOf(HasSubstr("00008180 000003e8"), HasSubstr("größe 測試\n"),

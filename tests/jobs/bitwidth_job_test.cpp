@@ -115,7 +115,8 @@ TEST_P(BitwidthJob, EndsOfEightBitsStandOutsideTheAverage) {
         operations += layer.info.bits * static_cast<double>(layer.info.macs) * 32;
         if (end) {
             EXPECT_EQ(layer.info.bits, 8);
-            EXPECT_EQ(layer.packedBytes, layer.info.weights + 256 * 4) << "a byte a weight, and its codebook";
+            EXPECT_EQ(layer.packedBytes, layer.info.weights + std::int64_t{256} * 4)
+                << "a byte a weight, and its codebook";
             continue;
         }
         bits += layer.info.bits * static_cast<double>(layer.info.weights);

@@ -25,6 +25,7 @@ using ::testing::IsEmpty;
 /// Layers "0", "1", ... of these numbers of output channels.
 std::vector<ShapedLayer> layersOf(const std::vector<std::int64_t>& channels) {
     std::vector<ShapedLayer> layers;
+    layers.reserve(channels.size());
     for (const std::int64_t count : channels)
         layers.push_back({std::to_string(layers.size()), {count, 8, 3, 3}});
     return layers;

@@ -45,7 +45,7 @@ class OnednnRivalTest : public ::testing::Test {
     }
 
     fs::path script(const std::string& text) {
-        const fs::path path = m_folder / "rival of é";
+        fs::path path = m_folder / "rival of é";
         std::ofstream(path) << "#!/bin/sh\n" << text;
         fs::permissions(path, fs::perms::owner_all);
         return path;

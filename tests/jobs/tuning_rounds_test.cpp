@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "engine/base/text.h"
@@ -65,7 +66,8 @@ class TuningRoundsTest : public ::testing::Test {
                             candidates[layer] = rest;
                         }
                         for (const auto& [layer, candidate] : candidates) {
-                            if (candidate != kOwnChoice) m_asked.emplace_back(layer + ": " + candidate);
+                            if (candidate != kOwnChoice)
+                                m_asked.push_back(fmt::format("{}: {}", layer, candidate));
                             times[layer].push_back(timeOf(layer, candidate));
                         }
                     }

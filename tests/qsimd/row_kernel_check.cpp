@@ -1,8 +1,9 @@
 #include "tests/qsimd/row_kernel_check.h"
 
 #include <array>
+#include <bit>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <random>
 #include <type_traits>
 #include <vector>
@@ -43,6 +44,13 @@ Value randomValue(std::mt19937& random) {
         return static_cast<Value>(std::uniform_int_distribution<int>(0, 255)(random));
 }
 
+/// A sum as an integer: floats are compared to the bit, signs of zero and NaN too.
+template <class Sum>
+std::int32_t bitsOf(Sum sum) {
+    static_assert(sizeof(Sum) == sizeof(std::int32_t));
+    return std::bit_cast<std::int32_t>(sum);
+}
+
 /// "" when `sums`, between its guards, is `expected`.
 template <class Sum>
 std::string compare(const std::vector<Sum>& sums, const std::vector<Sum>& expected) {
@@ -51,7 +59,7 @@ std::string compare(const std::vector<Sum>& sums, const std::vector<Sum>& expect
             return "writes beside its sums";
     }
     for (std::size_t i = 0; i < expected.size(); ++i) {
-        if (std::memcmp(&sums[kSumGuard + i], &expected[i], sizeof(Sum)) != 0)
+        if (bitsOf(sums[kSumGuard + i]) != bitsOf(expected[i]))
             return "sum " + std::to_string(i) + " is " + std::to_string(sums[kSumGuard + i]) +
                    " instead of " + std::to_string(expected[i]);
     }
@@ -97,8 +105,9 @@ std::string checkRow(RowKind kind, const RowShape& shape, const Call& call) {
                                                      : tap / shape.run * segmentStride + tap % shape.run;
                     const Value value =
                         values[static_cast<std::size_t>(row * rowStride + p * pixelStride + inRow)];
-                    const Weight weight =
-                        weights[static_cast<std::size_t>((row * taps + tap) * shape.channels + c)];
+                    const Weight weight = weights[static_cast<std::size_t>(row * taps + tap) *
+                                                      static_cast<std::size_t>(shape.channels) +
+                                                  static_cast<std::size_t>(c)];
                     sum = multiplyAdd(value, weight, sum);
                 }
             }

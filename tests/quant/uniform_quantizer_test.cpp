@@ -152,6 +152,7 @@ TEST_F(UniformQuantizerTest, DeploysWhatItTrains) {
         const report::LayerSnapshot snapshot = quantizer->snapshot(m_weight);
         EXPECT_EQ(snapshot.bits, std::log2(components));
         EXPECT_EQ(snapshot.mixtures.front().components.size(), static_cast<std::size_t>(components));
+        EXPECT_EQ(snapshot.mixtures.front().temperature, 0) << "there is no softmax";
         EXPECT_EQ(snapshot.sparsity, 0);
     }
 }

@@ -36,7 +36,7 @@ TEST(Bitwidths, AShortTrackIsNotThinned) {
 TEST(Bitwidths, ThinningKeepsEndsChangesAndSpikes) {
     const std::vector<BitwidthPoint> all = longTrack(20'000);
     const std::vector<BitwidthPoint> kept = thinned(all);
-    EXPECT_LE(kept.size(), kTrackPoints + 2 * 8 + 2);
+    EXPECT_LE(kept.size(), kTrackPoints + std::size_t{2} * 8 + 2);
     EXPECT_GE(kept.size(), kTrackPoints / 4);
     EXPECT_EQ(kept.front().step, 0);
     EXPECT_EQ(kept.back().step, 19'999);
