@@ -19,6 +19,7 @@ void applyRecipe(Recipe recipe, jobs::JobSpec& spec) {
     spec.quantizer.trainTemperature = standard.quantizer.trainTemperature;
     spec.quantizer.search.start = standard.quantizer.search.start;
     spec.quantizer.search.halfLogits = standard.quantizer.search.halfLogits;
+    spec.quantizer.search.factored = standard.quantizer.search.factored;
     spec.train.rates = standard.train.rates;
     spec.train.schedule = standard.train.schedule;
     spec.train.hardForward = standard.train.hardForward;

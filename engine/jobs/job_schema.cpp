@@ -173,6 +173,10 @@ void addSearchKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(boolean<Job>("quantizer.half_logits",
                                 "rdhs, sgt: logits in half precision, one momentum a weight",
                                 BITLOOM_FIELD(quantizer.search.halfLogits)));
+    keys.push_back(boolean<Job>("quantizer.factored",
+                                "rdhs, sgt: sets +-e take a logit for the sign and one for each magnitude, in "
+                                "place of one for each value",
+                                BITLOOM_FIELD(quantizer.search.factored)));
 }
 
 void addUniformKeys(std::vector<Key<JobSpec>>& keys) {
@@ -394,6 +398,13 @@ void addRunKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(integer<Job>("train.threads", "threads that compute; 0: all cores",
                                 BITLOOM_FIELD(train.threads), 0, 4096));
     keys.push_back(text<Job>("train.device", "cpu, cuda or cuda:N", BITLOOM_FIELD(train.device)));
+    keys.push_back(choice<Job, train::Precision>(
+        "train.precision",
+        "what convolutions multiply while training; bfloat16 is quicker where the processor has it, and "
+        "every "
+        "score is of float32",
+        {{"float32", train::Precision::Float32}, {"bfloat16", train::Precision::BFloat16}},
+        BITLOOM_FIELD(train.precision)));
     keys.push_back(integer<Job>("train.evaluate_every", "epochs between evaluations; 0: only at the end",
                                 BITLOOM_FIELD(train.evaluateEvery), 0, kManyInt));
     keys.push_back(integer<Job>("train.evaluate_images", "test images scored; 0: all",

@@ -215,6 +215,10 @@ void Executor::observe(const Tensor& images, const NodeObserver& observer, bool 
                                              sourceOf(weights, m_impl->runner), observer));
 }
 
+void Executor::setPrecision(Precision precision) {
+    m_impl->runner.setPrecision(precision);
+}
+
 Status Executor::setActivations(quant::ActivationFunctions functions) {
     return m_impl->runner.setActivations(std::move(functions));
 }

@@ -13,6 +13,7 @@
 #include "engine/graph/graph.h"
 #include "engine/quant/activation/activation_quantizers.h"
 #include "engine/quant/torch.h"
+#include "engine/train/options.h"
 
 namespace bitloom::train {
 
@@ -59,6 +60,10 @@ class Executor {
     /// observers see them after it. Replaces those set before; load() leaves them. An error names a node that
     /// is not there, or that runs as one with the ReLU after it.
     [[nodiscard]] Status setActivations(quant::ActivationFunctions functions);
+
+    /// Of every pass from here on; Float32 at first. Grouped convolutions stay in float32: memory bounds
+    /// them.
+    void setPrecision(Precision precision);
 
     /// Logits [batch, classes] of `images` [batch, C, H, W]. `training` selects batch statistics and updates
     /// the running ones. Throws what libtorch throws (no memory, a device that fails); callers convert it

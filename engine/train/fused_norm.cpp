@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include <ATen/Parallel.h>
@@ -18,7 +19,23 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr auto kRowsLayout = at::MemoryFormat::ChannelsLast;
-constexpr std::int64_t kChunkElements = 32'768;  ///< 128 KiB, enough work for one task
+constexpr std::int64_t kChunkElements = 32'768;  ///< 128 KiB of float32, enough work for one task
+
+/// Activations as the kernels see them.
+template <class T>
+T* dataOf(const Tensor& tensor) {
+    if constexpr (std::is_same_v<T, float>) {
+        return tensor.data_ptr<float>();
+    } else {
+        return reinterpret_cast<T*>(tensor.data_ptr<at::BFloat16>());
+    }
+}
+
+/// use(float()) or use(BFloat16Bits()), as `x` is stored.
+template <class Use>
+auto withStorage(const Tensor& x, const Use& use) {
+    return x.scalar_type() == torch::kBFloat16 ? use(BFloat16Bits()) : use(float());
+}
 
 /// [N, C, H, W] channels-last seen as N H W rows of C, in chunks.
 class Rows {
@@ -68,10 +85,11 @@ struct Statistics {
     std::vector<double> variance;  ///< biased
 };
 
+template <class T>
 Statistics batchStatistics(const Tensor& x) {
     const Rows rows(x);
     Partials partials(rows);
-    const float* data = x.data_ptr<float>();
+    const T* data = dataOf<T>(x);
     rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
         const std::size_t at = partials.at(chunk);
         computeMoments(data + offset, rows.extent(chunk), &partials.first[at], &partials.second[at]);
@@ -128,15 +146,16 @@ struct GradientSums {
 };
 
 /// Also writes m to `masked` unless that is null.
-GradientSums sumGradients(const Tensor& gradient, const Saved& saved, float* masked) {
+template <class T>
+GradientSums sumGradients(const Tensor& gradient, const Saved& saved, T* masked) {
     const Rows rows(saved.x);
     Partials partials(rows);
     rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
         const std::size_t at = partials.at(chunk);
-        accumulateGradients(gradient.data_ptr<float>() + offset, saved.y.data_ptr<float>() + offset,
-                            saved.x.data_ptr<float>() + offset, saved.center.data_ptr<float>(),
-                            rows.extent(chunk), &partials.first[at], &partials.second[at],
-                            masked ? masked + offset : nullptr);
+        accumulateGradients<T>(dataOf<T>(gradient) + offset, dataOf<T>(saved.y) + offset,
+                               dataOf<T>(saved.x) + offset, saved.center.data_ptr<float>(),
+                               rows.extent(chunk), &partials.first[at], &partials.second[at],
+                               masked ? masked + offset : nullptr);
     });
     GradientSums sums{std::vector<double>(rows.channels()), std::vector<double>(rows.channels())};
     for (std::int64_t chunk = 0; chunk < rows.chunks(); ++chunk) {
@@ -155,12 +174,13 @@ struct Gradients {
     Tensor bias;
 };
 
+template <class T>
 Gradients gradientsOf(const Tensor& gradient, const Saved& saved, bool residual) {
     Gradients result{torch::empty_like(saved.x), residual ? torch::empty_like(saved.x) : Tensor(),
                      torch::empty_like(saved.weight), torch::empty_like(saved.weight)};
     const Rows rows(saved.x);
     const GradientSums sums =
-        sumGradients(gradient, saved, residual ? result.residual.data_ptr<float>() : nullptr);
+        sumGradients<T>(gradient, saved, residual ? dataOf<T>(result.residual) : nullptr);
     std::vector<float> scale(rows.channels());
     std::vector<float> slope(rows.channels(), 0.0f);
     std::vector<float> shift(rows.channels(), 0.0f);
@@ -176,22 +196,24 @@ Gradients gradientsOf(const Tensor& gradient, const Saved& saved, bool residual)
         shift[c] = static_cast<float>(-factor * sums.sum[c] / count);
     }
     rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
-        propagateGradient(gradient.data_ptr<float>() + offset, saved.y.data_ptr<float>() + offset,
-                          saved.x.data_ptr<float>() + offset, rows.extent(chunk),
-                          saved.center.data_ptr<float>(), scale.data(), slope.data(), shift.data(),
-                          result.x.data_ptr<float>() + offset);
+        propagateGradient<T>(dataOf<T>(gradient) + offset, dataOf<T>(saved.y) + offset,
+                             dataOf<T>(saved.x) + offset, rows.extent(chunk), saved.center.data_ptr<float>(),
+                             scale.data(), slope.data(), shift.data(), dataOf<T>(result.x) + offset);
     });
     return result;
 }
 
-/// The fused operation; all tensors float32, x, residual and the gradient channels-last.
+/// The fused operation. x, residual and the gradient are channels-last and alike float32 or bfloat16, the
+/// rest float32.
 class NormReluFunction : public torch::autograd::Function<NormReluFunction> {
   public:
     static Tensor forward(AutogradContext* context, const Tensor& x, const c10::optional<Tensor>& residual,
                           const Tensor& weight, const Tensor& bias, const NormTensors& norm,
                           const NormOptions& options) {
         const Rows rows(x);
-        const Statistics statistics = options.training ? batchStatistics(x) : runningStatistics(norm);
+        const Statistics statistics = options.training
+                                          ? withStorage(x, [&]<class T>(T) { return batchStatistics<T>(x); })
+                                          : runningStatistics(norm);
         if (options.training) updateRunning(norm, statistics, options.momentum, rows.rows());
         const Tensor center = torch::empty_like(bias);
         const Tensor inverse = torch::empty_like(bias, torch::kFloat64);
@@ -203,11 +225,12 @@ class NormReluFunction : public torch::autograd::Function<NormReluFunction> {
             scale[c] = static_cast<float>(static_cast<double>(weight.data_ptr<float>()[c]) * invert);
         }
         Tensor y = torch::empty_like(x);
-        rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
-            normalizeRelu(x.data_ptr<float>() + offset,
-                          residual ? residual->data_ptr<float>() + offset : nullptr, rows.extent(chunk),
-                          center.data_ptr<float>(), scale.data(), bias.data_ptr<float>(),
-                          y.data_ptr<float>() + offset);
+        withStorage(x, [&]<class T>(T) {
+            rows.forEachChunk([&](std::int64_t chunk, std::int64_t offset) {
+                normalizeRelu<T>(dataOf<T>(x) + offset, residual ? dataOf<T>(*residual) + offset : nullptr,
+                                 rows.extent(chunk), center.data_ptr<float>(), scale.data(),
+                                 bias.data_ptr<float>(), dataOf<T>(y) + offset);
+            });
         });
         context->save_for_backward({x, y, weight, center, inverse});
         context->saved_data["training"] = options.training;
@@ -219,8 +242,10 @@ class NormReluFunction : public torch::autograd::Function<NormReluFunction> {
         const variable_list tensors = context->get_saved_variables();
         const Saved saved{tensors[0], tensors[1], tensors[2],
                           tensors[3], tensors[4], context->saved_data["training"].toBool()};
+        const Tensor gradient = outputs[0].contiguous(kRowsLayout);
+        const bool residual = context->saved_data["residual"].toBool();
         const Gradients gradients =
-            gradientsOf(outputs[0].contiguous(kRowsLayout), saved, context->saved_data["residual"].toBool());
+            withStorage(saved.x, [&]<class T>(T) { return gradientsOf<T>(gradient, saved, residual); });
         return {gradients.x, gradients.residual, gradients.weight, gradients.bias, Tensor(), Tensor()};
     }
 };
@@ -236,16 +261,17 @@ Tensor batchNorm(const Tensor& x, const NormTensors& norm, const NormOptions& op
 
 Tensor batchNormRelu(const Tensor& x, const Tensor& residual, const NormTensors& norm,
                      const NormOptions& options) {
-    const bool fused = x.is_cpu() && x.scalar_type() == torch::kFloat32 && x.size(1) % kChannelTile == 0 &&
-                       (!options.training || x.numel() > x.size(1));
+    const torch::ScalarType stored = x.scalar_type();
+    const bool fused = x.is_cpu() && (stored == torch::kFloat32 || stored == torch::kBFloat16) &&
+                       x.size(1) % kChannelTile == 0 && (!options.training || x.numel() > x.size(1));
     if (!fused) {
-        const Tensor y = batchNorm(x, norm, options);
-        return torch::relu(residual.defined() ? y + residual : y);
+        const Tensor y = batchNorm(x.to(torch::kFloat32), norm, options);
+        return torch::relu(residual.defined() ? y + residual : y).to(stored);
     }
     TORCH_CHECK(norm.weight.numel() == x.size(1), "a batch norm of ", x.size(1), " channels got ",
                 norm.weight.numel(), " weights");
     c10::optional<Tensor> added;
-    if (residual.defined()) added = residual.contiguous(kRowsLayout);
+    if (residual.defined()) added = residual.to(stored).contiguous(kRowsLayout);
     return NormReluFunction::apply(x.contiguous(kRowsLayout), added, norm.weight.contiguous(), norm.bias,
                                    norm, options);
 }

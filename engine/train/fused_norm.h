@@ -25,8 +25,8 @@ struct NormOptions {
                                       const NormOptions& options);
 
 /// relu(batch_norm(x) + residual) of x [N, C, H, W]; an undefined residual is left out. Uses libtorch's own
-/// operations where the fused ones do not apply: on other devices and for C not a multiple of 16.
-/// Differentiable once.
+/// operations where the fused ones do not apply: on other devices and for C not a multiple of 16. The result
+/// is stored as x is, float32 or bfloat16; norm is float32, and so are all sums. Differentiable once.
 [[nodiscard]] torch::Tensor batchNormRelu(const torch::Tensor& x, const torch::Tensor& residual,
                                           const NormTensors& norm, const NormOptions& options);
 

@@ -22,13 +22,40 @@ using V = hn::Vec<D>;
 
 constexpr std::int64_t kBlockRows = 64;  // short enough for float sums, and the block stays in the L1 cache
 
+HWY_INLINE V load(const float* HWY_RESTRICT from) {
+    return hn::LoadU(D(), from);
+}
+
+HWY_INLINE V load(const BFloat16Bits* HWY_RESTRICT from) {
+    const hn::Repartition<std::uint32_t, D> bits;
+    const hn::Rebind<BFloat16Bits, D> half;
+    return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(half, from))));
+}
+
+HWY_INLINE void store(V value, float* HWY_RESTRICT to) {
+    hn::StoreU(value, D(), to);
+}
+
+HWY_INLINE void store(V value, BFloat16Bits* HWY_RESTRICT to) {
+    const hn::Repartition<std::uint32_t, D> bits;
+    const hn::Repartition<std::int32_t, D> integers;
+    const hn::Rebind<BFloat16Bits, D> half;
+    const auto exact = hn::BitCast(bits, value);
+    const auto odd = hn::And(hn::ShiftRight<16>(exact), hn::Set(bits, 1));
+    const auto rounded = hn::Add(exact, hn::Add(odd, hn::Set(bits, 0x7fff)));  // of NaN it could be infinity
+    const auto quietNaN = hn::Set(bits, 0x7fc00000);
+    const auto kept = hn::IfThenElse(hn::RebindMask(bits, hn::IsNaN(value)), quietNaN, rounded);
+    hn::StoreU(hn::DemoteTo(half, hn::BitCast(integers, hn::ShiftRight<16>(kept))), half, to);
+}
+
 HWY_INLINE V reluGradient(V gradient, V y) {
     const D d;
     return hn::IfThenZeroElse(hn::Le(y, hn::Zero(d)), gradient);
 }
 
-void moments(const float* HWY_RESTRICT x, Extent extent, double* HWY_RESTRICT mean,
-             double* HWY_RESTRICT squares) {
+template <class T>
+HWY_INLINE void moments(const T* HWY_RESTRICT x, Extent extent, double* HWY_RESTRICT mean,
+                        double* HWY_RESTRICT squares) {
     const D d;
     std::fill_n(mean, extent.channels, 0.0);
     std::fill_n(squares, extent.channels, 0.0);
@@ -36,14 +63,14 @@ void moments(const float* HWY_RESTRICT x, Extent extent, double* HWY_RESTRICT me
     for (std::int64_t row = 0; row < extent.rows; row += kBlockRows) {
         const std::int64_t rows = std::min(kBlockRows, extent.rows - row);
         for (std::int64_t channel = 0; channel < extent.channels; channel += lanes) {
-            const float* block = x + row * extent.channels + channel;
+            const T* block = x + row * extent.channels + channel;
             V sum = hn::Zero(d);
             for (std::int64_t i = 0; i < rows; ++i)
-                sum = hn::Add(sum, hn::LoadU(d, block + i * extent.channels));
+                sum = hn::Add(sum, load(block + i * extent.channels));
             const V center = hn::Mul(sum, hn::Set(d, 1.0f / static_cast<float>(rows)));
             V deviations = hn::Zero(d);
             for (std::int64_t i = 0; i < rows; ++i) {
-                const V deviation = hn::Sub(hn::LoadU(d, block + i * extent.channels), center);
+                const V deviation = hn::Sub(load(block + i * extent.channels), center);
                 deviations = hn::MulAdd(deviation, deviation, deviations);
             }
             HWY_ALIGN float centers[kChannelTile];
@@ -59,35 +86,37 @@ void moments(const float* HWY_RESTRICT x, Extent extent, double* HWY_RESTRICT me
     }
 }
 
-template <bool kResidual>
-HWY_INLINE void normalizeRows(const float* HWY_RESTRICT x, const float* HWY_RESTRICT residual, Extent extent,
+template <bool kResidual, class T>
+HWY_INLINE void normalizeRows(const T* HWY_RESTRICT x, const T* HWY_RESTRICT residual, Extent extent,
                               const float* HWY_RESTRICT center, const float* HWY_RESTRICT scale,
-                              const float* HWY_RESTRICT shift, float* HWY_RESTRICT y) {
+                              const float* HWY_RESTRICT shift, T* HWY_RESTRICT y) {
     const D d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     for (std::int64_t row = 0; row < extent.rows; ++row) {
         for (std::int64_t channel = 0; channel < extent.channels; channel += lanes) {
             const std::int64_t i = row * extent.channels + channel;
-            const V deviation = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, center + channel));
+            const V deviation = hn::Sub(load(x + i), hn::LoadU(d, center + channel));
             V value = hn::MulAdd(deviation, hn::LoadU(d, scale + channel), hn::LoadU(d, shift + channel));
-            if constexpr (kResidual) value = hn::Add(value, hn::LoadU(d, residual + i));
-            hn::StoreU(reluGradient(value, value), d, y + i);
+            if constexpr (kResidual) value = hn::Add(value, load(residual + i));
+            store(reluGradient(value, value), y + i);
         }
     }
 }
 
-void normalize(const float* x, const float* residual, Extent extent, const float* center, const float* scale,
-               const float* shift, float* y) {
+template <class T>
+HWY_INLINE void normalize(const T* x, const T* residual, Extent extent, const float* center,
+                          const float* scale, const float* shift, T* y) {
     if (residual != nullptr) {
         normalizeRows<true>(x, residual, extent, center, scale, shift, y);
     } else {
-        normalizeRows<false>(x, nullptr, extent, center, scale, shift, y);
+        normalizeRows<false, T>(x, nullptr, extent, center, scale, shift, y);
     }
 }
 
-void gradients(const float* HWY_RESTRICT gradient, const float* HWY_RESTRICT y, const float* HWY_RESTRICT x,
-               const float* HWY_RESTRICT center, Extent extent, double* HWY_RESTRICT sum,
-               double* HWY_RESTRICT product, float* HWY_RESTRICT masked) {
+template <class T>
+HWY_INLINE void gradients(const T* HWY_RESTRICT gradient, const T* HWY_RESTRICT y, const T* HWY_RESTRICT x,
+                          const float* HWY_RESTRICT center, Extent extent, double* HWY_RESTRICT sum,
+                          double* HWY_RESTRICT product, T* HWY_RESTRICT masked) {
     const D d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     for (std::int64_t row = 0; row < extent.rows; row += kBlockRows) {
@@ -98,10 +127,10 @@ void gradients(const float* HWY_RESTRICT gradient, const float* HWY_RESTRICT y, 
             V products = hn::Zero(d);
             for (std::int64_t r = row; r < row + rows; ++r) {
                 const std::int64_t i = r * extent.channels + channel;
-                const V m = reluGradient(hn::LoadU(d, gradient + i), hn::LoadU(d, y + i));
+                const V m = reluGradient(load(gradient + i), load(y + i));
                 sums = hn::Add(sums, m);
-                products = hn::MulAdd(m, hn::Sub(hn::LoadU(d, x + i), middle), products);
-                if (masked != nullptr) hn::StoreU(m, d, masked + i);
+                products = hn::MulAdd(m, hn::Sub(load(x + i), middle), products);
+                if (masked != nullptr) store(m, masked + i);
             }
             HWY_ALIGN float blockSum[kChannelTile];
             HWY_ALIGN float blockProduct[kChannelTile];
@@ -115,22 +144,45 @@ void gradients(const float* HWY_RESTRICT gradient, const float* HWY_RESTRICT y, 
     }
 }
 
-void propagate(const float* HWY_RESTRICT gradient, const float* HWY_RESTRICT y, const float* HWY_RESTRICT x,
-               Extent extent, const float* HWY_RESTRICT center, const float* HWY_RESTRICT scale,
-               const float* HWY_RESTRICT slope, const float* HWY_RESTRICT offset, float* HWY_RESTRICT dx) {
+template <class T>
+HWY_INLINE void propagate(const T* HWY_RESTRICT gradient, const T* HWY_RESTRICT y, const T* HWY_RESTRICT x,
+                          Extent extent, const float* HWY_RESTRICT center, const float* HWY_RESTRICT scale,
+                          const float* HWY_RESTRICT slope, const float* HWY_RESTRICT offset,
+                          T* HWY_RESTRICT dx) {
     const D d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     for (std::int64_t row = 0; row < extent.rows; ++row) {
         for (std::int64_t channel = 0; channel < extent.channels; channel += lanes) {
             const std::int64_t i = row * extent.channels + channel;
-            const V m = reluGradient(hn::LoadU(d, gradient + i), hn::LoadU(d, y + i));
-            const V deviation = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, center + channel));
+            const V m = reluGradient(load(gradient + i), load(y + i));
+            const V deviation = hn::Sub(load(x + i), hn::LoadU(d, center + channel));
             const V rest =
                 hn::MulAdd(deviation, hn::LoadU(d, slope + channel), hn::LoadU(d, offset + channel));
-            hn::StoreU(hn::MulAdd(m, hn::LoadU(d, scale + channel), rest), d, dx + i);
+            store(hn::MulAdd(m, hn::LoadU(d, scale + channel), rest), dx + i);
         }
     }
 }
+
+// One function a storage type: what HWY_EXPORT can name.
+#define BITLOOM_FOR_STORAGE(Name, T)                                                                    \
+    void moments##Name(const T* x, Extent extent, double* mean, double* squares) {                      \
+        moments(x, extent, mean, squares);                                                              \
+    }                                                                                                   \
+    void normalize##Name(const T* x, const T* residual, Extent extent, const float* center,             \
+                         const float* scale, const float* shift, T* y) {                                \
+        normalize(x, residual, extent, center, scale, shift, y);                                        \
+    }                                                                                                   \
+    void gradients##Name(const T* gradient, const T* y, const T* x, const float* center, Extent extent, \
+                         double* sum, double* product, T* masked) {                                     \
+        gradients(gradient, y, x, center, extent, sum, product, masked);                                \
+    }                                                                                                   \
+    void propagate##Name(const T* gradient, const T* y, const T* x, Extent extent, const float* center, \
+                         const float* scale, const float* slope, const float* offset, T* dx) {          \
+        propagate(gradient, y, x, extent, center, scale, slope, offset, dx);                            \
+    }
+BITLOOM_FOR_STORAGE(Float, float)
+BITLOOM_FOR_STORAGE(BFloat16, BFloat16Bits)
+#undef BITLOOM_FOR_STORAGE
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bitloom::train
@@ -139,30 +191,33 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace bitloom::train {
 
-HWY_EXPORT(moments);
-HWY_EXPORT(normalize);
-HWY_EXPORT(gradients);
-HWY_EXPORT(propagate);
-
-void computeMoments(const float* x, Extent extent, double* mean, double* squares) {
-    HWY_DYNAMIC_DISPATCH(moments)(x, extent, mean, squares);
-}
-
-void normalizeRelu(const float* x, const float* residual, Extent extent, const float* center,
-                   const float* scale, const float* shift, float* y) {
-    HWY_DYNAMIC_DISPATCH(normalize)(x, residual, extent, center, scale, shift, y);
-}
-
-void accumulateGradients(const float* gradient, const float* y, const float* x, const float* center,
-                         Extent extent, double* sum, double* product, float* masked) {
-    HWY_DYNAMIC_DISPATCH(gradients)(gradient, y, x, center, extent, sum, product, masked);
-}
-
-void propagateGradient(const float* gradient, const float* y, const float* x, Extent extent,
-                       const float* center, const float* scale, const float* slope, const float* offset,
-                       float* dx) {
-    HWY_DYNAMIC_DISPATCH(propagate)(gradient, y, x, extent, center, scale, slope, offset, dx);
-}
+#define BITLOOM_DISPATCH(Name, T)                                                                           \
+    HWY_EXPORT(moments##Name);                                                                              \
+    HWY_EXPORT(normalize##Name);                                                                            \
+    HWY_EXPORT(gradients##Name);                                                                            \
+    HWY_EXPORT(propagate##Name);                                                                            \
+    template <>                                                                                             \
+    void computeMoments(const T* x, Extent extent, double* mean, double* squares) {                         \
+        HWY_DYNAMIC_DISPATCH(moments##Name)(x, extent, mean, squares);                                      \
+    }                                                                                                       \
+    template <>                                                                                             \
+    void normalizeRelu(const T* x, const T* residual, Extent extent, const float* center,                   \
+                       const float* scale, const float* shift, T* y) {                                      \
+        HWY_DYNAMIC_DISPATCH(normalize##Name)(x, residual, extent, center, scale, shift, y);                \
+    }                                                                                                       \
+    template <>                                                                                             \
+    void accumulateGradients(const T* gradient, const T* y, const T* x, const float* center, Extent extent, \
+                             double* sum, double* product, T* masked) {                                     \
+        HWY_DYNAMIC_DISPATCH(gradients##Name)(gradient, y, x, center, extent, sum, product, masked);        \
+    }                                                                                                       \
+    template <>                                                                                             \
+    void propagateGradient(const T* gradient, const T* y, const T* x, Extent extent, const float* center,   \
+                           const float* scale, const float* slope, const float* offset, T* dx) {            \
+        HWY_DYNAMIC_DISPATCH(propagate##Name)(gradient, y, x, extent, center, scale, slope, offset, dx);    \
+    }
+BITLOOM_DISPATCH(Float, float)
+BITLOOM_DISPATCH(BFloat16, BFloat16Bits)
+#undef BITLOOM_DISPATCH
 
 }  // namespace bitloom::train
 #endif

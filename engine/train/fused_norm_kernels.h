@@ -1,5 +1,6 @@
 // The loops of batch norm + addition + ReLU over rows of channels (channels-last activations), vectorised for
-// every instruction set, one thread. Callers split the rows and add the sums up.
+// every instruction set, one thread. Callers split the rows and add the sums up. Activations and their
+// gradients are stored as T: float or BFloat16Bits; everything is computed in float.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,12 @@ struct Extent {
     std::int64_t channels = 0;
 };
 
+/// A bfloat16, the upper half of a float32; written rounded to nearest, ties to even. NaN stays NaN.
+using BFloat16Bits = std::uint16_t;
+
 /// Per channel: mean and sum of squared deviations of `x`. Blocks are summed in float and merged in double.
-void computeMoments(const float* x, Extent extent, double* mean, double* squares);
+template <class T>
+void computeMoments(const T* x, Extent extent, double* mean, double* squares);
 
 /// Merges mean and squared deviations of `rows` further rows into those of `seen` rows (Chan, Golub, LeVeque
 /// 1979).
@@ -29,17 +34,19 @@ inline void mergeMoments(double& mean, double& squares, double seen, double rows
 }
 
 /// Per channel: y = relu((x - center) scale + shift + residual). `residual` may be null. NaN stays NaN.
-void normalizeRelu(const float* x, const float* residual, Extent extent, const float* center,
-                   const float* scale, const float* shift, float* y);
+template <class T>
+void normalizeRelu(const T* x, const T* residual, Extent extent, const float* center, const float* scale,
+                   const float* shift, T* y);
 
 /// The gradient behind the ReLU, m = gradient where y > 0: adds sums of m and of m (x - center) per channel,
 /// and writes m to `masked` unless that is null.
-void accumulateGradients(const float* gradient, const float* y, const float* x, const float* center,
-                         Extent extent, double* sum, double* product, float* masked);
+template <class T>
+void accumulateGradients(const T* gradient, const T* y, const T* x, const float* center, Extent extent,
+                         double* sum, double* product, T* masked);
 
 /// dx = m scale + (x - center) slope + offset, m as above.
-void propagateGradient(const float* gradient, const float* y, const float* x, Extent extent,
-                       const float* center, const float* scale, const float* slope, const float* offset,
-                       float* dx);
+template <class T>
+void propagateGradient(const T* gradient, const T* y, const T* x, Extent extent, const float* center,
+                       const float* scale, const float* slope, const float* offset, T* dx);
 
 }  // namespace bitloom::train

@@ -26,15 +26,32 @@ std::vector<std::size_t> inputsOf(const graph::Node& node) {
     return inputs;
 }
 
+Tensor convolve(const graph::Conv2d& op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    return torch::conv2d(x, weight, bias, op.stride, op.padding, op.dilation, op.groups);
+}
+
+Tensor toBFloat16(const Tensor& tensor) {
+    return tensor.defined() ? tensor.to(torch::kBFloat16) : tensor;
+}
+
+bool convolvesInBFloat16(const graph::Node& node, Precision precision) {
+    const auto* convolution = std::get_if<graph::Conv2d>(&node.op);
+    return convolution && precision == Precision::BFloat16 && convolution->groups == 1;
+}
+
+/// Whether an op only moves values, so that it takes them as they are stored; others want float32.
+bool movesValues(const graph::Node& node) {
+    return is<graph::Pad>(node) || is<graph::Slice>(node) || is<graph::Flatten>(node) ||
+           is<graph::MaxPool2d>(node);
+}
+
 /// The ops without parameters and linear ones, by visiting; batch norm is GraphRunner::Pass's.
 struct RunOp {
     const std::vector<Tensor>& inputs;
     const Tensor& weight;
     const Tensor& bias;
 
-    Tensor operator()(const graph::Conv2d& op) const {
-        return torch::conv2d(inputs[0], weight, bias, op.stride, op.padding, op.dilation, op.groups);
-    }
+    Tensor operator()(const graph::Conv2d& op) const { return convolve(op, inputs[0], weight, bias); }
     Tensor operator()(const graph::Linear&) const { return torch::linear(inputs[0], weight, bias); }
     Tensor operator()(const graph::Relu&) const { return torch::relu(inputs[0]); }
     Tensor operator()(const graph::Relu6&) const { return torch::relu6(inputs[0]); }
@@ -184,11 +201,23 @@ struct GraphRunner::Pass {
         return batchNorm(inputs[0], norm, options);
     }
 
-    Tensor run(const Step& step, const std::vector<Tensor>& inputs) {
+    /// In bfloat16 convolutions give bfloat16, and the fused norm keeps it: what is between them takes half
+    /// the memory.
+    Tensor run(const Step& step, std::vector<Tensor> inputs) {
         if (step.norm) return runNorm(*step.norm, inputs, /*relu=*/true);
         const graph::Node& node = runner.m_graph.nodes()[step.node];
+        const Tensor weight = is<graph::BatchNorm2d>(node) ? Tensor() : weightOf(step.node);
+        const Tensor& bias = runner.m_states[step.node].bias;
+        if (convolvesInBFloat16(node, runner.m_precision)) {
+            return convolve(std::get<graph::Conv2d>(node.op), toBFloat16(inputs[0]), toBFloat16(weight),
+                            toBFloat16(bias));
+        }
+        if (!movesValues(node)) {
+            for (Tensor& input : inputs)
+                input = input.to(torch::kFloat32);
+        }
         if (is<graph::BatchNorm2d>(node)) return runNorm(step.node, inputs, /*relu=*/false);
-        return std::visit(RunOp{inputs, weightOf(step.node), runner.m_states[step.node].bias}, node.op);
+        return std::visit(RunOp{inputs, weight, bias}, node.op);
     }
 };
 
@@ -204,11 +233,12 @@ Tensor GraphRunner::forward(const Tensor& images, bool training, bool plainAvera
         for (const std::size_t input : step.inputs) {
             inputs.push_back(--uses[input] == 0 ? std::move(values[input]) : values[input]);
         }
-        values[step.node] = pass.run(step, inputs);
-        if (m_activations[step.node]) values[step.node] = m_activations[step.node](values[step.node]);
+        values[step.node] = pass.run(step, std::move(inputs));
+        if (m_activations[step.node])
+            values[step.node] = m_activations[step.node](values[step.node].to(torch::kFloat32));
         if (observer) observer(m_graph.nodes()[step.node], values[step.node]);
     }
-    return values.back();
+    return values.back().to(torch::kFloat32);
 }
 
 }  // namespace bitloom::train

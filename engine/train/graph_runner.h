@@ -36,6 +36,9 @@ class GraphRunner {
     /// As Executor::setActivations.
     [[nodiscard]] Status setActivations(quant::ActivationFunctions functions);
 
+    /// As Executor::setPrecision.
+    void setPrecision(Precision precision) { m_precision = precision; }
+
     [[nodiscard]] const graph::Graph& graph() const { return m_graph; }
     [[nodiscard]] torch::Device device() const { return m_device; }
     /// As Graph::nodes().
@@ -57,6 +60,7 @@ class GraphRunner {
 
     graph::Graph m_graph;
     torch::Device m_device;
+    Precision m_precision = Precision::Float32;
     std::vector<NodeState> m_states;
     std::vector<Step> m_steps;
     std::vector<int> m_uses;  ///< how many steps read each node's output

@@ -9,6 +9,11 @@ namespace bitloom::train {
 
 enum class Schedule { OneCycle, Cosine, MultiStep, Constant };
 
+/// What convolutions multiply, forward and backward, while a network trains, and how activations between them
+/// are kept. Sums, parameters, their updates, batch statistics, the loss and every evaluation are float32
+/// whatever this says.
+enum class Precision { Float32, BFloat16 };
+
 /// Peak learning rate of each parameter group; 0 freezes the group.
 struct GroupRates {
     double weight = 0.01;     ///< latent weights of quantized layers
@@ -42,6 +47,7 @@ struct TrainOptions {
     std::uint64_t seed = 1;
     int threads = 0;             ///< 0: all cores; the result's bits depend on it
     std::string device = "cpu";  ///< "cpu", "cuda", "cuda:1"
+    Precision precision = Precision::Float32;
     double labelSmoothing = 0;
     double distillation = 0;             ///< share of the loss that follows the teacher, 0 to 1
     double distillationTemperature = 1;  ///< of both softmaxes in it

@@ -5,8 +5,6 @@
 
 #include <ATen/Parallel.h>
 
-#include "engine/quant/torch.h"
-
 namespace bitloom::train {
 
 void configureTorch(int threads) {
@@ -20,6 +18,14 @@ void configureTorch(int threads) {
     at::globalContext().setFlushDenormal(true);
     at::parallel_for(0, count, 1,
                      [](std::int64_t, std::int64_t) { at::globalContext().setFlushDenormal(true); });
+}
+
+bool multipliesBFloat16(const torch::Device& device) {
+#if defined(__x86_64__)
+    return !device.is_cpu() || __builtin_cpu_supports("avx512bf16");
+#else
+    return !device.is_cpu();
+#endif
 }
 
 }  // namespace bitloom::train

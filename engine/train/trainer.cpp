@@ -320,6 +320,7 @@ Result<Accuracy> LoopTrainer::scoreSoft(const EvaluationProgress& progress) {
         const torch::NoGradGuard guard;
         soft = trainingWeights(*m_executor, m_quantizers, /*hardForward=*/false);
     }
+    m_executor->setPrecision(Precision::Float32);
     return evaluate(*m_executor, *m_data.test, m_scorer.evaluationOptions(), soft, progress);
 }
 
@@ -454,6 +455,10 @@ Status LoopTrainer::loop(Session& session) {
 Status LoopTrainer::run(report::ProgressSink& sink, JobControl& control,
                         const SaveCheckpoint& saveCheckpoint) {
     configureTorch(m_options.threads);
+    if (m_options.precision == Precision::BFloat16 && !multipliesBFloat16(m_executor->device())) {
+        sink.event({m_step, report::EventKind::Warning,
+                    "this processor has no bfloat16 instructions: train.precision = \"float32\" is quicker"});
+    }
     m_loader.seek(m_step / m_stepsPerEpoch, m_step % m_stepsPerEpoch);
     Session session{sink, control, saveCheckpoint, ProgressMeter(sink, m_jobSteps)};
     return guarded(fmt::format("training from step {}", m_step), [&] { return loop(session); });

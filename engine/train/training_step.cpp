@@ -170,6 +170,8 @@ Result<double> forwardBackward(Executor& executor, const quant::QuantizerMap& qu
     const torch::Tensor labels =
         torch::from_blob(classes, {batch.count}, torch::TensorOptions(torch::kInt64)).to(executor.device());
 
+    executor.setPrecision(options.precision);
+    if (teacher != nullptr) teacher->setPrecision(options.precision);
     WeightOverrides used;
     const torch::Tensor logits =
         executor.forward(images, /*training=*/true, [&](const std::string& node, const torch::Tensor& own) {

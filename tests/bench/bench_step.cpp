@@ -1,12 +1,14 @@
-// Time of one training step of ResNet-20 on 32x32 images: full precision, and DGMS on the same network
-// with its soft and its hard forward. The steps of all three alternate in one process. compare_step.sh pairs
-// the full-precision step with Python PyTorch's.
+// Time of one training step of ResNet-20 on 32x32 images: full precision, DGMS on the same network with its
+// soft and its hard forward, and full precision and hard DGMS in bfloat16. The steps of all alternate in one
+// process. compare_step.sh pairs the full-precision step with Python PyTorch's.
 //
 //     bench_step [--steps 20] [--threads 2] [--batch 128] [--bits 4]
 //
 // Last line: JSON with the medians in seconds.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -55,25 +57,38 @@ int main(int count, char** words) {
     dgms.layer = {"dgms", 1 << settings.bits};
     train::TrainOptions hardForward;
     hardForward.hardForward = true;
-    bench::StepBench full("fp32", graph, none);
-    bench::StepBench soft("dgms, soft forward", graph, dgms);
-    bench::StepBench hard("dgms, hard forward", graph, dgms);
+    train::TrainOptions halfWidth;
+    halfWidth.precision = train::Precision::BFloat16;
+    train::TrainOptions hardHalfWidth = hardForward;
+    hardHalfWidth.precision = train::Precision::BFloat16;
+    struct Candidate {
+        const char* key;
+        bench::StepBench bench;
+        train::TrainOptions options;
+    };
+    std::array candidates = {
+        Candidate{"fp32", {"fp32", graph, none}, {}},
+        Candidate{"soft_ratio", {"dgms, soft forward", graph, dgms}, {}},
+        Candidate{"hard_ratio", {"dgms, hard forward", graph, dgms}, hardForward},
+        Candidate{"bfloat16_ratio", {"bfloat16", graph, none}, halfWidth},
+        Candidate{"hard_bfloat16_ratio", {"dgms, hard, bfloat16", graph, dgms}, hardHalfWidth}};
     const data::Batch batch = bench::randomBatch(settings.batch, data::ImageShape{}, 10);
     constexpr int kWarmup = 3;
     for (int i = 0; i < kWarmup + settings.steps; ++i) {
-        if (i == kWarmup) {
-            for (bench::StepBench* bench : {&full, &soft, &hard})
-                bench->clearTimes();
+        for (Candidate& candidate : candidates) {
+            if (i == kWarmup) candidate.bench.clearTimes();
+            candidate.bench.step(batch, candidate.options);
         }
-        full.step(batch);
-        soft.step(batch);
-        hard.step(batch, hardForward);
     }
-    for (const bench::StepBench* bench : {&full, &soft, &hard})
-        bench->print();
-    const double fullMedian = full.quantile(0.5);
-    fmt::print("{{\"fp32\": {:.5f}, \"soft_ratio\": {:.4f}, \"hard_ratio\": {:.4f}, \"threads\": {}}}\n",
-               fullMedian, soft.quantile(0.5) / fullMedian, hard.quantile(0.5) / fullMedian,
-               settings.threads);
+    const double full = candidates.front().bench.quantile(0.5);
+    fmt::memory_buffer json;
+    for (const Candidate& candidate : candidates) {
+        candidate.bench.print();
+        const double median = candidate.bench.quantile(0.5);
+        const bool first = &candidate == &candidates.front();
+        fmt::format_to(std::back_inserter(json), "\"{}\": {:.5f}, ", candidate.key,
+                       first ? median : median / full);
+    }
+    fmt::print("{{{}\"threads\": {}}}\n", fmt::to_string(json), settings.threads);
     return 0;
 }

@@ -59,7 +59,7 @@ double StepBench::quantile(double q) const {
 }
 
 void StepBench::print() const {
-    fmt::print("{:<18} median {:.1f} ms  p10 {:.1f}  p90 {:.1f}\n", m_name, quantile(0.5) * 1e3,
+    fmt::print("{:<20} median {:.1f} ms  p10 {:.1f}  p90 {:.1f}\n", m_name, quantile(0.5) * 1e3,
                quantile(0.1) * 1e3, quantile(0.9) * 1e3);
 }
 

@@ -134,6 +134,7 @@ rate_tau = 1e-7
 seed = 7
 threads = 3
 device = "cuda:1"
+precision = "bfloat16"
 evaluate_every = 2
 evaluate_images = 500
 batch_norm_batches = 5
@@ -178,6 +179,7 @@ bins = 128
     EXPECT_DOUBLE_EQ(job.train.rates.tau, 1e-7);
     EXPECT_EQ(job.train.seed, 7u);
     EXPECT_EQ(job.train.threads, 3);
+    EXPECT_EQ(job.train.precision, train::Precision::BFloat16);
     EXPECT_EQ(job.train.device, "cuda:1");
     EXPECT_EQ(job.train.evaluateEvery, 2);
     EXPECT_EQ(job.train.evaluateImages, 500);

@@ -207,6 +207,21 @@ TEST_F(BitBudgetTest, ExpectsWhatAWidthThatMayGoDownTakes) {
     EXPECT_NEAR(budget().expectedBits(), 7 + stays - 16 * 16 * 9 / weights, 1e-12);
 }
 
+/// All layers have weights of one kind. The large one's bit is the cheapest for what it saves, and saves
+/// twice what is missing.
+TEST_F(BitBudgetTest, TheLastBitIsOfALayerThatIsLargeEnoughAndNoLarger) {
+    const double weights = 8 * 8 * 9 + 8 * 16 * 9 + 16 * 16 * 9;
+    m_options.sdq.target = 8 - 8 * 8 * 9 / weights;
+    for (const double errorWeight : {0.0, 1e3}) {  // going down by itself, or not
+        m_options.sdq.errorWeight = errorWeight;
+        ASSERT_TRUE(make().ok());
+        run(100);
+        EXPECT_EQ(widthOf("layer1.0.conv1").bits(), 7) << errorWeight;
+        EXPECT_EQ(widthOf("layer1.0.conv2").bits(), 8) << errorWeight;
+        EXPECT_EQ(widthOf("layer1.1.conv1").bits(), 8) << errorWeight;
+    }
+}
+
 TEST_F(BitBudgetTest, LeavesTheEndsOut) {
     m_options.firstLastBits = 8;
     m_options.sdq.target = 3;

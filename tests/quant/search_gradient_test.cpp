@@ -1,5 +1,5 @@
-// Closed-form gradients of RDHS and SGT against float64 autograd of the published formulas, the two-value
-// oracles, and training over relative logits against training over all m.
+// Closed-form gradients of RDHS and SGT against float64 autograd of the published formulas and of a sign
+// times a magnitude, the two-value oracles, and training over relative logits against training over all m.
 #include <cmath>
 #include <string>
 
@@ -55,6 +55,42 @@ class SearchGradient : public ::testing::TestWithParam<Case> {
     }
 };
 
+class FactoredGradient : public SearchGradient {
+  protected:
+    static void compareFactored(torch::Dtype dtype, double tolerance) {
+        const Case& c = GetParam();
+        Choice choice{c.rule, c.values, c.temperature, c.gradientSign};
+        choice.scale = c.scale;
+        const torch::Tensor alpha =
+            testing::randomAlpha(static_cast<std::int64_t>(c.values.size()) / 2 + 2, kShape, c.spread, 3)
+                .mul(64)
+                .round()
+                .div(64);
+        const torch::Tensor upstream = testing::randomAlpha(1, kShape, 1, 4)[0].to(torch::kFloat32);
+        const torch::Tensor logits = testing::factoredLogits(alpha, dtype);
+        const auto pass = testing::runPass(logits, choice, upstream);
+        const torch::Tensor full = testing::factoredGradient(alpha, choice, upstream.to(torch::kFloat64));
+        const torch::Tensor expected =
+            torch::cat({full.slice(0, 1, 2) - full[0], full.slice(0, 3) - full[2]});
+        ASSERT_GT(expected.norm().item<double>(), 0) << "the test would compare nothing";
+        EXPECT_LE(relativeError(pass.gradient, expected), tolerance);
+        const std::vector<double> sizes(c.values.end() - alpha.size(0) + 2, c.values.end());
+        const torch::Tensor chosen = torch::tensor({-1.0, 1.0}).take(alpha.slice(0, 0, 2).argmax(0)) *
+                                     torch::tensor(sizes).take(alpha.slice(0, 2).argmax(0)) * c.scale;
+        EXPECT_TRUE(torch::allclose(pass.weights.to(torch::kFloat64), chosen.to(torch::kFloat64), 1e-6, 0));
+        const torch::Tensor indices = chosenIndices(logits.detach(), std::ssize(c.values)).to(torch::kInt64);
+        EXPECT_TRUE(torch::allclose(torch::tensor(c.values, torch::kFloat64).take(indices) * c.scale,
+                                    chosen.to(torch::kFloat64), 1e-6, 0));
+    }
+};
+
+TEST_P(FactoredGradient, MatchesAutogradInFloat32) {
+    compareFactored(torch::kFloat32, 1e-5);
+}
+TEST_P(FactoredGradient, MatchesAutogradInFloat64) {
+    compareFactored(torch::kFloat64, 1e-10);
+}
+
 TEST_P(SearchGradient, MatchesAutogradInFloat32) {
     compare(torch::kFloat32, 1e-5);
 }
@@ -82,6 +118,16 @@ std::vector<Case> allCases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, SearchGradient, ::testing::ValuesIn(allCases()), nameOf);
+
+std::vector<Case> factoredCases() {
+    std::vector<Case> cases;
+    for (const Case& c : allCases()) {
+        if (c.values.size() >= 4 && c.values.size() % 2 == 0) cases.push_back(c);
+    }
+    return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, FactoredGradient, ::testing::ValuesIn(factoredCases()), nameOf);
 
 /// v = alpha_+ - alpha_- is the only logit of two values.
 TEST(SearchOracle, RdhsMovesTheDifferenceByTheSquaredSecant) {

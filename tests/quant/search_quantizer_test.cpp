@@ -67,26 +67,38 @@ torch::Tensor deployed(const Quantizer& quantizer) {
     return torch::tensor(hard.dequantize()).reshape(hard.shape);
 }
 
-class SearchQuantizer : public ::testing::TestWithParam<const char*> {
+struct SearchCase {
+    std::string method;
+    bool factored = false;
+};
+
+class SearchQuantizer : public ::testing::TestWithParam<SearchCase> {
   protected:
     [[nodiscard]] static QuantizerOptions options(int components = 4) {
-        return optionsFor(GetParam(), components);
+        QuantizerOptions options = optionsFor(GetParam().method, components);
+        options.search.factored = GetParam().factored;
+        return options;
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Methods, SearchQuantizer, ::testing::Values("rdhs", "sgt"),
-                         [](const auto& method) { return std::string(method.param); });
+INSTANTIATE_TEST_SUITE_P(Methods, SearchQuantizer,
+                         ::testing::Values(SearchCase{"rdhs"}, SearchCase{"sgt"}, SearchCase{"rdhs", true},
+                                           SearchCase{"sgt", true}),
+                         [](const auto& test) {
+                             return test.param.method + (test.param.factored ? "Factored" : "");
+                         });
 
 TEST_P(SearchQuantizer, TrainsOneGroupAndNoLatentWeight) {
     const auto quantizer = makeSearch(searchedLayer(), options());
-    EXPECT_EQ(quantizer->method(), GetParam());
+    EXPECT_EQ(quantizer->method(), GetParam().method);
     EXPECT_FALSE(quantizer->hasLatentWeights());
     const std::vector<QuantizerParameter> parameters = quantizer->parameters();
     ASSERT_EQ(parameters.size(), 1u);
     EXPECT_EQ(parameters[0].group, "alpha");
     EXPECT_TRUE(parameters[0].tensor.is_leaf());
     EXPECT_TRUE(parameters[0].tensor.requires_grad());
-    EXPECT_EQ(parameters[0].tensor.sizes(), (std::vector<std::int64_t>{3, kSearchedFilters, 16, 3, 3}));
+    const std::int64_t planes = GetParam().factored ? 2 : 3;
+    EXPECT_EQ(parameters[0].tensor.sizes(), (std::vector<std::int64_t>{planes, kSearchedFilters, 16, 3, 3}));
 }
 
 TEST_P(SearchQuantizer, EveryForwardIsTheDeployedWeight) {

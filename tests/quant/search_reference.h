@@ -20,6 +20,14 @@ namespace bitloom::testing {
 [[nodiscard]] torch::Tensor publishedGradient(const torch::Tensor& alpha, const quant::search::Choice& choice,
                                               const torch::Tensor& upstream);
 
+/// The same of the product of a sign and a magnitude, for values +-e_1, ... +-e_K: `alpha` holds two logits
+/// of the sign, minus first, then K of the magnitudes, ascending. SGT flips one factor at a time.
+[[nodiscard]] torch::Tensor factoredGradient(const torch::Tensor& alpha, const quant::search::Choice& choice,
+                                             const torch::Tensor& upstream);
+
+/// The K planes that the engine keeps of them.
+[[nodiscard]] torch::Tensor factoredLogits(const torch::Tensor& alpha, torch::Dtype dtype);
+
 /// One pass of the engine: hard weights of a fresh weight tensor, and the gradient of `logits`.
 struct Pass {
     torch::Tensor weights;

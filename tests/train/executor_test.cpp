@@ -177,6 +177,33 @@ TEST_F(ResNet20, MatchesTheReferenceInTraining) {
     }
 }
 
+/// bfloat16 keeps 8 bits, so one rounding is off by 2^-8 at most; 20 layers of rounded inputs, weights and
+/// gradients come to a few of these, and to none of the bits of float32.
+TEST_F(ResNet20, ComputesInBFloat16CloseToTheReference) {
+    const Tensor labels = classLabels(4, 10);
+    const Tensor expected = reference.forward(images.to(torch::kFloat64));
+    executor->setPrecision(Precision::BFloat16);
+    const Tensor logits = executor->forward(images, /*training=*/true);
+    EXPECT_EQ(logits.scalar_type(), torch::kFloat32);
+    EXPECT_LT(relativeError(logits, expected), 0.05);
+    EXPECT_GT(relativeError(logits, expected), 1e-4) << "this was float32";
+    nn::functional::cross_entropy(logits, labels).backward();
+    nn::functional::cross_entropy(expected, labels).backward();
+    auto gradients = reference.named_parameters();
+    for (const TrainedParameter& parameter : executor->parameters()) {
+        ASSERT_EQ(parameter.tensor.grad().scalar_type(), torch::kFloat32) << parameter.name;
+        EXPECT_LT(relativeError(parameter.tensor.grad(), gradients[parameter.name].grad()), 0.2)
+            << parameter.name;
+    }
+    executor->setPrecision(Precision::Float32);
+    const torch::NoGradGuard guard;
+    reference.eval();
+    EXPECT_LT(relativeError(executor->forward(images, /*training=*/false),
+                            reference.forward(images.to(torch::kFloat64))),
+              1e-2)
+        << "but for running statistics, which saw rounded values";
+}
+
 // --- parameters ---
 
 TEST(Executor, ListsParametersWithTheirKinds) {

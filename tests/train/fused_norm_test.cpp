@@ -2,8 +2,8 @@
 // around block and chunk sizes, memory formats and thread counts.
 #include "engine/train/fused_norm.h"
 
+#include <bit>
 #include <cmath>
-#include <limits>
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -107,6 +107,41 @@ TEST_P(FusedNorm, MatchesSeparateOperations) {
     if (test.residual) expectClose(leaves.residual.grad(), wide.residual.grad(), "residual");
 }
 
+/// Stored in bfloat16 only what is written is rounded, by 2^-8 of itself at most: sums are as exact as ever.
+TEST_P(FusedNorm, RoundsToBFloat16OnlyWhatItStores) {
+    const NormCase& test = GetParam();
+    Leaves leaves = Leaves::random(test);
+    const auto rounded = [](const Tensor& tensor) {
+        return tensor.detach().to(torch::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+    };
+    leaves.x = rounded(leaves.x);
+    if (test.residual) leaves.residual = rounded(leaves.residual);
+    leaves.requireGradients();
+    const Leaves wide = leaves.wide();
+    const Tensor y = batchNormRelu(leaves.x, leaves.residual, leaves.norm, {test.training, 0.3, 1e-3});
+    ASSERT_EQ(y.scalar_type(), torch::kBFloat16);
+    Tensor expected = torch::batch_norm(wide.x, wide.norm.weight, wide.norm.bias, wide.norm.runningMean,
+                                        wide.norm.runningVar, test.training, 0.3, 1e-3, false);
+    if (test.residual) expected = expected + wide.residual;
+    expected = torch::relu(expected);
+    const auto expectRounded = [](const Tensor& value, const Tensor& exact, const char* what) {
+        ASSERT_EQ(value.scalar_type(), torch::kBFloat16) << what;
+        EXPECT_TRUE(torch::allclose(value.detach().to(torch::kFloat64), exact.detach(), 1.0 / 256, 5e-5))
+            << what;
+    };
+    expectRounded(y, expected, "output");
+    expectClose(leaves.norm.runningMean, wide.norm.runningMean, "running mean");
+    expectClose(leaves.norm.runningVar, wide.norm.runningVar, "running variance");
+    if (test.shape[1] % 16 != 0) return;  // libtorch's operations, which round in between
+    const Tensor gradient = rounded(torch::randn(test.shape));
+    y.backward(gradient);
+    expected.backward(gradient.to(torch::kFloat64));
+    expectClose(leaves.norm.weight.grad(), wide.norm.weight.grad(), "weight");
+    expectClose(leaves.norm.bias.grad(), wide.norm.bias.grad(), "bias");
+    expectRounded(leaves.x.grad(), wide.x.grad(), "x");
+    if (test.residual) expectRounded(leaves.residual.grad(), wide.residual.grad(), "residual");
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, FusedNorm, ::testing::ValuesIn(allCases()),
                          [](const auto& test) { return nameOf(test.param); });
 
@@ -155,12 +190,15 @@ TEST(FusedNormProperties, KeepAFarMeanApartFromASmallDeviation) {
 }
 
 TEST(FusedNormProperties, LetNotANumberThrough) {
-    Leaves leaves = Leaves::random(kLarge);
-    leaves.x = leaves.x.detach().clone();
-    leaves.x.index_put_({0, 3, 0, 0}, std::numeric_limits<float>::quiet_NaN());
-    const Tensor y = batchNormRelu(leaves.x, leaves.residual, leaves.norm, {.training = true});
-    EXPECT_TRUE(y.select(1, 3).isnan().all().item<bool>());
-    EXPECT_FALSE(y.select(1, 2).isnan().any().item<bool>());
+    for (const torch::ScalarType stored : {torch::kFloat32, torch::kBFloat16}) {
+        Leaves leaves = Leaves::random(kLarge);
+        leaves.x = leaves.x.detach().clone();
+        // All mantissa bits set: rounding them up as a number would give infinity.
+        leaves.x.index_put_({0, 3, 0, 0}, std::bit_cast<float>(0x7fff'ffffu));
+        const Tensor y = batchNormRelu(leaves.x.to(stored), leaves.residual, leaves.norm, {.training = true});
+        EXPECT_TRUE(y.select(1, 3).isnan().all().item<bool>());
+        EXPECT_FALSE(y.select(1, 2).isnan().any().item<bool>());
+    }
 }
 
 TEST(FusedNormProperties, RefuseToTrainOnOneValueAChannel) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/train/runtime.h"
 #include "tests/train/small_training.h"
 
 namespace bitloom::train {
@@ -62,6 +63,19 @@ TEST(Trainer, HardForwardLearnsToo) {
     training.options.hardForward = true;
     training.options.epochs = 6;
     EXPECT_GE(runToEnd(training).trainer->lastEvaluation().top1Hard, 90);
+}
+
+TEST(Trainer, LearnsInBFloat16AndRepeatsItself) {
+    SmallTraining training;
+    training.options.epochs = 6;
+    training.options.precision = Precision::BFloat16;
+    const Finished finished = runToEnd(training);
+    EXPECT_GE(finished.trainer->lastEvaluation().top1Hard, 90);
+    EXPECT_EQ(trainedHash(finished.checkpoint.state), trainedHash(runToEnd(training).checkpoint.state));
+    const bool warned = std::ranges::any_of(finished.sink.events, [](const report::RunEvent& event) {
+        return event.kind == report::EventKind::Warning && event.text.find("bfloat16") != std::string::npos;
+    });
+    EXPECT_NE(warned, multipliesBFloat16(torch::kCPU)) << "slow on processors that lack it";
 }
 
 TEST(Trainer, ReportsTheStepsItPromises) {

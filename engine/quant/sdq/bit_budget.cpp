@@ -1,6 +1,7 @@
 #include "engine/quant/sdq/bit_budget.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "engine/graph/counts.h"
@@ -124,7 +125,9 @@ void BitBudget::fixWhenMet() {
 
 void BitBudget::takeWhatIsMissing(std::int64_t step, std::int64_t steps) {
     if (meanBits() <= m_target + kRounding) return;
-    if (Bitwidth* lowest = leastLikely(); lowest->probability() < kThreshold) lowest->lower();
+    const Member& lowest = leastLikely();
+    const bool undercuts = meanBits() - lowest.cost < m_target - kRounding;
+    if (lowest.width->probability() < kThreshold && !undercuts) lowest.width->lower();
     const std::int64_t left = steps - step + 1;  // this one included
     if (static_cast<double>(left) > kClosing * static_cast<double>(steps) && left > 1) return;
     const std::vector<Bitwidth*> missing = cheapestLowerings();
@@ -135,10 +138,9 @@ void BitBudget::takeWhatIsMissing(std::int64_t step, std::int64_t steps) {
 }
 
 /// The open width that is least likely to stay; there is one while the mean is above 1.
-Bitwidth* BitBudget::leastLikely() const {
-    const auto lowest = std::ranges::min_element(
-        m_members, {}, [](const Member& member) { return member.width->probability(); });
-    return lowest->width;
+const BitBudget::Member& BitBudget::leastLikely() const {
+    return *std::ranges::min_element(m_members, {},
+                                     [](const Member& member) { return member.width->probability(); });
 }
 
 double BitBudget::Member::priceOfLowering() const {
@@ -148,26 +150,44 @@ double BitBudget::Member::priceOfLowering() const {
     return error / cost;
 }
 
-/// The widths to lower, in order, that meet the target with the least error added: the cheapest bit each
-/// time, the next bit of the same width being four times as dear.
-std::vector<Bitwidth*> BitBudget::cheapestLowerings() const {
-    struct Candidate {
-        const Member* member;
-        int bits;
-        double price;
+namespace {
+
+/// A width that may go down: what it then costs less, and what it adds to errors for each unit of that.
+struct Candidate {
+    Bitwidth* width;
+    int bits;
+    double cost;
+    double price;
+};
+
+/// The cheapest bit; where that alone would save enough, the one that adds the least of those that do.
+std::vector<Candidate>::iterator nextToLower(std::vector<Candidate>& candidates, double missing) {
+    const auto cheapest = std::ranges::min_element(candidates, {}, &Candidate::price);
+    if (cheapest->cost < missing) return cheapest;
+    const auto added = [&](const Candidate& candidate) {
+        return candidate.cost < missing ? std::numeric_limits<double>::infinity()
+                                        : candidate.price * candidate.cost;
     };
+    return std::ranges::min_element(candidates, {}, added);
+}
+
+}  // namespace
+
+/// The widths to lower, in order, that meet the target with little error added: the next bit of the same
+/// width is four times as dear.
+std::vector<Bitwidth*> BitBudget::cheapestLowerings() const {
     std::vector<Candidate> candidates;
     for (const Member& member : m_members) {
         if (member.width->isOpen())
-            candidates.push_back({&member, member.width->bits(), member.priceOfLowering()});
+            candidates.push_back({member.width, member.width->bits(), member.cost, member.priceOfLowering()});
     }
     std::vector<Bitwidth*> lowerings;
-    for (double mean = meanBits(); mean > m_target + kRounding && !candidates.empty();) {
-        const auto cheapest = std::ranges::min_element(candidates, {}, &Candidate::price);
-        lowerings.push_back(cheapest->member->width);
-        mean -= cheapest->member->cost;
-        cheapest->price *= 4;
-        if (--cheapest->bits == 1) candidates.erase(cheapest);
+    for (double missing = meanBits() - m_target; missing > kRounding && !candidates.empty();) {
+        const auto next = nextToLower(candidates, missing - kRounding);
+        lowerings.push_back(next->width);
+        missing -= next->cost;
+        next->price *= 4;
+        if (--next->bits == 1) candidates.erase(next);
     }
     return lowerings;
 }

@@ -43,7 +43,7 @@ class BitBudget final : public StepHook {
 
     void fixWhenMet();
     void takeWhatIsMissing(std::int64_t step, std::int64_t steps);
-    [[nodiscard]] Bitwidth* leastLikely() const;
+    [[nodiscard]] const Member& leastLikely() const;
     [[nodiscard]] std::vector<Bitwidth*> cheapestLowerings() const;
 
     std::vector<Member> m_members;

@@ -1,6 +1,7 @@
 #include "engine/quant/search/search_function.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <type_traits>
@@ -78,6 +79,24 @@ torch::Tensor asPlane(const torch::Tensor& tensor, const torch::Tensor& logits) 
     return arrangedLike(tensor, logits.detach().select(0, 0), computedType(logits));
 }
 
+/// A set as logits of `planes` relative rows see it: one factor with a row for each value but the first, or,
+/// of a set +-e_1, ... +-e_K, a sign in the first row and magnitudes in the others (README.md section 4).
+template <class T>
+struct Factors {
+    Factors(const std::vector<double>& values, std::int64_t planes)
+        : magnitudes(values.begin(), values.end()), factored(planes + 1 < std::ssize(values)) {
+        if (factored) magnitudes.erase(magnitudes.begin(), magnitudes.begin() + std::ssize(magnitudes) / 2);
+    }
+    [[nodiscard]] std::size_t planes() const { return magnitudes.size() - (factored ? 0 : 1); }
+    [[nodiscard]] Rows<const T> magnitudeRows(Rows<const T> rows) const {
+        return {rows.first + (factored ? rows.stride : 0), rows.stride};
+    }
+    static constexpr std::array<T, 2> kSigns = {-1, 1};
+
+    std::vector<T> magnitudes;  ///< ascending; where there is one factor, all values
+    bool factored;
+};
+
 /// The rows of one block that decide, as T: the logits, or a wider or noisy copy of them.
 template <class T, class S>
 class BlockRows {
@@ -96,15 +115,17 @@ class BlockRows {
         }
     }
 
-    /// The same with the noise of `choice`, if it has any.
-    Rows<const T> noisyAt(std::int64_t begin, std::size_t count, const Choice& choice) {
+    /// The same with the noise of `choice`, if it has any. The rows of each factor are relative to a logit of
+    /// its own.
+    Rows<const T> noisyAt(std::int64_t begin, std::size_t count, const Choice& choice, bool factored) {
         const Rows<const T> rows = at(begin, count);
         if (choice.noise == 0) return rows;
         m_noisy.resize(m_planes * kBlockSize);
         Random random({choice.seed, static_cast<std::uint64_t>(begin)});
         for (std::size_t i = 0; i < count; ++i) {
-            const double first = random.gumbel();
+            double first = random.gumbel();
             for (std::size_t k = 0; k < m_planes; ++k) {
+                if (factored && k == 1) first = random.gumbel();
                 const double noise = choice.noise * (random.gumbel() - first);
                 m_noisy[k * kBlockSize + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
             }
@@ -120,26 +141,52 @@ class BlockRows {
     std::vector<T> m_noisy;
 };
 
+/// Space for one number a weight of a block; `Which` tells those apart that are in use at a time.
+template <class T, int Which>
+T* blockSpace() {
+    static thread_local std::array<T, kBlockSize> space;
+    return space.data();
+}
+
 template <class T>
-std::vector<T> inType(const std::vector<double>& values) {
-    return {values.begin(), values.end()};
+void multiply(T* target, const T* factor, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+        target[i] *= factor[i];
+}
+
+template <class T>
+void chooseBlock(Rows<const T> rows, const Factors<T>& factors, std::size_t count, T* chosen) {
+    choose(factors.magnitudeRows(rows), std::span<const T>(factors.magnitudes), count, chosen);
+    if (!factors.factored) return;
+    T* signs = blockSpace<T, 0>();
+    choose(rows, std::span<const T>(Factors<T>::kSigns), count, signs);
+    multiply(chosen, signs, count);
+}
+
+template <class T>
+void expectBlock(Rows<const T> rows, const Factors<T>& factors, T temperature, std::size_t count, T* mean) {
+    expect(factors.magnitudeRows(rows), std::span<const T>(factors.magnitudes), temperature, count, mean);
+    if (!factors.factored) return;
+    T* signs = blockSpace<T, 0>();
+    expect(rows, std::span<const T>(Factors<T>::kSigns), temperature, count, signs);
+    multiply(mean, signs, count);
 }
 
 template <class T, class S>
 void runForward(const torch::Tensor& logits, const Choice& choice, T* weights) {
-    const std::vector<T> values = inType<T>(choice.weightValues());
+    const Factors<T> factors(choice.weightValues(), logits.size(0));
     const std::int64_t count = weightsOf(logits);
     const S* first = dataOf<S>(logits);
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-        BlockRows<T, S> rows(first, count, values.size() - 1);
-        choose(rows.noisyAt(begin, size, choice), std::span<const T>(values), size, weights + begin);
+        BlockRows<T, S> rows(first, count, factors.planes());
+        chooseBlock<T>(rows.noisyAt(begin, size, choice, factors.factored), factors, size, weights + begin);
     });
 }
 
-/// The gradient of one block of weights, into rows. `values` include the scale.
+/// The gradient of one factor, whose values include the scale.
 template <class T>
-void blockGradient(const Choice& choice, std::span<const T> values, Rows<const T> logits, const T* upstream,
-                   std::size_t count, Rows<T> result) {
+void factorGradient(const Choice& choice, std::span<const T> values, Rows<const T> logits, const T* upstream,
+                    std::size_t count, Rows<T> result) {
     if (choice.rule == Rule::Rdhs) {
         rdhsGradient(logits, values, static_cast<T>(choice.temperature), upstream, count, result);
     } else {
@@ -148,18 +195,47 @@ void blockGradient(const Choice& choice, std::span<const T> values, Rows<const T
     }
 }
 
+/// The gradient of one block of weights, into rows. Of a product the gradient of one factor is that of the
+/// whole times the other factor: its mean (RDHS) or its choice (SGT, where only the sign of a magnitude
+/// matters).
+template <class T>
+void blockGradient(const Choice& choice, const Factors<T>& factors, Rows<const T> logits, const T* upstream,
+                   std::size_t count, Rows<T> result) {
+    const std::span<const T> magnitudes(factors.magnitudes);
+    if (!factors.factored) {
+        factorGradient<T>(choice, magnitudes, logits, upstream, count, result);
+        return;
+    }
+    const std::span<const T> signs(Factors<T>::kSigns);
+    const auto temperature = static_cast<T>(choice.temperature);
+    T* ofSigns = blockSpace<T, 0>();
+    T* ofMagnitudes = blockSpace<T, 1>();
+    if (choice.rule == Rule::Rdhs) {
+        expect(factors.magnitudeRows(logits), magnitudes, temperature, count, ofSigns);
+        expect(logits, signs, temperature, count, ofMagnitudes);
+        multiply(ofSigns, upstream, count);
+    } else {
+        std::copy_n(upstream, count, ofSigns);
+        choose(logits, signs, count, ofMagnitudes);
+    }
+    multiply(ofMagnitudes, upstream, count);
+    factorGradient<T>(choice, signs, logits, ofSigns, count, result);
+    factorGradient<T>(choice, magnitudes, factors.magnitudeRows(logits), ofMagnitudes, count,
+                      {result.first + result.stride, result.stride});
+}
+
 template <class T>
 torch::Tensor runBackward(const torch::Tensor& logits, const Choice& choice, const torch::Tensor& upstream) {
-    const std::vector<T> values = inType<T>(choice.weightValues());
+    const Factors<T> factors(choice.weightValues(), logits.size(0));
     const std::int64_t count = weightsOf(logits);
     const T* first = logits.data_ptr<T>();
     const T* gradients = upstream.data_ptr<T>();
     torch::Tensor result = torch::empty_like(logits);
     T* target = result.data_ptr<T>();
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-        BlockRows<T, T> rows(first, count, values.size() - 1);
-        blockGradient<T>(choice, values, rows.noisyAt(begin, size, choice), gradients + begin, size,
-                         {target + begin, static_cast<std::size_t>(count)});
+        BlockRows<T, T> rows(first, count, factors.planes());
+        blockGradient<T>(choice, factors, rows.noisyAt(begin, size, choice, factors.factored),
+                         gradients + begin, size, {target + begin, static_cast<std::size_t>(count)});
     });
     return result;
 }
@@ -169,21 +245,21 @@ torch::Tensor runBackward(const torch::Tensor& logits, const Choice& choice, con
 /// been read.
 void streamBackward(const torch::Tensor& logits, const Choice& choice, const torch::Tensor& upstream,
                     const PieceUpdate& update, float* weights) {
-    const std::vector<float> values = inType<float>(choice.weightValues());
+    const Factors<float> factors(choice.weightValues(), logits.size(0));
     const std::int64_t count = weightsOf(logits);
     const auto* first = logits.data_ptr<float>();
     const auto* gradients = upstream.data_ptr<float>();
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
         static thread_local std::vector<float> scratch;
-        scratch.resize((values.size() - 1) * kBlockSize);
-        BlockRows<float, float> rows(first, count, values.size() - 1);
-        blockGradient<float>(choice, values, rows.noisyAt(begin, size, choice), gradients + begin, size,
-                             {scratch.data(), kBlockSize});
-        for (std::size_t plane = 0; plane + 1 < values.size(); ++plane) {
+        scratch.resize(factors.planes() * kBlockSize);
+        BlockRows<float, float> rows(first, count, factors.planes());
+        blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice, factors.factored),
+                             gradients + begin, size, {scratch.data(), kBlockSize});
+        for (std::size_t plane = 0; plane < factors.planes(); ++plane) {
             update(static_cast<std::int64_t>(plane) * count + begin,
                    {scratch.data() + plane * kBlockSize, size});
         }
-        if (weights) choose(rows.at(begin, size), std::span<const float>(values), size, weights + begin);
+        if (weights) chooseBlock<float>(rows.at(begin, size), factors, size, weights + begin);
     });
 }
 
@@ -197,9 +273,9 @@ void keepSigns(std::span<float> gradients) {
 /// 4).
 void streamStep(const torch::Tensor& logits, Choice choice, const torch::Tensor& upstream,
                 const WeightStep& step, float* weights) {
-    const std::vector<float> values = inType<float>(choice.weightValues());
+    const Factors<float> factors(choice.weightValues(), logits.size(0));
     const std::int64_t count = weightsOf(logits);
-    const std::size_t planes = values.size() - 1;
+    const std::size_t planes = factors.planes();
     auto* first = dataOf<Half>(logits);
     const auto* gradients = upstream.data_ptr<float>();
     const bool signs = choice.rule == Rule::Sgt && std::exchange(choice.gradientSign, false);
@@ -212,15 +288,15 @@ void streamStep(const torch::Tensor& logits, Choice choice, const torch::Tensor&
         if (signs) keepSigns(direction);
         step.smooth(begin, direction);
         BlockRows<float, Half> rows(first, count, planes);
-        blockGradient<float>(choice, values, rows.noisyAt(begin, size, choice), direction.data(), size,
-                             {scratch.data(), kBlockSize});
+        blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice, factors.factored),
+                             direction.data(), size, {scratch.data(), kBlockSize});
         Random random({choice.seed, 1, static_cast<std::uint64_t>(begin)});
         for (std::size_t plane = 0; plane < planes; ++plane) {
             descend(first + static_cast<std::int64_t>(plane) * count + begin,
                     scratch.data() + plane * kBlockSize, step.rate, step.decay,
                     static_cast<std::uint32_t>(random.next()), size);
         }
-        if (weights) choose(rows.at(begin, size), std::span<const float>(values), size, weights + begin);
+        if (weights) chooseBlock<float>(rows.at(begin, size), factors, size, weights + begin);
     });
 }
 
@@ -318,13 +394,16 @@ torch::Tensor chooseWeights(const torch::Tensor& weight, const torch::Tensor& lo
     return ChooseFunction::apply(logits, saved);
 }
 
-torch::Tensor chosenIndices(const torch::Tensor& logits) {
+torch::Tensor chosenIndices(const torch::Tensor& logits, std::int64_t values) {
+    // Numbers for values; of a product +-1, ... +-K, which then close the gap at 0.
+    const bool factored = logits.size(0) + 1 < values;
     Choice numbers;
-    numbers.values.resize(static_cast<std::size_t>(logits.size(0)) + 1);
-    std::iota(numbers.values.begin(), numbers.values.end(), 0.0);
+    for (std::int64_t k = 0; k < values; ++k)
+        numbers.values.push_back(static_cast<double>(factored ? k - values / 2 + (2 * k >= values) : k));
     torch::Tensor plane = emptyPlane(logits);
     withTypesOf(logits,
                 [&]<class T, class S>(T, S) { runForward<T, S>(logits, numbers, plane.data_ptr<T>()); });
+    if (factored) plane = plane + values / 2 - (plane > 0).to(plane.scalar_type());
     return plane.to(torch::kUInt8);
 }
 
@@ -333,13 +412,12 @@ torch::Tensor expectedWeights(const torch::Tensor& logits, const std::vector<dou
     torch::Tensor plane = emptyPlane(logits);
     const std::int64_t count = weightsOf(logits);
     withTypesOf(logits, [&]<class T, class S>(T, S) {
-        const std::vector<T> typed = inType<T>(values);
+        const Factors<T> factors(values, logits.size(0));
         const S* first = dataOf<S>(logits);
         T* target = plane.data_ptr<T>();
         forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-            BlockRows<T, S> rows(first, count, typed.size() - 1);
-            expect(rows.at(begin, size), std::span<const T>(typed), static_cast<T>(temperature), size,
-                   target + begin);
+            BlockRows<T, S> rows(first, count, factors.planes());
+            expectBlock<T>(rows.at(begin, size), factors, static_cast<T>(temperature), size, target + begin);
         });
     });
     return plane;

@@ -39,7 +39,11 @@ struct LastPass {
     std::int64_t logitsVersion = 0;
 };
 
-/// Logits of random or given values for a weight of `shape`: [m - 1, shape], each plane in the memory order
+/// Logits come in two forms, told apart by their number of planes for m values: m - 1, relative to the lowest
+/// value's, or, for m >= 4 values +-e, m / 2: the sign's, then the magnitudes' relative to the smallest's
+/// (README.md section 4). Functions take both.
+
+/// Logits of random or given values for a weight of `shape`: [planes, shape], each plane in the memory order
 /// that the executor keeps weights in (channels-last where there are four dimensions).
 [[nodiscard]] torch::Tensor emptyLogits(torch::IntArrayRef shape, std::int64_t planes, torch::Dtype dtype);
 
@@ -53,8 +57,9 @@ struct LastPass {
                                           const Choice& choice, std::shared_ptr<GradientStream> stream,
                                           std::shared_ptr<LastPass> last);
 
-/// Index of each weight's value, in the logits' memory order, as uint8 of the weight's shape.
-[[nodiscard]] torch::Tensor chosenIndices(const torch::Tensor& logits);
+/// Index of each weight's value among `values` in ascending order, in the logits' memory order, as uint8 of
+/// the weight's shape.
+[[nodiscard]] torch::Tensor chosenIndices(const torch::Tensor& logits, std::int64_t values);
 
 /// sum_k y_k values[k] of each weight, y = softmax(logits / temperature): what the choice relaxes to.
 [[nodiscard]] torch::Tensor expectedWeights(const torch::Tensor& logits, const std::vector<double>& values,

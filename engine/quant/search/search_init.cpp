@@ -1,6 +1,7 @@
 #include "engine/quant/search/search_init.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 
@@ -94,6 +95,17 @@ void posteriorLogits(std::span<const float> weights, std::span<const double> val
         for (std::size_t i = 0; i < weights.size(); ++i)
             plane[i] = static_cast<float>(slope * (weights[i] / scale - middle));
     }
+}
+
+void factoredPosterior(std::span<const float> weights, std::span<const double> values, double scale,
+                       double spread, std::span<float> logits) {
+    const std::size_t half = values.size() / 2;
+    assert(logits.size() == weights.size() * half);
+    constexpr std::array kSigns = {-1.0, 1.0};
+    posteriorLogits(weights, kSigns, scale, spread, logits.first(weights.size()));
+    std::vector<float> sizes(weights.size());
+    std::ranges::transform(weights, sizes.begin(), [](float weight) { return std::abs(weight); });
+    posteriorLogits(sizes, values.subspan(half), scale, spread, logits.subspan(weights.size()));
 }
 
 void randomLogits(std::uint64_t seed, std::int64_t weights, std::span<float> logits) {

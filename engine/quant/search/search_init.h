@@ -21,6 +21,11 @@ namespace bitloom::quant::search {
 void posteriorLogits(std::span<const float> weights, std::span<const double> values, double scale,
                      double spread, std::span<float> logits);
 
+/// The same of a sign, from values -1 and 1, in the first plane, and of the magnitude of each weight in the
+/// others. `values` ascending, +-e_1, ... +-e_K with K >= 2; K planes.
+void factoredPosterior(std::span<const float> weights, std::span<const double> values, double scale,
+                       double spread, std::span<float> logits);
+
 /// logits[k - 1][i] = alpha_k - alpha_0 with alpha = log(1/m) + 1e-5 U(-1/2, 1/2), as published.
 void randomLogits(std::uint64_t seed, std::int64_t weights, std::span<float> logits);
 

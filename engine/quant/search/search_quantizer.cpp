@@ -32,14 +32,20 @@ Result<std::unique_ptr<Quantizer>> SearchQuantizer::makeSgt(const MethodRequest&
 Result<std::unique_ptr<Quantizer>> SearchQuantizer::make(const MethodRequest& request, Rule rule) {
     const std::vector<double> values = valuesOf(request.layer);
     const SearchOptions& options = request.options.search;
-    const auto planes = static_cast<std::int64_t>(values.size()) - 1;
+    const bool factored = options.factored && isSignedSet(values);
+    const std::int64_t planes = factored ? std::ssize(values) / 2 : std::ssize(values) - 1;
     std::vector<float> start(static_cast<std::size_t>(planes) * request.weight.size());
     double scale = 1;
     if (options.start == SearchStart::Posterior) {
         BITLOOM_ASSIGN_OR_RETURN(scale, fitScale(request.weight, values));
-        posteriorLogits(request.weight, values, scale, options.spread, start);
+        factored ? factoredPosterior(request.weight, values, scale, options.spread, start)
+                 : posteriorLogits(request.weight, values, scale, options.spread, start);
     } else {
-        randomLogits(request.seed, static_cast<std::int64_t>(request.weight.size()), start);
+        const auto weights = static_cast<std::int64_t>(request.weight.size());
+        const std::span<float> all(start);
+        const std::span<float> signs = factored ? all.first(request.weight.size()) : all.first(0);
+        randomLogits(request.seed, weights, all.subspan(signs.size()));
+        if (factored) randomLogits(Random({request.seed, 1}).next(), weights, signs);
     }
     const torch::Dtype stored = options.halfLogits ? torch::kHalf : torch::kFloat32;
     torch::Tensor logits = emptyLogits(request.shape, planes, stored);
@@ -86,7 +92,7 @@ torch::Tensor SearchQuantizer::soft(const torch::Tensor& weight) {
 
 QuantizedTensor SearchQuantizer::hard(const torch::Tensor& /*weight*/) const {
     const torch::NoGradGuard guard;
-    const torch::Tensor indices = chosenIndices(m_logits.detach()).contiguous();
+    const torch::Tensor indices = chosenIndices(m_logits.detach(), std::ssize(m_values)).contiguous();
     QuantizedTensor result;
     result.shape = indices.sizes().vec();
     result.components = static_cast<int>(m_values.size());

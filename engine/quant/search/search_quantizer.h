@@ -26,7 +26,7 @@ class SearchQuantizer final : public Quantizer {
     [[nodiscard]] torch::Tensor hardForward(const torch::Tensor& weight) override { return soft(weight); }
     /// Without noise; the values of `weight` do not matter.
     [[nodiscard]] QuantizedTensor hard(const torch::Tensor& weight) const override;
-    /// Group "alpha": the logits relative to the lowest value's, [m - 1, shape] (README.md section 4).
+    /// Group "alpha": [m - 1, shape], or [m / 2, shape] of a set that is factored (search_function.h).
     [[nodiscard]] std::vector<QuantizerParameter> parameters() override;
     /// README.md section 5. `weights` are what the choice relaxes to, sum_k y_k q_k, `softWeights` the chosen
     /// ones; components have sigma 0 and the share of their weights as pi.

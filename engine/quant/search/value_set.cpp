@@ -23,6 +23,14 @@ std::vector<double> valuesOf(const LayerOptions& layer) {
     return values;
 }
 
+bool isSignedSet(const std::vector<double>& values) {
+    if (values.size() < 4 || values.size() % 2 != 0) return false;
+    for (std::size_t k = 0; k < values.size() / 2; ++k) {
+        if (values[k] != -values[values.size() - 1 - k]) return false;
+    }
+    return true;
+}
+
 Status checkValues(const LayerOptions& layer, const std::string& where) {
     if (layer.values.empty()) {
         if (layer.components >= 2 && layer.components <= kMaxPowers && layer.components % 2 == 0) return {};

@@ -13,6 +13,9 @@ namespace bitloom::quant::search {
 /// sets, +-1, +-1/2, ... +-2^(1 - components / 2). `layer` has passed checkValues().
 [[nodiscard]] std::vector<double> valuesOf(const LayerOptions& layer);
 
+/// Whether `values`, ascending, are +-e_1, ... +-e_K with K >= 2: a sign times a magnitude.
+[[nodiscard]] bool isSignedSet(const std::vector<double>& values);
+
 /// A usage error that begins with `where`, names the key and what it may be: fewer than 2 or more than 256
 /// values, one that float32 cannot hold, two that are equal in float32; without values a number of components
 /// that no published set has (they have 2, 4, ... 16).
