@@ -160,15 +160,19 @@ struct Candidate {
     double price;
 };
 
-/// The cheapest bit; where that alone would save enough, the one that adds the least of those that do.
+/// The cheapest bit; where that alone would save enough, the one that adds the least of those that do, and of
+/// those that add about as little the one that saves the least.
 std::vector<Candidate>::iterator nextToLower(std::vector<Candidate>& candidates, double missing) {
     const auto cheapest = std::ranges::min_element(candidates, {}, &Candidate::price);
     if (cheapest->cost < missing) return cheapest;
+    constexpr double kNever = std::numeric_limits<double>::infinity();
     const auto added = [&](const Candidate& candidate) {
-        return candidate.cost < missing ? std::numeric_limits<double>::infinity()
-                                        : candidate.price * candidate.cost;
+        return candidate.cost < missing ? kNever : candidate.price * candidate.cost;
     };
-    return std::ranges::min_element(candidates, {}, added);
+    const double least = added(*std::ranges::min_element(candidates, {}, added));
+    return std::ranges::min_element(candidates, {}, [&](const Candidate& candidate) {
+        return added(candidate) <= 1.1 * least ? candidate.cost : kNever;
+    });
 }
 
 }  // namespace
