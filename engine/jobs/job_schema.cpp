@@ -500,6 +500,7 @@ void applySearchRecipe(const std::string& recipe, JobSpec& job) {
     train.rates.full = train.rates.batchNorm = 3e-2;
     train.rates.alpha = 3;
     job.quantizer.search.halfLogits = true;
+    job.quantizer.search.factored = true;
 }
 
 /// What SDQ publishes of its training, both phases (quant/sdq/README.md section 5, uniform/README.md section

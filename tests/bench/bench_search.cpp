@@ -1,10 +1,10 @@
 // One training step of ResNet-18 with RDHS and SGT at 1, 2 and 3 bits against full precision: time, the steps
 // of all networks alternating in one process, and peak resident memory, each network in a process of its own.
 //
-//     bench_search [--steps 15] [--threads 2] [--batch 32] [--image 64] [--half 1]
+//     bench_search [--steps 15] [--threads 2] [--batch 32] [--image 64] [--half 1] [--factored 1]
 //
-// --half 0: float32 logits with a momentum each, as published, in place of the short recipe's.
-// Last line: JSON with the ratios.
+// --half 0: float32 logits with a momentum each; --factored 0: one logit for each value; both as published,
+// in place of the short recipe's. Last line: JSON with the ratios.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -30,6 +30,7 @@ struct Settings {
     int batch = 32;
     int image = 64;
     int half = 1;
+    int factored = 1;
     int memory = -1;  ///< a network's index: only a few of its steps, for the parent to read our peak
 };
 
@@ -44,13 +45,14 @@ constexpr std::array kCandidates = {Candidate{"none", 1}, Candidate{"rdhs", 1}, 
 bool parse(int count, char** words, Settings& settings) {
     for (int i = 1; i + 1 < count; i += 2) {
         const std::string_view word = words[i];
-        int* target = word == "--steps"     ? &settings.steps
-                      : word == "--threads" ? &settings.threads
-                      : word == "--batch"   ? &settings.batch
-                      : word == "--image"   ? &settings.image
-                      : word == "--half"    ? &settings.half
-                      : word == "--memory"  ? &settings.memory
-                                            : nullptr;
+        int* target = word == "--steps"      ? &settings.steps
+                      : word == "--threads"  ? &settings.threads
+                      : word == "--batch"    ? &settings.batch
+                      : word == "--image"    ? &settings.image
+                      : word == "--half"     ? &settings.half
+                      : word == "--factored" ? &settings.factored
+                      : word == "--memory"   ? &settings.memory
+                                             : nullptr;
         if (!target) return false;
         *target = std::atoi(words[i + 1]);
     }
@@ -67,6 +69,7 @@ std::string nameOf(const Candidate& candidate) {
 quant::QuantizerOptions optionsOf(const Candidate& candidate, const Settings& settings) {
     quant::QuantizerOptions options;
     options.search.halfLogits = settings.half != 0;
+    options.search.factored = settings.factored != 0;
     options.layer = {candidate.method, 1 << candidate.bits};
     return options;
 }
@@ -97,7 +100,8 @@ int main(int count, char** words) {
     Settings settings;
     if (!parse(count, words, settings)) {
         fmt::print(stderr,
-                   "usage: bench_search [--steps N] [--threads N] [--batch N] [--image EDGE] [--half 0|1]\n");
+                   "usage: bench_search [--steps N] [--threads N] [--batch N] [--image EDGE] [--half 0|1] "
+                   "[--factored 0|1]\n");
         return 2;
     }
     std::vector<double> peaks;

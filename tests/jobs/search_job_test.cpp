@@ -89,12 +89,14 @@ TEST(SearchJobKeys, ThePaperRecipeIsThePublishedSchedule) {
         EXPECT_EQ(job.train.epochs, 200);
         EXPECT_EQ(job.train.momentum, 0.9);
         EXPECT_EQ(job.data.batch, 128);
+        EXPECT_FALSE(job.quantizer.search.halfLogits || job.quantizer.search.factored);
     }
 }
 
 TEST(SearchJobKeys, TheShortRecipeStartsFromPretrainedWeights) {
     const JobSpec job = parsedSearch("[quantizer]\nmethod = 'sgt'");
     EXPECT_EQ(job.quantizer.search.start, quant::SearchStart::Posterior);
+    EXPECT_TRUE(job.quantizer.search.halfLogits && job.quantizer.search.factored);
     EXPECT_EQ(job.train.rates.alpha, 3);
     EXPECT_EQ(job.train.rates.full, 0.03);
     EXPECT_EQ(job.train.rates.batchNorm, 0.03);

@@ -22,6 +22,7 @@ using ::testing::Not;
 struct SearchCase {
     const char* method;
     bool halfLogits;
+    bool factored = false;
 };
 
 class SearchTraining : public ::testing::TestWithParam<SearchCase> {
@@ -29,6 +30,7 @@ class SearchTraining : public ::testing::TestWithParam<SearchCase> {
     SearchTraining() {
         m_small.quantizer.layer = {GetParam().method, 4};
         m_small.quantizer.search.halfLogits = GetParam().halfLogits;
+        m_small.quantizer.search.factored = GetParam().factored;
         m_small.quantizer.search.gumbelNoise = 0.05;
         m_small.options.rates.alpha = 0.1;
     }
@@ -48,9 +50,11 @@ class SearchTraining : public ::testing::TestWithParam<SearchCase> {
 
 INSTANTIATE_TEST_SUITE_P(Methods, SearchTraining,
                          ::testing::Values(SearchCase{"rdhs", false}, SearchCase{"rdhs", true},
-                                           SearchCase{"sgt", false}, SearchCase{"sgt", true}),
+                                           SearchCase{"sgt", false}, SearchCase{"sgt", true},
+                                           SearchCase{"rdhs", true, true}, SearchCase{"sgt", true, true}),
                          [](const auto& test) {
-                             return test.param.method + std::string(test.param.halfLogits ? "Half" : "");
+                             return test.param.method + std::string(test.param.halfLogits ? "Half" : "") +
+                                    (test.param.factored ? "Factored" : "");
                          });
 
 TEST_P(SearchTraining, LearnsWithoutLatentWeights) {
@@ -231,10 +235,11 @@ TEST_P(SearchTraining, StateTakesFewBytesAWeight) {
     installCachingAllocator();
     const torch::Dtype dtype = GetParam().halfLogits ? torch::kHalf : torch::kFloat32;
     const std::size_t before = liveBytes();
-    const StreamedLayer layer(7, dtype, 0.1, 0, false);
+    const std::size_t planes = GetParam().factored ? 4 : 7;  // of 8 values
+    const StreamedLayer layer(static_cast<std::int64_t>(planes), dtype, 0.1, 0, false);
     // Hard weights and the test's gradient: 4 bytes each.
     const std::size_t state = (liveBytes() - before) / LargeLayer::kWeights - 8;
-    EXPECT_EQ(state, GetParam().halfLogits ? 7 * 2 + 2 : 7 * 4 + 7 * 4);
+    EXPECT_EQ(state, GetParam().halfLogits ? planes * 2 + 2 : planes * 4 + planes * 4);
 }
 
 }  // namespace

@@ -183,45 +183,44 @@ void runForward(const torch::Tensor& logits, const Choice& choice, T* weights) {
     });
 }
 
-/// The gradient of one factor, whose values include the scale.
+/// The gradient of a product of a sign and a magnitude: that of each factor is the whole's times the other,
+/// its mean (RDHS) or its choice (SGT, where only the sign of a magnitude matters).
 template <class T>
-void factorGradient(const Choice& choice, std::span<const T> values, Rows<const T> logits, const T* upstream,
-                    std::size_t count, Rows<T> result) {
+void factoredGradient(const Choice& choice, std::span<const T> magnitudes, Rows<const T> signLogits,
+                      Rows<const T> logits, const T* upstream, std::size_t count, Rows<T> result) {
+    const std::span<const T> signs(Factors<T>::kSigns);
+    const Rows<T> ofMagnitudes{result.first + result.stride, result.stride};
+    T* sign = blockSpace<T, 0>();
     if (choice.rule == Rule::Rdhs) {
+        const auto temperature = static_cast<T>(choice.temperature);
+        T* magnitude = blockSpace<T, 1>();
+        rdhsGradient(signLogits, signs, temperature, upstream, count, result, sign);
+        rdhsGradient(logits, magnitudes, temperature, upstream, count, ofMagnitudes, magnitude);
+        multiply(result.first, magnitude, count);
+        for (std::size_t k = 0; k + 1 < magnitudes.size(); ++k)
+            multiply(ofMagnitudes.first + k * ofMagnitudes.stride, sign, count);
+        return;
+    }
+    const auto scale = static_cast<T>(choice.scale);
+    choose(signLogits, signs, count, sign);
+    multiply(sign, upstream, count);
+    sgtGradient(signLogits, signs.size(), scale, choice.gradientSign, upstream, count, result);
+    sgtGradient(logits, magnitudes.size(), scale, choice.gradientSign, sign, count, ofMagnitudes);
+}
+
+/// The gradient of one block of weights, into rows. The factors' values include the scale.
+template <class T>
+void blockGradient(const Choice& choice, const Factors<T>& factors, Rows<const T> logits, const T* upstream,
+                   std::size_t count, Rows<T> result) {
+    const std::span<const T> values(factors.magnitudes);
+    if (factors.factored) {
+        factoredGradient<T>(choice, values, logits, factors.magnitudeRows(logits), upstream, count, result);
+    } else if (choice.rule == Rule::Rdhs) {
         rdhsGradient(logits, values, static_cast<T>(choice.temperature), upstream, count, result);
     } else {
         const auto scale = static_cast<T>(choice.scale);
         sgtGradient(logits, values.size(), scale, choice.gradientSign, upstream, count, result);
     }
-}
-
-/// The gradient of one block of weights, into rows. Of a product the gradient of one factor is that of the
-/// whole times the other factor: its mean (RDHS) or its choice (SGT, where only the sign of a magnitude
-/// matters).
-template <class T>
-void blockGradient(const Choice& choice, const Factors<T>& factors, Rows<const T> logits, const T* upstream,
-                   std::size_t count, Rows<T> result) {
-    const std::span<const T> magnitudes(factors.magnitudes);
-    if (!factors.factored) {
-        factorGradient<T>(choice, magnitudes, logits, upstream, count, result);
-        return;
-    }
-    const std::span<const T> signs(Factors<T>::kSigns);
-    const auto temperature = static_cast<T>(choice.temperature);
-    T* ofSigns = blockSpace<T, 0>();
-    T* ofMagnitudes = blockSpace<T, 1>();
-    if (choice.rule == Rule::Rdhs) {
-        expect(factors.magnitudeRows(logits), magnitudes, temperature, count, ofSigns);
-        expect(logits, signs, temperature, count, ofMagnitudes);
-        multiply(ofSigns, upstream, count);
-    } else {
-        std::copy_n(upstream, count, ofSigns);
-        choose(logits, signs, count, ofMagnitudes);
-    }
-    multiply(ofMagnitudes, upstream, count);
-    factorGradient<T>(choice, signs, logits, ofSigns, count, result);
-    factorGradient<T>(choice, magnitudes, factors.magnitudeRows(logits), ofMagnitudes, count,
-                      {result.first + result.stride, result.stride});
 }
 
 template <class T>

@@ -92,6 +92,7 @@ struct RdhsGradient {
     T inverseTemperature;
     const T* gradients;
     Rows<T> result;
+    T* expected;
 
     template <class D>
     HWY_INLINE void operator()(D d, std::size_t i) const {
@@ -110,6 +111,7 @@ struct RdhsGradient {
             hn::StoreU(share, d, result.first + (k - 1) * result.stride + i);
         }
         const auto mean = hn::Div(weighted, total);
+        if (expected != nullptr) hn::StoreU(hn::Add(mean, winner.value), d, expected + i);
         const auto factor = hn::Div(hn::Mul(hn::LoadU(d, gradients + i), scale), total);
         const auto ofFirst = hn::Mul(first, hn::Sub(firstValue, mean));
         for (std::size_t k = 1; k < values.size(); ++k) {
@@ -235,12 +237,14 @@ void expectDouble(Rows<const double> logits, std::span<const double> values, dou
     forEachVector<double>(count, Expect<double>{logits, values, 1 / temperature, mean});
 }
 void rdhsFloat(Rows<const float> logits, std::span<const float> values, float temperature,
-               const float* gradients, std::size_t count, Rows<float> result) {
-    forEachVector<float>(count, RdhsGradient<float>{logits, values, 1 / temperature, gradients, result});
+               const float* gradients, std::size_t count, Rows<float> result, float* mean) {
+    forEachVector<float>(count,
+                         RdhsGradient<float>{logits, values, 1 / temperature, gradients, result, mean});
 }
 void rdhsDouble(Rows<const double> logits, std::span<const double> values, double temperature,
-                const double* gradients, std::size_t count, Rows<double> result) {
-    forEachVector<double>(count, RdhsGradient<double>{logits, values, 1 / temperature, gradients, result});
+                const double* gradients, std::size_t count, Rows<double> result, double* mean) {
+    forEachVector<double>(count,
+                          RdhsGradient<double>{logits, values, 1 / temperature, gradients, result, mean});
 }
 void sgtFloat(Rows<const float> logits, std::size_t values, float scale, bool signOnly,
               const float* gradients, std::size_t count, Rows<float> result) {
@@ -286,12 +290,12 @@ void expect(Rows<const double> logits, std::span<const double> values, double te
 }
 
 void rdhsGradient(Rows<const float> logits, std::span<const float> values, float temperature,
-                  const float* gradients, std::size_t count, Rows<float> result) {
-    HWY_DYNAMIC_DISPATCH(rdhsFloat)(logits, values, temperature, gradients, count, result);
+                  const float* gradients, std::size_t count, Rows<float> result, float* mean) {
+    HWY_DYNAMIC_DISPATCH(rdhsFloat)(logits, values, temperature, gradients, count, result, mean);
 }
 void rdhsGradient(Rows<const double> logits, std::span<const double> values, double temperature,
-                  const double* gradients, std::size_t count, Rows<double> result) {
-    HWY_DYNAMIC_DISPATCH(rdhsDouble)(logits, values, temperature, gradients, count, result);
+                  const double* gradients, std::size_t count, Rows<double> result, double* mean) {
+    HWY_DYNAMIC_DISPATCH(rdhsDouble)(logits, values, temperature, gradients, count, result, mean);
 }
 
 void sgtGradient(Rows<const float> logits, std::size_t values, float scale, bool signOnly,

@@ -33,11 +33,12 @@ void expect(Rows<const double> logits, std::span<const double> values, double te
             double* mean);
 
 /// The gradient of RDHS: result row k - 1 = g_k - g_0 with g_k = (G / temperature) y_k (q_k - sum_j y_j q_j),
-/// q = values, G = gradients. `result` may not overlap the inputs.
+/// q = values, G = gradients. Writes sum_j y_j q_j to `mean` unless that is null. `result` may not overlap
+/// the inputs.
 void rdhsGradient(Rows<const float> logits, std::span<const float> values, float temperature,
-                  const float* gradients, std::size_t count, Rows<float> result);
+                  const float* gradients, std::size_t count, Rows<float> result, float* mean = nullptr);
 void rdhsGradient(Rows<const double> logits, std::span<const double> values, double temperature,
-                  const double* gradients, std::size_t count, Rows<double> result);
+                  const double* gradients, std::size_t count, Rows<double> result, double* mean = nullptr);
 
 /// The gradient of SGT for `values` values in ascending order: result row k - 1 = g_k - g_0 with
 /// g_k = scale G sign(k - argmax); with `signOnly` sign(G) in place of scale G.
