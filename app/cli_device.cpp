@@ -314,12 +314,13 @@ void addDevicesVerb(const VerbContext& context) {
 
 void addBenchVerb(const VerbContext& context) {
     auto options = std::make_shared<BenchOptions>();
-    CLI::App* verb = addVerb<BenchOptions>(context, "bench",
-                                           "Time a run's network on a device, beside float and int8 rivals; kept in RUN.bench.json",
-                                           "  bitloom bench run.h5 --device host --threads 1\n"
-                                           "  bitloom bench run.h5 --device SERIAL --json\n"
-                                           "  bitloom bench --arch resnet18 --bits 4\n",
-                                           options, runBench);
+    CLI::App* verb = addVerb<BenchOptions>(
+        context, "bench",
+        "Time a run's network on a device, beside float and int8 rivals; kept in RUN.bench.json",
+        "  bitloom bench run.h5 --device host --threads 1\n"
+        "  bitloom bench run.h5 --device SERIAL --json\n"
+        "  bitloom bench --arch resnet18 --bits 4\n",
+        options, runBench);
     addBenchOptions(*verb, *options, jobs::benchFamilies());
     verb->add_option("--device", options->request.device, "host, or a serial of 'bitloom devices'")
         ->capture_default_str();

@@ -34,7 +34,9 @@ Result<quant::ActivationMap> activationsFromText(const std::string& text) {
     const json parsed = json::parse(text, nullptr, false);
     if (!parsed.is_object()) return fail("its \"activations\" are not a JSON object");
     quant::ActivationMap activations;
-    for (const auto& [node, entry] : parsed.items()) {
+    for (const auto& item : parsed.items()) {
+        const std::string& node = item.key();
+        const json& entry = item.value();
         const auto small = [&](const char* key) {
             return entry.contains(key) && entry[key].is_number_integer() && entry[key] >= 0 &&
                    entry[key] <= 255;

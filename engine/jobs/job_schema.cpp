@@ -173,10 +173,11 @@ void addSearchKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(boolean<Job>("quantizer.half_logits",
                                 "rdhs, sgt: logits in half precision, one momentum a weight",
                                 BITLOOM_FIELD(quantizer.search.halfLogits)));
-    keys.push_back(boolean<Job>("quantizer.factored",
-                                "rdhs, sgt: sets +-e take a logit for the sign and one for each magnitude, in "
-                                "place of one for each value",
-                                BITLOOM_FIELD(quantizer.search.factored)));
+    keys.push_back(
+        boolean<Job>("quantizer.factored",
+                     "rdhs, sgt: sets +-e take a logit for the sign and one for each magnitude, in "
+                     "place of one for each value",
+                     BITLOOM_FIELD(quantizer.search.factored)));
 }
 
 void addUniformKeys(std::vector<Key<JobSpec>>& keys) {

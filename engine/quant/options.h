@@ -54,7 +54,8 @@ struct SearchOptions {
     bool gradientSign = false;       ///< SGT: the sign of dL/dw in place of its value
     /// Logits in half precision and one momentum a weight (search/README.md section 4); false: as published.
     bool halfLogits = false;
-    /// Sets +-e_1, ... +-e_K take a logit for the sign and one for each magnitude in place of one for each value.
+    /// Sets +-e_1, ... +-e_K take a logit for the sign and one for each magnitude in place of one for each
+    /// value.
     bool factored = false;
 };
 

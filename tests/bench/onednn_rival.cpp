@@ -189,6 +189,7 @@ int main(int count, char** arguments) {
     }
     const auto made = [&](Type source, Type weights, Type result, algorithm how) {
         std::vector<Network> networks;
+        networks.reserve(static_cast<std::size_t>(copies));
         for (int i = 0; i < copies; ++i)
             networks.push_back(networkOf(layers, source, weights, result, how, engine));
         return networks;

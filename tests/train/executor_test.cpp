@@ -177,31 +177,56 @@ TEST_F(ResNet20, MatchesTheReferenceInTraining) {
     }
 }
 
-/// bfloat16 keeps 8 bits, so one rounding is off by 2^-8 at most; 20 layers of rounded inputs, weights and
-/// gradients come to a few of these, and to none of the bits of float32.
-TEST_F(ResNet20, ComputesInBFloat16CloseToTheReference) {
-    const Tensor labels = classLabels(4, 10);
+TEST_F(ResNet20, ComputesInBFloat16UntilToldOtherwise) {
+    const torch::NoGradGuard guard;
+    reference.eval();
     const Tensor expected = reference.forward(images.to(torch::kFloat64));
     executor->setPrecision(Precision::BFloat16);
-    const Tensor logits = executor->forward(images, /*training=*/true);
+    const Tensor logits = executor->forward(images, /*training=*/false);
     EXPECT_EQ(logits.scalar_type(), torch::kFloat32);
     EXPECT_LT(relativeError(logits, expected), 0.05);
     EXPECT_GT(relativeError(logits, expected), 1e-4) << "this was float32";
-    nn::functional::cross_entropy(logits, labels).backward();
-    nn::functional::cross_entropy(expected, labels).backward();
-    auto gradients = reference.named_parameters();
-    for (const TrainedParameter& parameter : executor->parameters()) {
-        ASSERT_EQ(parameter.tensor.grad().scalar_type(), torch::kFloat32) << parameter.name;
-        EXPECT_LT(relativeError(parameter.tensor.grad(), gradients[parameter.name].grad()), 0.2)
-            << parameter.name;
-    }
     executor->setPrecision(Precision::Float32);
-    const torch::NoGradGuard guard;
-    reference.eval();
-    EXPECT_LT(relativeError(executor->forward(images, /*training=*/false),
-                            reference.forward(images.to(torch::kFloat64))),
-              1e-2)
-        << "but for running statistics, which saw rounded values";
+    EXPECT_LT(relativeError(executor->forward(images, /*training=*/false), expected), 1e-5);
+}
+
+/// bfloat16 keeps 8 bits, so one rounding is off by 2^-8 at most; over two convolutions a few of these come
+/// together. (In deep networks ReLUs that flip make more of it.)
+TEST(Executor, GradientsInBFloat16AreThoseOfRoundedValues) {
+    graph::Graph graph("small");
+    const auto convolution = [](std::int64_t in, std::int64_t stride) {
+        return graph::Conv2d{.inChannels = in,
+                             .outChannels = 16,
+                             .kernel = {3, 3},
+                             .stride = {stride, stride},
+                             .padding = {1, 1},
+                             .bias = true};
+    };
+    auto node = graph.add("conv1", convolution(3, 1), {graph.add("input", graph::Input{{3, 12, 12}})});
+    node = graph.add("relu1", graph::Relu{}, {graph.add("bn1", graph::BatchNorm2d{.channels = 16}, {node})});
+    auto branch = graph.add("conv2", convolution(16, 2), {node});
+    branch = graph.add("bn2", graph::BatchNorm2d{.channels = 16}, {branch});
+    node = graph.add("slice", graph::Slice{.stride = {2, 2}}, {node});
+    node = graph.add("relu2", graph::Relu{}, {graph.add("add", graph::Add{}, {branch, node})});
+    node = graph.add("flatten", graph::Flatten{}, {graph.add("pool", graph::GlobalAvgPool{}, {node})});
+    graph.add("fc", graph::Linear{.inFeatures = 16, .outFeatures = 3}, {node});
+    const auto exact = executorOf(graph);
+    const auto rounded = executorOf(graph);
+    rounded->setPrecision(Precision::BFloat16);
+    const Tensor images = randomImages({32, 3, 12, 12});
+    const Tensor labels = classLabels(32, 3);
+    nn::functional::cross_entropy(exact->forward(images, true), labels).backward();
+    nn::functional::cross_entropy(rounded->forward(images, true), labels).backward();
+    const std::vector<TrainedParameter> expected = exact->parameters();
+    const std::vector<TrainedParameter> parameters = rounded->parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        const Tensor& gradient = parameters[i].tensor.grad();
+        ASSERT_EQ(gradient.scalar_type(), torch::kFloat32) << parameters[i].name;
+        // A bias before a batch norm has none but rounding.
+        if (parameters[i].kind == ParameterKind::Bias && parameters[i].node != "fc") continue;
+        EXPECT_LT(relativeError(gradient, expected[i].tensor.grad()), 0.1) << parameters[i].name;
+        EXPECT_GT(relativeError(gradient, expected[i].tensor.grad()), 0) << parameters[i].name;
+    }
 }
 
 // --- parameters ---
