@@ -47,7 +47,7 @@ TEST(SearchValues, PublishedSetsByBits) {
 }
 
 TEST(SearchValues, BadSetsAreRefusedByName) {
-    const auto message = [](LayerOptions layer) {
+    const auto message = [](const LayerOptions& layer) {
         const Status status = checkValues(layer, "quantizer");
         EXPECT_FALSE(status);
         EXPECT_EQ(status.error().kind, ErrorKind::Usage);

@@ -57,7 +57,7 @@ class BitwidthsPlotTest : public ::testing::Test {
         m_plot.show();
         settle();
     }
-    ~BitwidthsPlotTest() override { applyTheme(*qApp, Theme::Light); }
+    void TearDown() override { applyTheme(*qApp, Theme::Light); }
     void show(int layers, const std::vector<report::BitwidthTrack>& tracks) {
         m_plot.setNetwork(networkOf(layers));
         m_plot.setTracks(tracks);

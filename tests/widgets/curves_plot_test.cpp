@@ -22,7 +22,7 @@ using testing::settle;
 
 class CurvesPlotTest : public ::testing::Test {
   public:
-    ~CurvesPlotTest() override { applyTheme(*qApp, Theme::Light); }
+    void TearDown() override { applyTheme(*qApp, Theme::Light); }
 
   protected:
     CurvesPlotTest() {

@@ -33,7 +33,7 @@ class EmbeddingPlotTest : public ::testing::Test {
         m_plot.show();
         settle();
     }
-    ~EmbeddingPlotTest() override { applyTheme(*qApp, Theme::Light); }
+    void TearDown() override { applyTheme(*qApp, Theme::Light); }
     void show(const report::Embedding& embedding) {
         m_plot.setEmbedding(embedding);
         settle();

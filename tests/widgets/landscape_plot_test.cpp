@@ -96,7 +96,7 @@ class LandscapePlotTest : public ::testing::Test {
         m_plot.show();
         settle();
     }
-    ~LandscapePlotTest() override { applyTheme(*qApp, Theme::Light); }
+    void TearDown() override { applyTheme(*qApp, Theme::Light); }
     void show(const report::Landscape& landscape) {
         m_plot.setLandscape(landscape);
         settle();

@@ -25,7 +25,7 @@ using testing::settle;
 
 class MixturePlotTest : public ::testing::Test {
   public:
-    ~MixturePlotTest() override { applyTheme(*qApp, Theme::Light); }
+    void TearDown() override { applyTheme(*qApp, Theme::Light); }
 
   protected:
     MixturePlotTest() { m_plot.resize(900, 560); }

@@ -51,7 +51,7 @@ class ParetoPlotTest : public ::testing::Test {
         m_plot.show();
         settle();
     }
-    ~ParetoPlotTest() override { applyTheme(*qApp, Theme::Light); }
+    void TearDown() override { applyTheme(*qApp, Theme::Light); }
     void show(const std::vector<report::RunFigures>& runs) {
         m_plot.setRuns(runs);
         settle();
