@@ -117,9 +117,10 @@ std::vector<ContourSegment> contourSegments(const std::vector<double>& values, i
     for (int row = 0; row + 1 < size; ++row) {
         for (int column = 0; column + 1 < size; ++column) {
             std::array<double, 4> corner{};
-            for (std::size_t i = 0; i < 4; ++i)
-                corner[i] = values[static_cast<std::size_t>((row + kCornerRow[i]) * size + column +
-                                                            kCornerColumn[i])];
+            for (std::size_t i = 0; i < 4; ++i) {
+                const int index = (row + kCornerRow[i]) * size + column + kCornerColumn[i];
+                corner[i] = values[static_cast<std::size_t>(index)];
+            }
             if (std::ranges::all_of(corner, [](double value) { return std::isfinite(value); }))
                 addSquare(corner, column, row, level, segments);
         }

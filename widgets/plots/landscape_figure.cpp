@@ -239,9 +239,11 @@ void LandscapeFigure::updatePanel(Panel& panel, const std::vector<double>& level
     panel.marks->setContours(std::move(contours));
     const auto best = m_state.best(surface);
     const auto size = static_cast<std::size_t>(result.size);
-    panel.marks->setBest(
-        best ? std::optional(place(static_cast<double>(*best % size), static_cast<double>(*best / size)))
-             : std::nullopt);
+    const auto placeOf = [&](std::size_t index) {
+        const std::size_t row = index / size;
+        return place(static_cast<double>(index % size), static_cast<double>(row));
+    };
+    panel.marks->setBest(best ? std::optional(placeOf(*best)) : std::nullopt);
     panel.header->setKeys(headerOf(panel));
     const double edge = result.range + step / 2;  // whole cells
     panel.rect->axis(QCPAxis::atBottom)->setRange(-edge, edge);
