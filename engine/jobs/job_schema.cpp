@@ -402,8 +402,7 @@ void addRunKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(choice<Job, train::Precision>(
         "train.precision",
         "what convolutions multiply while training; bfloat16 is quicker where the processor has it, and "
-        "every "
-        "score is of float32",
+        "every score is of float32",
         {{"float32", train::Precision::Float32}, {"bfloat16", train::Precision::BFloat16}},
         BITLOOM_FIELD(train.precision)));
     keys.push_back(integer<Job>("train.evaluate_every", "epochs between evaluations; 0: only at the end",

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/quant/search/value_set.h"
 #include "tests/quant/search_reference.h"
 
 namespace bitloom::quant::search {
@@ -34,17 +35,22 @@ double relativeError(const torch::Tensor& value, const torch::Tensor& reference)
 
 class SearchGradient : public ::testing::TestWithParam<Case> {
   protected:
-    static void compare(torch::Dtype dtype, double tolerance) {
-        const Case& c = GetParam();
+    static Choice choiceOf(const Case& c) {
         Choice choice{c.rule, c.values, c.temperature, c.gradientSign};
         choice.scale = c.scale;
-        // Logits that both types hold, so that rounding them is no part of the error.
-        const torch::Tensor alpha =
-            testing::randomAlpha(static_cast<std::int64_t>(c.values.size()), kShape, c.spread, 3)
-                .mul(64)
-                .round()
-                .div(64);
-        const torch::Tensor upstream = testing::randomAlpha(1, kShape, 1, 4)[0].to(torch::kFloat32);
+        return choice;
+    }
+    /// Logits that both types hold, so that rounding them is no part of the error.
+    static torch::Tensor exactAlpha(std::int64_t count) {
+        return testing::randomAlpha(count, kShape, GetParam().spread, 3).mul(64).round().div(64);
+    }
+    static torch::Tensor upstreamGradient() {
+        return testing::randomAlpha(1, kShape, 1, 4)[0].to(torch::kFloat32);
+    }
+    static void compare(torch::Dtype dtype, double tolerance) {
+        const Choice choice = choiceOf(GetParam());
+        const torch::Tensor alpha = exactAlpha(std::ssize(choice.values));
+        const torch::Tensor upstream = upstreamGradient();
         const auto pass = testing::runPass(testing::relativeLogits(alpha, dtype), choice, upstream);
         const torch::Tensor published =
             testing::publishedGradient(alpha, choice, upstream.to(torch::kFloat64));
@@ -59,14 +65,9 @@ class FactoredGradient : public SearchGradient {
   protected:
     static void compareFactored(torch::Dtype dtype, double tolerance) {
         const Case& c = GetParam();
-        Choice choice{c.rule, c.values, c.temperature, c.gradientSign};
-        choice.scale = c.scale;
-        const torch::Tensor alpha =
-            testing::randomAlpha(static_cast<std::int64_t>(c.values.size()) / 2 + 2, kShape, c.spread, 3)
-                .mul(64)
-                .round()
-                .div(64);
-        const torch::Tensor upstream = testing::randomAlpha(1, kShape, 1, 4)[0].to(torch::kFloat32);
+        const Choice choice = choiceOf(c);
+        const torch::Tensor alpha = exactAlpha(std::ssize(c.values) / 2 + 2);
+        const torch::Tensor upstream = upstreamGradient();
         const torch::Tensor logits = testing::factoredLogits(alpha, dtype);
         const auto pass = testing::runPass(logits, choice, upstream);
         const torch::Tensor full = testing::factoredGradient(alpha, choice, upstream.to(torch::kFloat64));
@@ -122,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, SearchGradient, ::testing::ValuesIn(allCases()),
 std::vector<Case> factoredCases() {
     std::vector<Case> cases;
     for (const Case& c : allCases()) {
-        if (c.values.size() >= 4 && c.values.size() % 2 == 0) cases.push_back(c);
+        if (isSignedSet(c.values)) cases.push_back(c);
     }
     return cases;
 }

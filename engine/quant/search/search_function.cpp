@@ -101,8 +101,11 @@ struct Factors {
 template <class T, class S>
 class BlockRows {
   public:
-    BlockRows(const S* logits, std::int64_t weights, std::size_t planes)
-        : m_logits(logits), m_weights(static_cast<std::size_t>(weights)), m_planes(planes) {}
+    BlockRows(const S* logits, std::int64_t weights, const Factors<T>& factors)
+        : m_logits(logits),
+          m_weights(static_cast<std::size_t>(weights)),
+          m_planes(factors.planes()),
+          m_factored(factors.factored) {}
 
     Rows<const T> at(std::int64_t begin, std::size_t count) {
         if constexpr (std::is_same_v<T, S>) {
@@ -117,7 +120,7 @@ class BlockRows {
 
     /// The same with the noise of `choice`, if it has any. The rows of each factor are relative to a logit of
     /// its own.
-    Rows<const T> noisyAt(std::int64_t begin, std::size_t count, const Choice& choice, bool factored) {
+    Rows<const T> noisyAt(std::int64_t begin, std::size_t count, const Choice& choice) {
         const Rows<const T> rows = at(begin, count);
         if (choice.noise == 0) return rows;
         m_noisy.resize(m_planes * kBlockSize);
@@ -125,7 +128,7 @@ class BlockRows {
         for (std::size_t i = 0; i < count; ++i) {
             double first = random.gumbel();
             for (std::size_t k = 0; k < m_planes; ++k) {
-                if (factored && k == 1) first = random.gumbel();
+                if (m_factored && k == 1) first = random.gumbel();
                 const double noise = choice.noise * (random.gumbel() - first);
                 m_noisy[k * kBlockSize + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
             }
@@ -137,6 +140,7 @@ class BlockRows {
     const S* m_logits;
     std::size_t m_weights;
     std::size_t m_planes;
+    bool m_factored;
     std::vector<T> m_copy;
     std::vector<T> m_noisy;
 };
@@ -178,8 +182,8 @@ void runForward(const torch::Tensor& logits, const Choice& choice, T* weights) {
     const std::int64_t count = weightsOf(logits);
     const S* first = dataOf<S>(logits);
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-        BlockRows<T, S> rows(first, count, factors.planes());
-        chooseBlock<T>(rows.noisyAt(begin, size, choice, factors.factored), factors, size, weights + begin);
+        BlockRows<T, S> rows(first, count, factors);
+        chooseBlock<T>(rows.noisyAt(begin, size, choice), factors, size, weights + begin);
     });
 }
 
@@ -232,9 +236,9 @@ torch::Tensor runBackward(const torch::Tensor& logits, const Choice& choice, con
     torch::Tensor result = torch::empty_like(logits);
     T* target = result.data_ptr<T>();
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-        BlockRows<T, T> rows(first, count, factors.planes());
-        blockGradient<T>(choice, factors, rows.noisyAt(begin, size, choice, factors.factored),
-                         gradients + begin, size, {target + begin, static_cast<std::size_t>(count)});
+        BlockRows<T, T> rows(first, count, factors);
+        blockGradient<T>(choice, factors, rows.noisyAt(begin, size, choice), gradients + begin, size,
+                         {target + begin, static_cast<std::size_t>(count)});
     });
     return result;
 }
@@ -251,9 +255,9 @@ void streamBackward(const torch::Tensor& logits, const Choice& choice, const tor
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
         static thread_local std::vector<float> scratch;
         scratch.resize(factors.planes() * kBlockSize);
-        BlockRows<float, float> rows(first, count, factors.planes());
-        blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice, factors.factored),
-                             gradients + begin, size, {scratch.data(), kBlockSize});
+        BlockRows<float, float> rows(first, count, factors);
+        blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice), gradients + begin, size,
+                             {scratch.data(), kBlockSize});
         for (std::size_t plane = 0; plane < factors.planes(); ++plane) {
             update(static_cast<std::int64_t>(plane) * count + begin,
                    {scratch.data() + plane * kBlockSize, size});
@@ -286,9 +290,9 @@ void streamStep(const torch::Tensor& logits, Choice choice, const torch::Tensor&
         std::copy_n(gradients + begin, size, direction.begin());
         if (signs) keepSigns(direction);
         step.smooth(begin, direction);
-        BlockRows<float, Half> rows(first, count, planes);
-        blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice, factors.factored),
-                             direction.data(), size, {scratch.data(), kBlockSize});
+        BlockRows<float, Half> rows(first, count, factors);
+        blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice), direction.data(), size,
+                             {scratch.data(), kBlockSize});
         Random random({choice.seed, 1, static_cast<std::uint64_t>(begin)});
         for (std::size_t plane = 0; plane < planes; ++plane) {
             descend(first + static_cast<std::int64_t>(plane) * count + begin,
@@ -415,7 +419,7 @@ torch::Tensor expectedWeights(const torch::Tensor& logits, const std::vector<dou
         const S* first = dataOf<S>(logits);
         T* target = plane.data_ptr<T>();
         forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-            BlockRows<T, S> rows(first, count, factors.planes());
+            BlockRows<T, S> rows(first, count, factors);
             expectBlock<T>(rows.at(begin, size), factors, static_cast<T>(temperature), size, target + begin);
         });
     });

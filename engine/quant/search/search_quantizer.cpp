@@ -41,11 +41,10 @@ Result<std::unique_ptr<Quantizer>> SearchQuantizer::make(const MethodRequest& re
         factored ? factoredPosterior(request.weight, values, scale, options.spread, start)
                  : posteriorLogits(request.weight, values, scale, options.spread, start);
     } else {
-        const auto weights = static_cast<std::int64_t>(request.weight.size());
-        const std::span<float> all(start);
-        const std::span<float> signs = factored ? all.first(request.weight.size()) : all.first(0);
-        randomLogits(request.seed, weights, all.subspan(signs.size()));
-        if (factored) randomLogits(Random({request.seed, 1}).next(), weights, signs);
+        const std::size_t weights = request.weight.size();
+        const std::span<float> signs = std::span(start).first(factored ? weights : 0);
+        randomLogits(request.seed, std::ssize(request.weight), std::span(start).subspan(signs.size()));
+        if (factored) randomLogits(Random({request.seed, 1}).next(), std::ssize(request.weight), signs);
     }
     const torch::Dtype stored = options.halfLogits ? torch::kHalf : torch::kFloat32;
     torch::Tensor logits = emptyLogits(request.shape, planes, stored);
