@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/bfloat16.h"
 #include "engine/base/result.h"
 #include "engine/graph/tensor.h"
 #include "engine/quant/quantized_tensor.h"
@@ -23,14 +24,15 @@ namespace bitloom::quant {
 /// order. Called from several threads at a time, for pieces that do not overlap.
 using PieceUpdate = std::function<void(std::int64_t begin, std::span<const float> gradient)>;
 
-/// A step of gradient descent that a quantizer takes by itself, parameter -= rate * direction, from gradients
-/// of its layer's weight that the optimizer has averaged over steps.
+/// A step of gradient descent that a quantizer takes by itself, parameter -= rate * (direction + decay *
+/// parameter), where direction is momentum's sum over steps of the gradients of its layer's weight: average =
+/// momentum average + gradient, with `nesterov` gradient + momentum average.
 struct WeightStep {
-    /// Replaces the gradients of the weights [begin, begin + gradient.size()), in memory order, by what
-    /// momentum makes of them. Called as PieceUpdate is.
-    std::function<void(std::int64_t begin, std::span<float> gradient)> smooth;
+    BFloat16Bits* average = nullptr;  ///< the optimizer's, one a weight in memory order; null: no step
+    float momentum = 0;
+    bool nesterov = false;
     float rate = 0;
-    float decay = 0;  ///< of the parameter, to be added to the direction; momentum's sum is in it
+    float decay = 0;  ///< momentum's sum is in it
 };
 
 /// For a parameter several times as large as its layer's weight: while a step is set, backward updates the
@@ -40,7 +42,7 @@ struct GradientStream {
     PieceUpdate update;     ///< for a float32 parameter
     WeightStep weightStep;  ///< for a float16 parameter of planes, [m, weight's shape]
 
-    [[nodiscard]] bool active() const { return update || weightStep.smooth; }
+    [[nodiscard]] bool active() const { return update || weightStep.average != nullptr; }
     void end() { *this = {}; }
 };
 

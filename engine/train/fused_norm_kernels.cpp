@@ -10,6 +10,8 @@
 // clang-format off: this order is required
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+
+#include "engine/base/bfloat16-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -27,9 +29,7 @@ HWY_INLINE V load(const float* HWY_RESTRICT from) {
 }
 
 HWY_INLINE V load(const BFloat16Bits* HWY_RESTRICT from) {
-    const hn::Repartition<std::uint32_t, D> bits;
-    const hn::Rebind<BFloat16Bits, D> half;
-    return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(half, from))));
+    return bitloom::HWY_NAMESPACE::loadBFloat16(D(), from);
 }
 
 HWY_INLINE void store(V value, float* HWY_RESTRICT to) {
@@ -37,15 +37,8 @@ HWY_INLINE void store(V value, float* HWY_RESTRICT to) {
 }
 
 HWY_INLINE void store(V value, BFloat16Bits* HWY_RESTRICT to) {
-    const hn::Repartition<std::uint32_t, D> bits;
-    const hn::Repartition<std::int32_t, D> integers;
-    const hn::Rebind<BFloat16Bits, D> half;
-    const auto exact = hn::BitCast(bits, value);
-    const auto odd = hn::And(hn::ShiftRight<16>(exact), hn::Set(bits, 1));
-    const auto rounded = hn::Add(exact, hn::Add(odd, hn::Set(bits, 0x7fff)));  // of NaN it could be infinity
-    const auto quietNaN = hn::Set(bits, 0x7fc00000);
-    const auto kept = hn::IfThenElse(hn::RebindMask(bits, hn::IsNaN(value)), quietNaN, rounded);
-    hn::StoreU(hn::DemoteTo(half, hn::BitCast(integers, hn::ShiftRight<16>(kept))), half, to);
+    using namespace bitloom::HWY_NAMESPACE;
+    storeBFloat16(D(), roundToBFloat16(D(), value), to);
 }
 
 HWY_INLINE V reluGradient(V gradient, V y) {

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "engine/base/bfloat16.h"
+
 namespace bitloom::train {
 
 /// Channel counts must be a multiple of it.
@@ -15,9 +17,6 @@ struct Extent {
     std::int64_t rows = 0;
     std::int64_t channels = 0;
 };
-
-/// A bfloat16, the upper half of a float32; written rounded to nearest, ties to even. NaN stays NaN.
-using BFloat16Bits = std::uint16_t;
 
 /// Per channel: mean and sum of squared deviations of `x`. Blocks are summed in float and merged in double.
 template <class T>

@@ -30,27 +30,6 @@ void updateSpan(std::span<float> parameter, const float* gradient, float* buffer
     }
 }
 
-/// The upper half of a float32, rounded to the nearest.
-std::uint16_t toBfloat16(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
-
-float fromBfloat16(std::uint16_t bits) {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
-/// Momentum of a weight's gradient in bfloat16: gradients span many powers of two, and what a step's rounding
-/// takes is gone from the average after ten more.
-template <bool kNesterov>
-void smoothSpan(std::span<float> gradient, std::uint16_t* buffer, float momentum) {
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-        buffer[i] = toBfloat16(momentum * fromBfloat16(buffer[i]) + gradient[i]);
-        const float average = fromBfloat16(buffer[i]);
-        gradient[i] = kNesterov ? gradient[i] + momentum * average : average;
-    }
-}
-
 /// All three dense, float32 and of one memory order, so that memory order is one common order.
 void updateFused(const torch::Tensor& parameter, const torch::Tensor& gradient, const torch::Tensor& buffer,
                  Coefficients c, bool nesterov) {
@@ -82,6 +61,7 @@ bool isCompact(const NamedTensor& named) {
     return named.stream && named.tensor.scalar_type() == torch::kHalf;
 }
 
+/// Zero. Gradients span many powers of two, which a compact buffer's bfloat16 does too.
 torch::Tensor emptyBuffer(const NamedTensor& named) {
     const torch::Tensor tensor = named.tensor.detach();
     if (isCompact(named)) return torch::zeros_like(tensor.select(0, 0), torch::kBFloat16);
@@ -89,14 +69,8 @@ torch::Tensor emptyBuffer(const NamedTensor& named) {
 }
 
 void beginCompact(const NamedTensor& named, const torch::Tensor& buffer, Coefficients c, bool nesterov) {
-    auto* first = static_cast<std::uint16_t*>(buffer.data_ptr());
-    quant::WeightStep& step = named.stream->weightStep;
-    step.smooth = [=](std::int64_t begin, std::span<float> gradient) {
-        nesterov ? smoothSpan<true>(gradient, first + begin, c.momentum)
-                 : smoothSpan<false>(gradient, first + begin, c.momentum);
-    };
-    step.rate = c.rate;
-    step.decay = c.decay / (1 - c.momentum);
+    named.stream->weightStep = {static_cast<BFloat16Bits*>(buffer.data_ptr()), c.momentum, nesterov, c.rate,
+                                c.decay / (1 - c.momentum)};
 }
 
 void beginPieces(const NamedTensor& named, const torch::Tensor& buffer, Coefficients c, bool nesterov) {

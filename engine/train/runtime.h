@@ -6,8 +6,9 @@
 namespace bitloom::train {
 
 /// Thread count (0: all cores), deterministic algorithms, denormals flushed to zero. Call on the thread that
-/// computes, before it does: thread count and denormal mode belong to the calling thread.
-void configureTorch(int threads);
+/// computes, before it does: thread count and denormal mode belong to the calling thread. Returns how many
+/// threads the engine's own loops then take: the count, or 1 in a build without OpenMP.
+int configureTorch(int threads);
 
 /// Whether `device` has instructions for products of bfloat16: AVX-512 BF16 on CPU; taken for granted on
 /// CUDA.

@@ -143,6 +143,84 @@ TYPED_TEST(SearchKernel, SaturatedGradientsKeepTheirDigits) {
     EXPECT_EQ(gradient, 0);
 }
 
+/// Two values are a case of their own; a third that is never chosen makes the general rule compute the same.
+TYPED_TEST(SearchKernel, TwoValuesFollowTheGeneralRule) {
+    using T = TypeParam;
+    for (const std::size_t count : {1, 3, 7, 16, 33, 101}) {
+        typename TestFixture::Block block(2, count);
+        const std::vector<T> two{T(-0.5), T(2)};
+        std::vector<T> mean(count);
+        rdhsGradient(block.rows(), std::span<const T>(two), T(0.7), block.upstream.data(), count,
+                     block.target(), mean.data());
+        EXPECT_EQ(block.result[count], TestFixture::kGuard);
+        const std::vector<T> three{T(-0.5), T(2), T(5)};
+        std::vector<T> logits(block.logits.begin(),
+                              block.logits.begin() + static_cast<std::ptrdiff_t>(count));
+        logits.insert(logits.end(), count, T(-1000));
+        std::vector<T> expected(2 * count);
+        std::vector<T> expectedMean(count);
+        rdhsGradient({logits.data(), count}, std::span<const T>(three), T(0.7), block.upstream.data(), count,
+                     {expected.data(), count}, expectedMean.data());
+        const double tolerance = sizeof(T) == 4 ? 2e-6 : 1e-14;
+        for (std::size_t i = 0; i < count; ++i) {
+            EXPECT_NEAR(block.result[i], expected[i], tolerance) << i;
+            EXPECT_NEAR(mean[i], expectedMean[i], tolerance) << i;
+        }
+    }
+}
+
+TYPED_TEST(SearchKernel, MultipliesInPlaceAndNothingBeyond) {
+    using T = TypeParam;
+    for (const std::size_t count : {1, 8, 17, 101}) {
+        std::vector<T> target(count + 1, T(3));
+        std::vector<T> factors(count);
+        std::iota(factors.begin(), factors.end(), T(-4));
+        multiply(factors.data(), count, target.data());
+        for (std::size_t i = 0; i < count; ++i)
+            EXPECT_EQ(target[i], 3 * factors[i]);
+        EXPECT_EQ(target[count], 3);
+    }
+}
+
+TEST(SearchSums, SquaresAddUpInDouble) {
+    for (const std::size_t count : {0, 1, 7, 15, 16, 33, 101}) {
+        std::vector<float> values(count);
+        double expected = 0;
+        Random random({kSeed, count});
+        for (float& value : values) {
+            value = static_cast<float>(random.normal()) * 1e25F;
+            expected += static_cast<double>(value) * static_cast<double>(value);
+        }
+        EXPECT_NEAR(sumOfSquares(values.data(), count) / std::max(expected, 1.0), count == 0 ? 0 : 1, 1e-14);
+    }
+}
+
+/// Against the same average kept in double: each step's rounding is 2^-9 at most, and fades with the average.
+TEST(SearchSums, MomentumIsThatOfFloatsRounded) {
+    constexpr std::size_t kCount = 101;
+    constexpr double kMomentum = 0.9;
+    for (const bool nesterov : {false, true}) {
+        std::vector<BFloat16Bits> average(kCount + 1, 0);
+        std::vector<double> exact(kCount, 0);
+        Random random({kSeed, 5});
+        for (int step = 0; step < 20; ++step) {
+            std::vector<float> gradients(kCount);
+            for (float& gradient : gradients)
+                gradient = static_cast<float>(1 + 0.1 * random.normal());
+            std::vector<float> direction(kCount + 1, -7);
+            smooth(gradients.data(), average.data(), static_cast<float>(kMomentum), nesterov, kCount,
+                   direction.data());
+            EXPECT_EQ(direction[kCount], -7);
+            EXPECT_EQ(average[kCount], 0);
+            for (std::size_t i = 0; i < kCount; ++i) {
+                exact[i] = kMomentum * exact[i] + gradients[i];
+                const double expected = nesterov ? gradients[i] + kMomentum * exact[i] : exact[i];
+                ASSERT_NEAR(direction[i] / expected, 1, 0x1p-9 / (1 - kMomentum)) << "step " << step;
+            }
+        }
+    }
+}
+
 class HalfLogits : public ::testing::Test {
   protected:
     static Half halfOf(float value) { return std::bit_cast<Half>(c10::Half(value)); }
@@ -174,13 +252,35 @@ TEST_F(HalfLogits, AStepEndsOnOneOfTheTwoNearestNumbersAtEveryLength) {
             gradients[i] = static_cast<float>(random.normal());
         }
         const std::vector<float> before = wide(logits);
-        descend(logits.data(), gradients.data(), 0.25F, 0.5F, 3, count);
+        descend({logits.data(), 0}, {gradients.data(), 0}, 1, 0.25F, 0.5F, 3, count);
         EXPECT_EQ(logits[count], halfOf(1)) << "nothing beyond";
         for (std::size_t i = 0; i < count; ++i) {
             const double exact = before[i] - 0.25 * (gradients[i] + 0.5 * before[i]);
             const double step = std::max(std::abs(exact) * 0x1p-10, 0x1p-24);
             ASSERT_NEAR(wideOf(logits[i]), exact, step) << count << " logits, number " << i;
         }
+    }
+}
+
+/// Rows two by two share random numbers, and round each for itself all the same.
+TEST_F(HalfLogits, RowsRoundIndependently) {
+    constexpr std::size_t kCount = 4096;
+    constexpr std::size_t kRows = 3;
+    std::vector<Half> logits(kRows * kCount, halfOf(1.5F));
+    const std::vector<float> gradients(kRows * kCount, 0x1p-11F);  // half of the distance to the next number
+    descend({logits.data(), kCount}, {gradients.data(), kCount}, kRows, 1, 0, 9, kCount);
+    const std::vector<float> after = wide(logits);
+    const auto moved = [&](std::size_t row, std::size_t i) { return after[row * kCount + i] != 1.5F; };
+    for (std::size_t row = 0; row < kRows; ++row) {
+        std::size_t count = 0;
+        std::size_t both = 0;
+        for (std::size_t i = 0; i < kCount; ++i) {
+            count += moved(row, i) ? 1 : 0;
+            both += moved(row, i) && moved((row + 1) % kRows, i) ? 1 : 0;
+        }
+        // Five standard deviations of binomials with p = 1/2 and 1/4.
+        EXPECT_NEAR(static_cast<double>(count), kCount / 2.0, 160);
+        EXPECT_NEAR(static_cast<double>(both), kCount / 4.0, 139);
     }
 }
 
@@ -191,7 +291,8 @@ TEST_F(HalfLogits, SmallStepsAddUpInTheMean) {
     std::vector<Half> logits(kCount, halfOf(1.5F));
     const std::vector<float> gradients(kCount, 1e-5F);
     for (int step = 0; step < kSteps; ++step)
-        descend(logits.data(), gradients.data(), 1, 0, static_cast<std::uint32_t>(step) * 7919U, kCount);
+        descend({logits.data(), 0}, {gradients.data(), 0}, 1, 1, 0, static_cast<std::uint32_t>(step) * 7919U,
+                kCount);
     const std::vector<float> after = wide(logits);
     const double mean = std::accumulate(after.begin(), after.end(), 0.0) / kCount;
     // A step goes down by 2^-10 with probability p = 1e-5 * 2^10; four standard errors of the mean.
@@ -205,9 +306,9 @@ TEST_F(HalfLogits, TheSameSeedRoundsAlikeAndAnotherDoesNot) {
     std::vector<Half> first(100, halfOf(0.7F));
     std::vector<Half> second = first;
     std::vector<Half> other = first;
-    descend(first.data(), gradients.data(), 0.1F, 0, 5, first.size());
-    descend(second.data(), gradients.data(), 0.1F, 0, 5, second.size());
-    descend(other.data(), gradients.data(), 0.1F, 0, 6, other.size());
+    descend({first.data(), 0}, {gradients.data(), 0}, 1, 0.1F, 0, 5, first.size());
+    descend({second.data(), 0}, {gradients.data(), 0}, 1, 0.1F, 0, 5, second.size());
+    descend({other.data(), 0}, {gradients.data(), 0}, 1, 0.1F, 0, 6, other.size());
     EXPECT_EQ(first, second);
     EXPECT_NE(first, other);
 }
@@ -215,7 +316,7 @@ TEST_F(HalfLogits, TheSameSeedRoundsAlikeAndAnotherDoesNot) {
 TEST_F(HalfLogits, NothingLeavesTheRange) {
     std::vector<Half> logits{halfOf(65000), halfOf(-65000), halfOf(65504), halfOf(0)};
     const std::vector<float> gradients{-1e9F, 1e9F, -1, -1e30F};
-    descend(logits.data(), gradients.data(), 1, 0, 1, logits.size());
+    descend({logits.data(), 0}, {gradients.data(), 0}, 1, 1, 0, 1, logits.size());
     EXPECT_EQ(wide(logits), (std::vector<float>{65504, -65504, 65504, 65504}));
 }
 

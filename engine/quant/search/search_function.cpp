@@ -33,15 +33,12 @@ void forEachBlock(std::int64_t total, const Body& body) {
 }
 
 /// L2 norm of a plane, summed block by block: the same whatever the number of threads.
-template <class T>
 double normOf(const torch::Tensor& plane) {
-    const T* values = plane.data_ptr<T>();
+    if (plane.scalar_type() != torch::kFloat) return plane.norm().item<double>();
+    const auto* values = plane.data_ptr<float>();
     std::vector<double> sums(static_cast<std::size_t>(plane.numel()) / kBlockSize + 1);
     forEachBlock(plane.numel(), [&](std::int64_t begin, std::size_t size) {
-        double sum = 0;
-        for (const T value : std::span(values + begin, size))
-            sum += static_cast<double>(value) * static_cast<double>(value);
-        sums[static_cast<std::size_t>(begin) / kBlockSize] = sum;
+        sums[static_cast<std::size_t>(begin) / kBlockSize] = sumOfSquares(values + begin, size);
     });
     return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
 }
@@ -97,6 +94,17 @@ struct Factors {
     bool factored;
 };
 
+/// What a thread keeps numbers of a block in; the names tell those apart that are in use at a time.
+enum class Space { Logits, NoisyLogits, Gradients, Direction, Signs, Magnitudes };
+
+/// Room for `rows` numbers a weight of a block, which stays with the thread from block to block.
+template <Space, class T>
+T* blockSpace(std::size_t rows = 1) {
+    static thread_local std::vector<T> space;
+    if (space.size() < rows * kBlockSize) space.resize(rows * kBlockSize);
+    return space.data();
+}
+
 /// The rows of one block that decide, as T: the logits, or a wider or noisy copy of them.
 template <class T, class S>
 class BlockRows {
@@ -111,10 +119,10 @@ class BlockRows {
         if constexpr (std::is_same_v<T, S>) {
             return {m_logits + begin, m_weights};
         } else {
-            m_copy.resize(m_planes * kBlockSize);
+            T* wide = blockSpace<Space::Logits, T>(m_planes);
             for (std::size_t k = 0; k < m_planes; ++k)
-                widen(m_logits + k * m_weights + begin, count, m_copy.data() + k * kBlockSize);
-            return {m_copy.data(), kBlockSize};
+                widen(m_logits + k * m_weights + begin, count, wide + k * kBlockSize);
+            return {wide, kBlockSize};
         }
     }
 
@@ -123,17 +131,17 @@ class BlockRows {
     Rows<const T> noisyAt(std::int64_t begin, std::size_t count, const Choice& choice) {
         const Rows<const T> rows = at(begin, count);
         if (choice.noise == 0) return rows;
-        m_noisy.resize(m_planes * kBlockSize);
+        T* noisy = blockSpace<Space::NoisyLogits, T>(m_planes);
         Random random({choice.seed, static_cast<std::uint64_t>(begin)});
         for (std::size_t i = 0; i < count; ++i) {
             double first = random.gumbel();
             for (std::size_t k = 0; k < m_planes; ++k) {
                 if (m_factored && k == 1) first = random.gumbel();
                 const double noise = choice.noise * (random.gumbel() - first);
-                m_noisy[k * kBlockSize + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
+                noisy[k * kBlockSize + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
             }
         }
-        return {m_noisy.data(), kBlockSize};
+        return {noisy, kBlockSize};
     }
 
   private:
@@ -141,39 +149,24 @@ class BlockRows {
     std::size_t m_weights;
     std::size_t m_planes;
     bool m_factored;
-    std::vector<T> m_copy;
-    std::vector<T> m_noisy;
 };
-
-/// Space for one number a weight of a block; `Which` tells those apart that are in use at a time.
-template <class T, int Which>
-T* blockSpace() {
-    static thread_local std::array<T, kBlockSize> space;
-    return space.data();
-}
-
-template <class T>
-void multiply(T* target, const T* factor, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i)
-        target[i] *= factor[i];
-}
 
 template <class T>
 void chooseBlock(Rows<const T> rows, const Factors<T>& factors, std::size_t count, T* chosen) {
     choose(factors.magnitudeRows(rows), std::span<const T>(factors.magnitudes), count, chosen);
     if (!factors.factored) return;
-    T* signs = blockSpace<T, 0>();
+    T* signs = blockSpace<Space::Signs, T>();
     choose(rows, std::span<const T>(Factors<T>::kSigns), count, signs);
-    multiply(chosen, signs, count);
+    multiply(signs, count, chosen);
 }
 
 template <class T>
 void expectBlock(Rows<const T> rows, const Factors<T>& factors, T temperature, std::size_t count, T* mean) {
     expect(factors.magnitudeRows(rows), std::span<const T>(factors.magnitudes), temperature, count, mean);
     if (!factors.factored) return;
-    T* signs = blockSpace<T, 0>();
+    T* signs = blockSpace<Space::Signs, T>();
     expect(rows, std::span<const T>(Factors<T>::kSigns), temperature, count, signs);
-    multiply(mean, signs, count);
+    multiply(signs, count, mean);
 }
 
 template <class T, class S>
@@ -194,20 +187,20 @@ void factoredGradient(const Choice& choice, std::span<const T> magnitudes, Rows<
                       Rows<const T> logits, const T* upstream, std::size_t count, Rows<T> result) {
     const std::span<const T> signs(Factors<T>::kSigns);
     const Rows<T> ofMagnitudes{result.first + result.stride, result.stride};
-    T* sign = blockSpace<T, 0>();
+    T* sign = blockSpace<Space::Signs, T>();
     if (choice.rule == Rule::Rdhs) {
         const auto temperature = static_cast<T>(choice.temperature);
-        T* magnitude = blockSpace<T, 1>();
+        T* magnitude = blockSpace<Space::Magnitudes, T>();
         rdhsGradient(signLogits, signs, temperature, upstream, count, result, sign);
         rdhsGradient(logits, magnitudes, temperature, upstream, count, ofMagnitudes, magnitude);
-        multiply(result.first, magnitude, count);
+        multiply(magnitude, count, result.first);
         for (std::size_t k = 0; k + 1 < magnitudes.size(); ++k)
-            multiply(ofMagnitudes.first + k * ofMagnitudes.stride, sign, count);
+            multiply(sign, count, ofMagnitudes.first + k * ofMagnitudes.stride);
         return;
     }
     const auto scale = static_cast<T>(choice.scale);
     choose(signLogits, signs, count, sign);
-    multiply(sign, upstream, count);
+    multiply(upstream, count, sign);
     sgtGradient(signLogits, signs.size(), scale, choice.gradientSign, upstream, count, result);
     sgtGradient(logits, magnitudes.size(), scale, choice.gradientSign, sign, count, ofMagnitudes);
 }
@@ -253,23 +246,20 @@ void streamBackward(const torch::Tensor& logits, const Choice& choice, const tor
     const auto* first = logits.data_ptr<float>();
     const auto* gradients = upstream.data_ptr<float>();
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-        static thread_local std::vector<float> scratch;
-        scratch.resize(factors.planes() * kBlockSize);
+        float* scratch = blockSpace<Space::Gradients, float>(factors.planes());
         BlockRows<float, float> rows(first, count, factors);
         blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice), gradients + begin, size,
-                             {scratch.data(), kBlockSize});
+                             {scratch, kBlockSize});
         for (std::size_t plane = 0; plane < factors.planes(); ++plane) {
-            update(static_cast<std::int64_t>(plane) * count + begin,
-                   {scratch.data() + plane * kBlockSize, size});
+            update(static_cast<std::int64_t>(plane) * count + begin, {scratch + plane * kBlockSize, size});
         }
         if (weights) chooseBlock<float>(rows.at(begin, size), factors, size, weights + begin);
     });
 }
 
-/// Replaces each gradient by its sign.
-void keepSigns(std::span<float> gradients) {
-    for (float& gradient : gradients)
-        gradient = static_cast<float>((gradient > 0) - (gradient < 0));
+void signsOf(const float* gradients, std::size_t count, float* signs) {
+    for (std::size_t i = 0; i < count; ++i)
+        signs[i] = static_cast<float>((gradients[i] > 0) - (gradients[i] < 0));
 }
 
 /// The same for float16 logits: momentum averages dL/dw instead of each logit's gradient (README.md section
@@ -284,21 +274,20 @@ void streamStep(const torch::Tensor& logits, Choice choice, const torch::Tensor&
     const bool signs = choice.rule == Rule::Sgt && std::exchange(choice.gradientSign, false);
     if (signs) choice.scale = 1;
     forEachBlock(count, [&](std::int64_t begin, std::size_t size) {
-        static thread_local std::vector<float> scratch;
-        scratch.resize((planes + 1) * kBlockSize);
-        const std::span<float> direction(scratch.data() + planes * kBlockSize, size);
-        std::copy_n(gradients + begin, size, direction.begin());
-        if (signs) keepSigns(direction);
-        step.smooth(begin, direction);
-        BlockRows<float, Half> rows(first, count, factors);
-        blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice), direction.data(), size,
-                             {scratch.data(), kBlockSize});
-        Random random({choice.seed, 1, static_cast<std::uint64_t>(begin)});
-        for (std::size_t plane = 0; plane < planes; ++plane) {
-            descend(first + static_cast<std::int64_t>(plane) * count + begin,
-                    scratch.data() + plane * kBlockSize, step.rate, step.decay,
-                    static_cast<std::uint32_t>(random.next()), size);
+        float* direction = blockSpace<Space::Direction, float>();
+        const float* own = gradients + begin;
+        if (signs) {
+            signsOf(own, size, direction);
+            own = direction;
         }
+        smooth(own, step.average + begin, step.momentum, step.nesterov, size, direction);
+        float* ofLogits = blockSpace<Space::Gradients, float>(planes);
+        BlockRows<float, Half> rows(first, count, factors);
+        blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice), direction, size,
+                             {ofLogits, kBlockSize});
+        Random random({choice.seed, 1, static_cast<std::uint64_t>(begin)});
+        descend({first + begin, static_cast<std::size_t>(count)}, {ofLogits, kBlockSize}, planes, step.rate,
+                step.decay, static_cast<std::uint32_t>(random.next()), size);
         if (weights) chooseBlock<float>(rows.at(begin, size), factors, size, weights + begin);
     });
 }
@@ -356,10 +345,7 @@ class ChooseFunction : public torch::autograd::Function<ChooseFunction> {
         const auto holder = context->saved_data["choice"].toCapsule();
         const auto& saved = static_cast<const SavedChoice&>(*holder);
         const torch::Tensor upstream = asPlane(outputs[0], logits);
-        if (saved.last) {
-            AT_DISPATCH_FLOATING_TYPES(upstream.scalar_type(), "search_norm",
-                                       [&] { saved.last->gradientNorm = normOf<scalar_t>(upstream); });
-        }
+        if (saved.last) saved.last->gradientNorm = normOf(upstream);
         if (saved.gradientStream && saved.gradientStream->active()) {
             saved.stream(logits, upstream);
             return {torch::Tensor(), torch::Tensor()};

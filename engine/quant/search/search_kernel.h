@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/base/bfloat16.h"
+
 namespace bitloom::quant::search {
 
 /// Weights a caller hands over at a time: a block's planes stay in the cache between the passes over them.
-inline constexpr std::size_t kBlockSize = 1024;
+inline constexpr std::size_t kBlockSize = 512;
 
 /// Weights that make a second thread worth waking.
 inline constexpr std::int64_t kParallelGrain = 16384;
@@ -47,16 +49,29 @@ void sgtGradient(Rows<const float> logits, std::size_t values, float scale, bool
 void sgtGradient(Rows<const double> logits, std::size_t values, double scale, bool signOnly,
                  const double* gradients, std::size_t count, Rows<double> result);
 
+/// target[i] *= factors[i].
+void multiply(const float* factors, std::size_t count, float* target);
+void multiply(const double* factors, std::size_t count, double* target);
+
 /// An IEEE half-precision number, as its bits.
 using Half = std::uint16_t;
 
 /// wide[i] = half[i].
 void widen(const Half* half, std::size_t count, float* wide);
 
-/// logits[i] -= rate * (gradients[i] + decay * logits[i]), rounded up or down at random so that the mean of
-/// many steps is exact however small they are. `seed` names the random numbers: the same gives the same,
-/// whatever the processor. Stays finite: what is beyond half precision's range ends at its edge.
-void descend(Half* logits, const float* gradients, float rate, float decay, std::uint32_t seed,
-             std::size_t count);
+/// Momentum: average = momentum average + gradients, and `direction` that average or, with `nesterov`,
+/// gradients + momentum average. `direction` may be `gradients`.
+void smooth(const float* gradients, BFloat16Bits* average, float momentum, bool nesterov, std::size_t count,
+            float* direction);
+
+/// In double, so that nothing overflows.
+[[nodiscard]] double sumOfSquares(const float* values, std::size_t count);
+
+/// logits -= rate * (gradients + decay * logits) for `planes` rows of each, rounded up or down at random so
+/// that the mean of many steps is exact however small they are. `seed` names the random numbers: the same
+/// gives the same, whatever the processor. Stays finite: what is beyond half precision's range ends at its
+/// edge.
+void descend(Rows<Half> logits, Rows<const float> gradients, std::size_t planes, float rate, float decay,
+             std::uint32_t seed, std::size_t count);
 
 }  // namespace bitloom::quant::search
