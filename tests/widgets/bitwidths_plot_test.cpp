@@ -36,7 +36,8 @@ report::BitwidthTrack learnedTrack(int layer) {
     report::BitwidthTrack track{"layer" + std::to_string(layer), {}};
     for (std::int64_t step = 0; step <= 90; ++step) {
         const std::int64_t period = 10 + layer;
-        const double bits = std::max<double>(2, 8 - static_cast<double>(step / period));
+        const std::int64_t given = step / period;
+        const double bits = std::max<double>(2, 8 - static_cast<double>(given));
         const double within = static_cast<double>(step % period) / static_cast<double>(period);
         track.append({step, bits, {0.73 - 0.4 * within, step % 2 == 0 ? 0.25 : -0.01, true}});
     }
@@ -45,6 +46,7 @@ report::BitwidthTrack learnedTrack(int layer) {
 
 std::vector<report::BitwidthTrack> learnedTracks(int layers) {
     std::vector<report::BitwidthTrack> tracks;
+    tracks.reserve(static_cast<std::size_t>(layers));
     for (int i = 0; i < layers; ++i)
         tracks.push_back(learnedTrack(i));
     return tracks;
