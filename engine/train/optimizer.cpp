@@ -1,6 +1,5 @@
 #include "engine/train/optimizer.h"
 
-#include <bit>
 #include <cstdint>
 #include <span>
 #include <utility>

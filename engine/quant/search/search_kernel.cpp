@@ -110,7 +110,6 @@ struct Expect {
     }
 };
 
-/// Values are taken relative to the winner's: where y has saturated, q_k - sum y q would cancel to nothing.
 template <class T>
 struct RdhsGradient {
     Rows<const T> logits;
@@ -122,6 +121,34 @@ struct RdhsGradient {
 
     template <class D>
     HWY_INLINE void operator()(D d, std::size_t i) const {
+        values.size() == 2 ? ofTwo(d, i) : ofMany(d, i);
+    }
+
+    /// With e = exp(-|logit| / temperature) the loser's y is e / (1 + e), and g_1 - g_0 is
+    /// (G / temperature) 2 (q_1 - q_0) e / (1 + e)^2.
+    template <class D>
+    HWY_INLINE void ofTwo(D d, std::size_t i) const {
+        const auto one = hn::Set(d, T(1));
+        const auto logit = hn::LoadU(d, logits.first + i);
+        const auto share = expOfNegative(d, hn::Mul(hn::Abs(logit), hn::Set(d, -inverseTemperature)));
+        const auto inverse = hn::Div(one, hn::Add(one, share));
+        const auto ofLoser = hn::Mul(share, inverse);
+        const auto slope = hn::Set(d, 2 * inverseTemperature * (values[1] - values[0]));
+        const auto factor = hn::Mul(hn::LoadU(d, gradients + i), slope);
+        hn::StoreU(hn::Mul(factor, hn::Mul(ofLoser, inverse)), d, result.first + i);
+        if (expected == nullptr) return;
+        const auto first = hn::Set(d, values[0]);
+        const auto second = hn::Set(d, values[1]);
+        const auto better = hn::Gt(logit, hn::Zero(d));
+        const auto winner = hn::IfThenElse(better, second, first);
+        const auto loser = hn::IfThenElse(better, first, second);
+        hn::StoreU(hn::MulAdd(hn::Sub(loser, winner), ofLoser, winner), d, expected + i);
+    }
+
+    /// Values are taken relative to the winner's: where y has saturated, q_k - sum y q would cancel to
+    /// nothing.
+    template <class D>
+    HWY_INLINE void ofMany(D d, std::size_t i) const {
         const Winner<D> winner = winnerOf(d, logits, values, i);
         const auto scale = hn::Set(d, inverseTemperature);
         const auto first = expOfNegative(d, hn::Mul(hn::Neg(winner.logit), scale));
@@ -149,48 +176,6 @@ struct RdhsGradient {
         }
     }
 };
-
-/// Two values. With e = exp(-|logit| / temperature) the loser's y is e / (1 + e), and g_1 - g_0 is
-/// (G / temperature) 2 (q_1 - q_0) e / (1 + e)^2.
-template <class T>
-struct RdhsGradientOfTwo {
-    Rows<const T> logits;
-    std::span<const T> values;
-    T inverseTemperature;
-    const T* gradients;
-    Rows<T> result;
-    T* expected;
-
-    template <class D>
-    HWY_INLINE void operator()(D d, std::size_t i) const {
-        const auto one = hn::Set(d, T(1));
-        const auto logit = hn::LoadU(d, logits.first + i);
-        const auto share = expOfNegative(d, hn::Mul(hn::Abs(logit), hn::Set(d, -inverseTemperature)));
-        const auto inverse = hn::Div(one, hn::Add(one, share));
-        const auto ofLoser = hn::Mul(share, inverse);
-        const auto slope = hn::Set(d, 2 * inverseTemperature * (values[1] - values[0]));
-        const auto factor = hn::Mul(hn::LoadU(d, gradients + i), slope);
-        hn::StoreU(hn::Mul(factor, hn::Mul(ofLoser, inverse)), d, result.first + i);
-        if (expected == nullptr) return;
-        const auto first = hn::Set(d, values[0]);
-        const auto second = hn::Set(d, values[1]);
-        const auto better = hn::Gt(logit, hn::Zero(d));
-        const auto winner = hn::IfThenElse(better, second, first);
-        const auto loser = hn::IfThenElse(better, first, second);
-        hn::StoreU(hn::MulAdd(hn::Sub(loser, winner), ofLoser, winner), d, expected + i);
-    }
-};
-
-template <class T>
-void rdhsGradientOf(Rows<const T> logits, std::span<const T> values, T temperature, const T* gradients,
-                    std::size_t count, Rows<T> result, T* mean) {
-    const T inverse = 1 / temperature;
-    if (values.size() == 2) {
-        forEachVector<T>(count, RdhsGradientOfTwo<T>{logits, values, inverse, gradients, result, mean});
-    } else {
-        forEachVector<T>(count, RdhsGradient<T>{logits, values, inverse, gradients, result, mean});
-    }
-}
 
 template <class T>
 struct Multiply {
@@ -376,11 +361,13 @@ void expectDouble(Rows<const double> logits, std::span<const double> values, dou
 }
 void rdhsFloat(Rows<const float> logits, std::span<const float> values, float temperature,
                const float* gradients, std::size_t count, Rows<float> result, float* mean) {
-    rdhsGradientOf(logits, values, temperature, gradients, count, result, mean);
+    forEachVector<float>(count,
+                         RdhsGradient<float>{logits, values, 1 / temperature, gradients, result, mean});
 }
 void rdhsDouble(Rows<const double> logits, std::span<const double> values, double temperature,
                 const double* gradients, std::size_t count, Rows<double> result, double* mean) {
-    rdhsGradientOf(logits, values, temperature, gradients, count, result, mean);
+    forEachVector<double>(count,
+                          RdhsGradient<double>{logits, values, 1 / temperature, gradients, result, mean});
 }
 void multiplyFloat(const float* factors, std::size_t count, float* target) {
     forEachVector<float>(count, Multiply<float>{factors, target});
