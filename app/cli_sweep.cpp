@@ -93,7 +93,8 @@ void addSweepVerb(const VerbContext& context) {
         ->take_all();
     verb->add_option("--out", options->folder, "Folder for the runs")->required();
     verb->add_option("--processes", options->request.processes, "Runs at a time")->capture_default_str();
-    verb->add_option("--threads", options->request.threads, "Threads of each run; 0: all cores")
+    verb->add_option("--threads", options->request.threads,
+                     "Threads of each run, in place of the job's train.threads; 0: all cores")
         ->capture_default_str();
     verb->add_flag("--json", options->json, "Print what came of each run as JSON");
 }

@@ -35,9 +35,12 @@ int printKeys(bool json) {
     Table table({"key", "default", "value", "meaning"});
     for (const jobs::JobKeyHelp& key : keys)
         table.add({key.name, key.standard, key.expected, key.help});
-    printText(table.text() +
-              "\n[quantizer.layers.\"NAME\"] sets method, bits or components of one layer.\n"
-              "Where there is no default, train.recipe decides or another key says the same.\n");
+    printText(
+        table.text() +
+        "\n[quantizer.layers.\"NAME\"] sets method, bits, components, values, transfer or transfer_scale "
+        "of one layer,\n[activation.layers.\"NAME\"] the bits of what one node hands on; a [[stage]] has "
+        "quantizer, activation and train keys of its own.\n"
+        "Where there is no default, train.recipe decides or another key says the same.\n");
     return 0;
 }
 

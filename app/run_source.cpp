@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "engine/jobs/report_job.h"
+
 namespace bitloom::app {
 namespace {
 
@@ -9,7 +11,7 @@ enum Lane { StepLane, ContentsLane };  // a scrub goes before a poll
 
 }  // namespace
 
-Result<RunContents> readContents(jobs::RunPlayback& playback) {
+Result<RunContents> readContents(jobs::RunPlayback& playback, const std::filesystem::path& path) {
     RunContents contents;
     BITLOOM_RETURN_IF_ERROR(playback.refresh());
     contents.info = playback.info();
@@ -18,6 +20,8 @@ Result<RunContents> readContents(jobs::RunPlayback& playback) {
     BITLOOM_ASSIGN_OR_RETURN(contents.events, playback.events());
     BITLOOM_ASSIGN_OR_RETURN(contents.steps, playback.steps());
     BITLOOM_ASSIGN_OR_RETURN(contents.bitwidths, playback.bitwidths());
+    if (contents.summary.status != report::RunStatus::Failed) return contents;
+    if (const auto report = jobs::reportRun(path)) contents.summary = report->summary;
     return contents;
 }
 
@@ -44,7 +48,7 @@ void RunSource::refresh() {
         ContentsLane,
         [this, reader = m_reader, path = m_path]() -> Result<LatestWorker::Completion> {
             BITLOOM_ASSIGN_OR_RETURN(jobs::RunPlayback * playback, reader->open(path));
-            BITLOOM_ASSIGN_OR_RETURN(RunContents contents, readContents(*playback));
+            BITLOOM_ASSIGN_OR_RETURN(RunContents contents, readContents(*playback, path));
             return LatestWorker::Completion(
                 [this, contents = std::move(contents)] { Q_EMIT contentsRead(contents); });
         },

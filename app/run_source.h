@@ -26,8 +26,10 @@ struct RunContents {
     std::vector<report::BitwidthTrack> bitwidths;
 };
 
-/// Any thread, one at a time for a playback.
-[[nodiscard]] Result<RunContents> readContents(jobs::RunPlayback& playback);
+/// What `playback` has of the run at `path`. A failed run's figures are those of its newest checkpoint, where
+/// that can be read. Any thread, one at a time for a playback.
+[[nodiscard]] Result<RunContents> readContents(jobs::RunPlayback& playback,
+                                               const std::filesystem::path& path);
 
 class RunSource : public QObject {
     Q_OBJECT

@@ -37,18 +37,6 @@ report::NetworkInfo networkOfTensors(const jobs::InspectResult& weights) {
     return network;
 }
 
-/// Mean bits over quantized weights; 32 when none is quantized.
-double meanBits(const report::NetworkInfo& network) {
-    double bits = 0;
-    std::int64_t weights = 0;
-    for (const report::LayerInfo& layer : network.layers) {
-        if (!layer.quantized || layer.outsideAverage) continue;
-        bits += layer.bits * static_cast<double>(layer.weights);
-        weights += layer.weights;
-    }
-    return weights == 0 ? 32 : bits / static_cast<double>(weights);
-}
-
 /// The first quantized layer. Where none is, as in a weight file, the first that a job would quantize: a
 /// convolution, but not the first one.
 QString firstLayer(const report::NetworkInfo& network) {
@@ -83,21 +71,33 @@ void addAccuracies(const std::vector<report::MetricSample>& rows, report::RunSum
     }
 }
 
+/// The newest mean over quantized weights; 32 when none is quantized.
+void addBits(const report::NetworkInfo& network, const std::vector<report::BitwidthTrack>& tracks,
+             report::RunSummary& summary) {
+    const auto stair = report::bitTotals(network, tracks, /*learnedOnly=*/false);
+    summary.bits = stair.empty() ? 32 : stair.back().bits;
+    summary.weightCompression = 32 / summary.bits;
+}
+
 /// What is known before there is a final figure.
-report::RunSummary startingSummary(const report::RunInfo& info) {
+report::RunSummary startingSummary(const report::RunInfo& info,
+                                   const std::vector<report::BitwidthTrack>& tracks = {}) {
     report::RunSummary summary;
     summary.top1Fp32 = info.top1Fp32;
-    summary.bits = meanBits(info.network);
+    addBits(info.network, tracks, summary);
     return summary;
 }
 
 /// A run that trains elsewhere, was killed or failed has no final figures in its file; what a window that
 /// trained it would know stands in for them.
 report::RunSummary summaryOf(const RunContents& contents) {
-    report::RunSummary known = startingSummary(contents.info);
+    report::RunSummary known = startingSummary(contents.info, contents.bitwidths);
     addAccuracies(contents.metrics, known);
     report::RunSummary summary = contents.summary;
-    if (!std::isfinite(summary.bits)) summary.bits = known.bits;
+    if (!std::isfinite(summary.bits)) {
+        summary.bits = known.bits;
+        summary.weightCompression = known.weightCompression;
+    }
     if (!std::isfinite(summary.top1Fp32)) summary.top1Fp32 = known.top1Fp32;
     for (const auto& [figure, measured] : kAccuracies) {
         if (!std::isfinite(summary.*figure)) summary.*figure = known.*figure;
@@ -135,7 +135,7 @@ struct Session::Opened {
             auto playback = jobs::RunPlayback::open(path);
             if (playback) {
                 opened->playback = std::move(*playback);
-                BITLOOM_ASSIGN_OR_RETURN(opened->contents, readContents(*opened->playback));
+                BITLOOM_ASSIGN_OR_RETURN(opened->contents, readContents(*opened->playback, path));
                 return opened;
             }
             runError = playback.error().message;
@@ -159,6 +159,7 @@ void Session::State::add(const Delivery& delivery) {
         addBitwidth(layer, point);
     addSteps(delivery.recordedSteps);
     addAccuracies(delivery.metrics, summary);
+    if (!delivery.bitwidths.empty()) addBits(info.network, bitwidths, summary);
     if (delivery.summary) summary = *delivery.summary;
 }
 

@@ -13,14 +13,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "cifar10" of "cifar10:/data/cifar-10-batches-bin"; of a folder of images its own name.
+/// "cifar10" of "cifar10:/data/cifar-10-batches-bin", wherever that lies; "a/photos" of
+/// "folder:/data/a/photos"; of a generated set all that makes it.
 std::string imagesOf(const std::string& source) {
     const std::size_t colon = source.find(':');
     std::string kind = source.substr(0, colon);
-    if (kind != "folder" || colon == std::string::npos) return kind;
+    if (kind != "folder" || colon == std::string::npos) return kind == "generated" ? source : kind;
     fs::path folder = source.substr(colon + 1);
     if (folder.filename().empty()) folder = folder.parent_path();
-    return folder.filename().string();
+    return (folder.parent_path().filename() / folder.filename()).string();
+}
+
+/// What a job's runs are scored on.
+std::string imagesOf(const JobSpec& job) {
+    const std::int64_t first = job.train.evaluateImages;
+    const std::string all = imagesOf(job.data.source);
+    return first > 0 ? fmt::format("{}, first {} images", all, first) : all;
 }
 
 std::string methodOf(const quant::QuantizerOptions& options) {
@@ -105,7 +113,7 @@ Result<report::RunFigures> readRunFigures(const fs::path& path) {
     figures.images = figures.method = "unknown";
     bool floats = true;
     if (const auto job = parseJob(info.jobToml, path.string(), path.parent_path())) {
-        figures.images = imagesOf(job->data.source);
+        figures.images = imagesOf(*job);
         figures.method = methodOf(*job);
         floats = activationsOf(stagesOf(*job)).method == quant::ActivationMethod::None;
     }

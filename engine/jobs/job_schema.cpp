@@ -186,10 +186,11 @@ void addUniformKeys(std::vector<Key<JobSpec>>& keys) {
     keys.push_back(number<Job>("quantizer.bin_regulariser",
                                "uniform: weight of the entropy-aware bin regulariser; 0.1 in SDQ",
                                BITLOOM_FIELD(quantizer.binRegulariser), 0, 1e3));
-    keys.push_back(
-        number<Job>("quantizer.target",
-                    "sdq, dgms-mixed: mean bits a weight, bytes or bit operations that the layers may take",
-                    BITLOOM_FIELD(quantizer.sdq.target), 0, 1e18));
+    keys.push_back(number<Job>(
+        "quantizer.target",
+        "sdq, dgms-mixed: mean bits a weight, bytes, or bit operations with activations of 32 bits "
+        "that the layers may take",
+        BITLOOM_FIELD(quantizer.sdq.target), 0, 1e18));
     keys.push_back(choice<Job, BitBudgetKind>("quantizer.budget", "sdq, dgms-mixed: what target counts",
                                               {{"bits", BitBudgetKind::Bits},
                                                {"bytes", BitBudgetKind::Bytes},
@@ -490,14 +491,14 @@ void applySearchRecipe(const std::string& recipe, JobSpec& job) {
     train::TrainOptions& train = job.train;
     if (recipe == "paper") {
         // One group at 0.1, decayed whole, from random logits.
-        train.rates.full = train.rates.batchNorm = train.rates.alpha = 0.1;
+        train.rates.weight = train.rates.full = train.rates.batchNorm = train.rates.alpha = 0.1;
         train.weightDecay = train.decayBatchNorm = train.decayAlpha = 1e-4;
         train.schedule = train::Schedule::Cosine;
         train.epochs = 200;
         job.quantizer.search.start = quant::SearchStart::Random;
         return;
     }
-    train.rates.full = train.rates.batchNorm = 3e-2;
+    train.rates.weight = train.rates.full = train.rates.batchNorm = 3e-2;
     train.rates.alpha = 3;
     job.quantizer.search.halfLogits = true;
     job.quantizer.search.factored = true;

@@ -110,8 +110,9 @@ std::vector<JobKeyHelp> jobKeys() {
     assert(standard.ok());
     std::vector<JobKeyHelp> keys;
     for (const auto& key : jobSchema()) {
-        // The recipe decides the rates, so the plain default would mislead.
-        const bool byRecipe = key.name.starts_with("train.rate_");
+        // The recipe decides these, so the plain default would mislead.
+        const bool byRecipe = key.name.starts_with("train.rate_") || key.name == "quantizer.half_logits" ||
+                              key.name == "quantizer.factored";
         std::string value = byRecipe ? "" : key.write(*standard);
         if (key.name == "train.recipe") value = quoteToml(kStandardRecipe);
         keys.push_back({key.name, key.help, key.expected, std::move(value)});

@@ -84,8 +84,8 @@ class Sweep {
         for (std::size_t i = m_next++; i < m_runs.size(); i = m_next++) {
             if (m_control.stopRequested()) return;
             SweptRun& run = m_runs[i];
-            if (run.state == SweepState::Failed) continue;  // its job could not be read
-            train(run);
+            // Else its job could not be read.
+            if (run.state != SweepState::Failed) train(run);
             const MutexLock lock(m_mutex);
             ++m_done;
             m_sink.log(fmt::format("{}: {}{}{}", run.point.name, toText(run.state),
@@ -149,8 +149,8 @@ class Sweep {
     }
 
     [[nodiscard]] std::vector<std::string> settingsOf(const SweptRun& run) const {
-        std::vector<std::string> settings = m_request.overrides;
-        settings.push_back(fmt::format("train.threads={}", m_request.threads));
+        std::vector<std::string> settings = {fmt::format("train.threads={}", m_request.threads)};
+        settings.insert(settings.end(), m_request.overrides.begin(), m_request.overrides.end());
         settings.insert(settings.end(), run.point.settings.begin(), run.point.settings.end());
         return settings;
     }

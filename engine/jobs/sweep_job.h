@@ -37,7 +37,7 @@ struct SweepRequest {
     std::vector<SweepAxis> axes;
     std::filesystem::path folder;   ///< made where it is not there
     int processes = 1;              ///< at a time, at least 1
-    int threads = 1;                ///< of each; 0: all cores
+    int threads = 1;                ///< of each, whatever the job says; overrides go first; 0: all cores
     std::filesystem::path program;  ///< the bitloom that trains
 };
 

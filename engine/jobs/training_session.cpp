@@ -7,6 +7,8 @@
 #include "engine/jobs/mixture_transfer.h"
 #include "engine/jobs/strategy_file.h"
 #include "engine/quant/activation/activation_plan.h"
+#include "engine/quant/method_names.h"
+#include "engine/record/run_reader.h"
 #include "engine/train/activation_reconstruction.h"
 #include "engine/train/deployed_model.h"
 #include "engine/train/schedule.h"
@@ -15,13 +17,20 @@
 namespace bitloom::jobs {
 namespace {
 
-/// What the job's distillation follows: its own file, or the weights that the run starts from. Nothing where
-/// there is neither; the trainer says so.
+/// A run teaches what it deploys.
+Result<NetworkSource> openTeacher(const std::string& path, report::ProgressSink& sink) {
+    if (!record::RunReader::open(path)) return NetworkSource::open({.weights = path});
+    BITLOOM_ASSIGN_OR_RETURN(const RecordedRun run, readRecordedRun(path, sink));
+    BITLOOM_ASSIGN_OR_RETURN(quant::QuantizedModel model, deployedNetwork(run, path));
+    return NetworkSource(std::move(model));
+}
+
+/// What the job's distillation follows: its own file, or the weights that the run starts from.
 Result<std::optional<train::Teacher>> loadTeacher(const JobSpec& job, const Network& network,
-                                                  const Datasets& datasets) {
+                                                  const Datasets& datasets, report::ProgressSink& sink) {
     if (!distils(job)) return std::optional<train::Teacher>();
     if (!job.model.teacher.empty()) {
-        BITLOOM_ASSIGN_OR_RETURN(NetworkSource source, NetworkSource::open({.weights = job.model.teacher}));
+        BITLOOM_ASSIGN_OR_RETURN(NetworkSource source, openTeacher(job.model.teacher, sink));
         BITLOOM_ASSIGN_OR_RETURN(const std::int64_t taught, source.classes());
         BITLOOM_ASSIGN_OR_RETURN(const auto shapes, graph::inferShapes(network.graph));
         const std::int64_t learned = shapes.back().front();
@@ -36,8 +45,22 @@ Result<std::optional<train::Teacher>> loadTeacher(const JobSpec& job, const Netw
         BITLOOM_ASSIGN_OR_RETURN(Network teacher, source.build(*datasets.train, job.data.source));
         return std::optional(train::Teacher{std::move(teacher.graph), std::move(teacher.state)});
     }
-    if (network.state.empty()) return std::optional<train::Teacher>();
+    if (network.state.empty()) {
+        return usageError(
+            "train.distillation needs a teacher; start from pretrained weights (model.weights) or name "
+            "model.teacher");
+    }
     return std::optional(train::Teacher{network.graph, network.state});
+}
+
+/// A layer's own options that `options` took over from the stage before are where it began to learn its bits:
+/// not where they stay.
+void dropStartingBits(const quant::QuantizerOptions& before, quant::QuantizerOptions& options) {
+    std::erase_if(options.layers, [&](const auto& entry) {
+        const auto own = before.layers.find(entry.first);
+        return own != before.layers.end() && own->second == entry.second &&
+               quant::learnsBits(entry.second.method);
+    });
 }
 
 /// Of what a stage draws at random; the first one's is the job's.
@@ -74,7 +97,7 @@ Result<TrainingSession> TrainingSession::start(JobSpec job, report::ProgressSink
     BITLOOM_RETURN_IF_ERROR(session.checkStages());
     BITLOOM_RETURN_IF_ERROR(session.checkLaterTransfers(sink));
     BITLOOM_ASSIGN_OR_RETURN(session.m_teacher,
-                             loadTeacher(session.m_job, session.m_network, session.m_datasets));
+                             loadTeacher(session.m_job, session.m_network, session.m_datasets, sink));
     BITLOOM_RETURN_IF_ERROR(
         session.beginStage(0, session.m_network.state, session.m_stages.front().quantizer, sink));
     return session;
@@ -110,27 +133,52 @@ Status TrainingSession::checkLayers(const quant::QuantizerOptions& options) cons
     return train::checkActivationImages(options.activation, *m_datasets.train);
 }
 
+/// Before the stage that learns them has run: whether this one could take as many bits as that starts with.
+Status TrainingSession::checkLearnedBits(std::size_t stage) const {
+    if (stage == 0) {
+        return usageError(
+            "{}: strategy = \"learned\" takes the bits that the stage before ended with, and there is "
+            "none before; put a stage with method = \"sdq\" before it, or name a file of bits",
+            nameOf(stage));
+    }
+    const quant::QuantizerOptions& before = m_stages[stage - 1].quantizer;
+    BITLOOM_ASSIGN_OR_RETURN(const auto planned, quant::planLayers(m_network.graph, before));
+    if (std::ranges::all_of(planned, &quant::PlannedLayer::outsideAverage)) {
+        return usageError("{}: strategy = \"learned\", but {} quantizes no layer", nameOf(stage),
+                          nameOf(stage - 1));
+    }
+    quant::QuantizerOptions options = m_stages[stage].quantizer;
+    dropStartingBits(before, options);
+    for (const quant::PlannedLayer& layer : planned) {
+        if (layer.outsideAverage) continue;
+        quant::LayerOptions most = options.layer;
+        most.components = layer.options.components;
+        most.values.clear();
+        options.layers.try_emplace(layer.node, std::move(most));
+    }
+    if (const Status possible = checkLayers(options); !possible) {
+        return usageError("{}: strategy = \"learned\" may keep the bits that {} starts with: {}",
+                          nameOf(stage), nameOf(stage - 1), possible.error().message);
+    }
+    return {};
+}
+
 Status TrainingSession::checkStages() const {
+    const auto rounding = [](const JobSpec& stage) {
+        return stage.quantizer.activation.method == quant::ActivationMethod::Ptq;
+    };
     for (std::size_t i = 0; i < m_stages.size(); ++i) {
         const quant::QuantizerOptions& options = m_stages[i].quantizer;
-        const Status possible = checkLayers(options);
-        if (!possible) {
+        if (const Status possible = checkLayers(options); !possible) {
             const std::string where = m_job.stages.empty() ? "" : nameOf(i) + ": ";
             return Error{possible.error().kind, where + possible.error().message};
         }
-        if (options.strategy != quant::kLearnedStrategy) continue;
-        if (i == 0) {
+        if (rounding(m_stages[i]) && !rounding(m_stages.back())) {
             return usageError(
-                "{}: strategy = \"learned\" takes the bits that the stage before ended with, and there is "
-                "none before; put a stage with method = \"sdq\" before it, or name a file of bits",
-                nameOf(i));
+                "{}: activation.method = \"ptq\" rounds activations after a job's last step; say so in {}",
+                nameOf(i), nameOf(m_stages.size() - 1));
         }
-        BITLOOM_ASSIGN_OR_RETURN(const auto before,
-                                 quant::planLayers(m_network.graph, m_stages[i - 1].quantizer));
-        if (std::ranges::all_of(before, &quant::PlannedLayer::outsideAverage)) {
-            return usageError("{}: strategy = \"learned\", but {} quantizes no layer", nameOf(i),
-                              nameOf(i - 1));
-        }
+        if (options.strategy == quant::kLearnedStrategy) BITLOOM_RETURN_IF_ERROR(checkLearnedBits(i));
     }
     return {};
 }
@@ -211,6 +259,7 @@ Status TrainingSession::beginNextStage(report::ProgressSink& sink) {
     sink.progress({"initialising " + nameOf(next), m_trainer->step(), totalSteps(), 0, report::kNoValue});
     quant::QuantizerOptions options = m_stages[next].quantizer;
     if (options.strategy == quant::kLearnedStrategy) {
+        dropStartingBits(m_stages[m_stage].quantizer, options);
         BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, m_trainer->quantizedModel());
         BITLOOM_RETURN_IF_ERROR(applyStrategy(strategyOf(model), nameOf(next), m_network.graph, options));
     }

@@ -62,6 +62,7 @@ class TrainingSession {
     TrainingSession() = default;
     void setJob(JobSpec job);
     [[nodiscard]] Status checkStages() const;
+    [[nodiscard]] Status checkLearnedBits(std::size_t stage) const;
     [[nodiscard]] Status checkLayers(const quant::QuantizerOptions& options) const;
     [[nodiscard]] Status checkLaterTransfers(report::ProgressSink& sink) const;
     [[nodiscard]] Status beginStage(std::size_t stage, const graph::StateDict& start,

@@ -34,6 +34,8 @@ struct LayerOptions {
     std::string transfer{};
     /// Multiplies the mu and sigma of `transfer` by std(w) / std(w of the run); false: as published.
     bool transferScale = false;
+
+    bool operator==(const LayerOptions&) const = default;
 };
 
 /// The mixture of another layer that one starts from instead of k-means (dgms/README.md section 7).

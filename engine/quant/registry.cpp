@@ -246,6 +246,13 @@ Result<std::vector<PlannedLayer>> planLayers(const graph::Graph& graph, const Qu
         if (method.check) BITLOOM_RETURN_IF_ERROR(method.check(options, layer, where));
         planned.push_back({name, layer});
     }
+    std::vector<std::string> choosing;
+    for (const PlannedLayer& layer : planned) {
+        if (learnsBits(layer.options.method)) choosing.push_back(layer.node);
+    }
+    if (choosing.empty()) return planned;
+    if (auto target = sdq::targetBits(graph, options.sdq, choosing); !target)
+        return std::move(target).error();
     return planned;
 }
 

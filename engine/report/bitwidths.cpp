@@ -143,9 +143,14 @@ StalledBits stalledBits(const std::vector<BitwidthTrack>& tracks, std::size_t tr
     return {BitStall::Rising, since(rises)};
 }
 
+namespace {
+
+constexpr double kActivationBits = 32;
+
+}  // namespace
+
 std::vector<BitTotals> bitTotals(const NetworkInfo& network, const std::vector<BitwidthTrack>& tracks,
                                  bool learnedOnly) {
-    constexpr double kActivationBits = 32;
     std::vector<std::pair<const LayerInfo*, const BitwidthTrack*>> counted;
     std::set<std::int64_t> steps;
     double weights = 0;
@@ -182,6 +187,19 @@ BitTotals totalsAt(const std::vector<BitTotals>& stair, std::int64_t step) {
     const auto after = std::ranges::upper_bound(stair, step, {}, &BitTotals::step);
     if (stair.empty()) return {};
     return after == stair.begin() ? stair.front() : *(after - 1);
+}
+
+double targetBits(const BitTarget& target, const NetworkInfo& network,
+                  const std::vector<BitwidthTrack>& tracks) {
+    BitTotals ofOneBit{0, 1, 0, 0};
+    for (const LayerInfo& layer : network.layers) {
+        const auto track = std::ranges::find(tracks, layer.name, &BitwidthTrack::layer);
+        if (layer.outsideAverage || track == tracks.end() || !track->isLearned()) continue;
+        ofOneBit.bytes += static_cast<double>(layer.weights) / 8;
+        ofOneBit.bitOperations += static_cast<double>(layer.macs) * kActivationBits;
+    }
+    const double one = ofOneBit.*target.counted;
+    return one > 0 ? target.most / one : kNoValue;
 }
 
 }  // namespace bitloom::report

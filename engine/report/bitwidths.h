@@ -84,5 +84,8 @@ struct BitTarget {
     double BitTotals::*counted = &BitTotals::bits;
     double most = 0;
 };
+/// The target as mean bits of these layers, weighted by what it counts; NaN where there are none.
+[[nodiscard]] double targetBits(const BitTarget& target, const NetworkInfo& network,
+                                const std::vector<BitwidthTrack>& tracks);
 
 }  // namespace bitloom::report

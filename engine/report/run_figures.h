@@ -31,7 +31,7 @@ struct RunFigures {
     std::string path;
     std::string name;        ///< for a person: the file without folder and suffix
     std::string network;     ///< "resnet20"
-    std::string images;      ///< what it was scored on: "cifar10", a folder's name
+    std::string images;      ///< what it was scored on: "cifar10", "data/photos", "cifar10, first 500 images"
     std::string method;      ///< of the job: "dgms"; "dgms, sdq" where layers differ, "sdq, then
                              ///< uniform" where stages do
     std::string started;     ///< as RunInfo::started

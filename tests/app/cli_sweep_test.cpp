@@ -77,6 +77,7 @@ TEST_F(CliSweep, AFailingJobLeavesTheOthersAlone) {
     const Json runs = Json::parse(result.out);
     EXPECT_EQ(stateOf(runs, "method-dgms_batch-8"), "done");
     EXPECT_EQ(stateOf(runs, "method-dgns_batch-8"), "failed");
+    EXPECT_THAT(result.err, HasSubstr("method-dgns_batch-8: failed")) << "told and counted like any other";
     EXPECT_EQ(stateOf(runs, "method-dgms_batch-512"), "failed");
     EXPECT_THAT(messageOf(runs, "method-dgms_batch-512"), HasSubstr("data.batch"));
     EXPECT_THAT(messageOf(runs, "method-dgns_batch-8"), HasSubstr("\"dgms\""));

@@ -151,7 +151,12 @@ TEST_F(SessionTest, ALiveRunShowsTheNewestStepUntilAnOlderOneIsAskedFor) {
 
     m_session.showStep(0);
     ASSERT_TRUE(waitFor([&] { return shownStep() == 0; }));
-    m_session.take(deliveryOf(20));
+    Delivery narrower = deliveryOf(20);
+    for (const report::LayerInfo& layer : m_session.network().layers)
+        narrower.bitwidths.push_back({layer.name, {20, 1, {}}});
+    m_session.take(narrower);
+    EXPECT_EQ(m_session.summary().bits, 1) << "as learned so far";
+    EXPECT_EQ(m_session.summary().weightCompression, 32);
     EXPECT_EQ(shownStep(), 0) << "scrubbed back: new steps must not take over";
     EXPECT_EQ(m_session.steps().back(), 20);
     EXPECT_EQ(m_session.metrics().back().step, 20);

@@ -134,7 +134,9 @@ TEST(CompareRuns, ARealRunIsRead) {
     const report::RunSummary summary = trainToEnd(spec, folder / "run.h5");
     const auto run = readRunFigures(folder / "run.h5");
     ASSERT_TRUE(run.ok()) << run.error().message;
-    EXPECT_EQ(run->group(), "resnet20, generated");
+    ASSERT_GT(spec.train.evaluateImages, 0);
+    EXPECT_EQ(run->group(),
+              fmt::format("resnet20, {}, first {} images", spec.data.source, spec.train.evaluateImages));
     EXPECT_EQ(run->method, "dgms");
     EXPECT_EQ(run->bytes, static_cast<double>(summary.fileBytes));
     EXPECT_EQ(run->bitOps, summary.bitOps);

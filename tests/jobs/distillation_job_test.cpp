@@ -57,6 +57,20 @@ TEST(DistillationJob, AnotherFileTeachesRandomWeights) {
     EXPECT_TRUE(fs::exists(folder / "run.h5.ckpt/teacher.safetensors"));
 }
 
+TEST(DistillationJob, ARunTeachesWhatItDeploys) {
+    const testing::TemporaryFolder folder;
+    JobSpec teacher = smallJob();
+    teacher.quantizer.layer.method = "none";
+    trainToEnd(teacher, folder / "teacher.h5");
+    JobSpec job = taughtJob("");
+    job.model.teacher = (folder / "teacher.h5").string();
+    const report::RunSummary taught = trainToEnd(job, folder / "run.h5");
+    const auto file = checkpoint::readCheckpoint(folder / "run.h5.ckpt/teacher.safetensors");
+    ASSERT_TRUE(file.ok()) << file.error().message;
+    job.train.distillation = 0;
+    EXPECT_NE(trainToEnd(job, folder / "alone.h5").hash, taught.hash);
+}
+
 TEST(DistillationJob, ThereMustBeATeacher) {
     const testing::TemporaryFolder folder;
     const Error error = failureOf(taughtJob(""), folder / "run.h5");

@@ -286,5 +286,52 @@ TEST_F(StagesJob, StagesThatCannotFollowEachOtherAreRefusedAtOnce) {
     EXPECT_THAT(refusal(), HasSubstr("stage 1 (sdq): quantizer: components = 5"));
 }
 
+TEST_F(StagesJob, WhatALaterStageCannotDoIsRefusedAtOnce) {
+    const JobSpec good = m_job;
+    m_job.stages[1].quantizer.layer = {"sdq", 256, {}};
+    m_job.stages[1].quantizer.sdq.target = 0.5;
+    m_job.stages[1].quantizer.strategy.clear();
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("stage 2 (uniform)"), HasSubstr("one bit a weight is the least")));
+    m_job.stages[1].quantizer.layer.method = "dgms-mixed";
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("stage 2 (uniform)"), HasSubstr("one bit a weight is the least")));
+    m_job = good;
+    m_job.stages[1].quantizer.layer.method = "rdhs";
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("may keep the bits that stage 1 (sdq) starts with"),
+                                 HasSubstr("components = 256")));
+    m_job = good;
+    m_job.stages[0].quantizer.activation.method = quant::ActivationMethod::Ptq;
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("stage 1 (sdq)"), HasSubstr("say so in stage 2 (uniform)")));
+    m_job = good;
+    m_job.model.weights.clear();
+    m_job.model.arch = "resnet20";
+    EXPECT_THAT(refusal(), HasSubstr("train.distillation needs a teacher"));
+}
+
+/// Bits of its own that a layer began with, and that the second stage took over from the job.
+TEST_F(StagesJob, ALayersStartingBitsAreNotWhereItStays) {
+    const quant::LayerOptions start{"sdq", 16, {}};
+    for (StageSpec& stage : m_job.stages)
+        stage.quantizer.layers["layer3.1.conv1"] = start;
+    const report::RunSummary summary = trainToEnd(m_job, m_folder / "run.h5");
+    EXPECT_LE(summary.bits, 3);
+    const auto playback = RunPlayback::open(m_folder / "run.h5");
+    ASSERT_TRUE(playback.ok());
+    const auto before = (*playback)->layers(10);
+    const auto after = (*playback)->layers(16);
+    ASSERT_TRUE(before.ok() && after.ok());
+    for (std::size_t i = 0; i < before->size(); ++i)
+        EXPECT_EQ((*before)[i]->bits, (*after)[i]->bits) << (*before)[i]->layer;
+    // What the second stage says itself is another matter.
+    m_job.stages[1].quantizer.layers["layer3.1.conv1"] = {"uniform", 64, {}};
+    trainToEnd(m_job, m_folder / "own.h5");
+    const auto own = RunPlayback::open(m_folder / "own.h5");
+    const auto layers = (*own)->layers(16);
+    ASSERT_TRUE(layers.ok());
+    const auto found =
+        std::ranges::find(*layers, "layer3.1.conv1", [](const auto& layer) { return layer->layer; });
+    ASSERT_NE(found, layers->end());
+    EXPECT_EQ((*found)->bits, 6);
+}
+
 }  // namespace
 }  // namespace bitloom::jobs

@@ -192,7 +192,7 @@ TEST_F(MixedQuantizerTest, ASavedStateGoesOnToTheBit) {
     }
 }
 
-TEST_F(MixedQuantizerTest, EqualWeightsAndFewDistinctOnesHaveACodebook) {
+TEST_F(MixedQuantizerTest, EqualWeightsHaveACodebook) {
     m_values.assign(m_values.size(), 0.25F);
     m_weight = torch::full({16, 8, 3, 3}, 0.25F);
     const auto equal = make(4);
@@ -203,6 +203,21 @@ TEST_F(MixedQuantizerTest, EqualWeightsAndFewDistinctOnesHaveACodebook) {
     (void)equal->soft(m_weight);
     EXPECT_EQ(equal->hard(m_weight).components, 2);
     EXPECT_THAT(equal->hard(m_weight).dequantize(), ::testing::Each(::testing::FloatNear(0.25F, 1e-6F)));
+}
+
+TEST_F(MixedQuantizerTest, FewerDistinctValuesThanComponentsAreNoTrouble) {
+    for (std::size_t i = 0; i < m_values.size(); ++i)
+        m_values[i] = i % 3 == 0 ? 0.3F : -0.1F;
+    m_weight = torch::tensor(m_values).reshape({16, 8, 3, 3});
+    const auto quantizer = make(4);
+    for (int bits = 4; bits >= 1; --bits) {
+        const std::vector<float> hard = quantizer->hard(m_weight).dequantize();
+        for (std::size_t i = 0; i < hard.size(); ++i)
+            ASSERT_NEAR(hard[i], m_values[i], 1e-3) << bits << " bits, weight " << i;
+        if (bits == 1) break;
+        quantizer->width().lower();
+        (void)quantizer->soft(m_weight);
+    }
 }
 
 TEST(MixedOptions, AreChecked) {

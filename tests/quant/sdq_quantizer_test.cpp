@@ -75,6 +75,29 @@ class SdqQuantizerTest : public ::testing::Test {
     QuantizerOptions m_options;
 };
 
+TEST_F(SdqQuantizerTest, EqualAndZeroWeightsAndFewDistinctOnesGoDownToOneBit) {
+    const auto expectGoesDown = [&](double largestError) {
+        m_values.assign(m_weight.data_ptr<float>(), m_weight.data_ptr<float>() + m_weight.numel());
+        const auto quantizer = make(4);
+        auto& chooser = dynamic_cast<BitChooser&>(*quantizer);
+        while (chooser.width().bits() > 1) {
+            EXPECT_TRUE(std::isfinite(chooser.errorOfLowering()));
+            chooser.width().lower();
+            EXPECT_TRUE(torch::isfinite(quantizer->soft(m_weight)).all().item<bool>());
+        }
+        const std::vector<float> hard = quantizer->hard(m_weight).dequantize();
+        for (std::size_t i = 0; i < hard.size(); ++i)
+            ASSERT_NEAR(hard[i], m_values[i], largestError) << "weight " << i;
+    };
+    m_weight = torch::full({32, 32}, 0.25F);
+    expectGoesDown(1e-6);
+    m_weight = torch::zeros({32, 32});
+    expectGoesDown(2e-6);
+    m_weight = torch::where(torch::arange(1024).reshape({32, 32}) % 2 == 0, torch::full({32, 32}, 0.2F),
+                            torch::full({32, 32}, -0.2F));
+    expectGoesDown(1e-6);
+}
+
 TEST_F(SdqQuantizerTest, TheWidthsGradientIsThatOfTheSample) {
     m_options.sdq.errorWeight = 0;
     const auto quantizer = make(3);

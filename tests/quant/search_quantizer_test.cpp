@@ -287,6 +287,33 @@ TEST_P(SearchQuantizer, LayersWithFewValuesWork) {
     }
 }
 
+TEST_P(SearchQuantizer, HowLargeTheValuesAreSetsNothingButTheScale) {
+    const torch::Tensor weight = searchedLayer();
+    QuantizerOptions small = options();
+    small.layer.values = {-1, -0.25, 0.25, 1};
+    QuantizerOptions large = options();
+    large.layer.values = {-4096, -1024, 1024, 4096};  // powers of two: not a bit of rounding
+    for (const bool half : {false, true}) {
+        small.search.halfLogits = large.search.halfLogits = half;
+        const auto a = makeSearch(weight, small);
+        const auto b = makeSearch(weight, large);
+        EXPECT_TRUE(torch::equal(alphaOf(*a), alphaOf(*b)));
+        EXPECT_TRUE(torch::equal(deployed(*a), deployed(*b)));
+    }
+}
+
+TEST_P(SearchQuantizer, ASmallSpreadStaysWithinHalfPrecision) {
+    QuantizerOptions spread = options();
+    spread.search.halfLogits = true;
+    spread.search.spread = 1e-3;
+    const torch::Tensor weight = searchedLayer();
+    const auto quantizer = makeSearch(weight, spread);
+    EXPECT_TRUE(torch::isfinite(alphaOf(*quantizer)).all().item<bool>());
+    spread.search.spread = 1;
+    const torch::Tensor same = deployed(*quantizer) == deployed(*makeSearch(weight, spread));
+    EXPECT_GT(same.to(torch::kFloat).mean().item<double>(), 0.98) << "the nearest values, but for rounding";
+}
+
 TEST_P(SearchQuantizer, ZeroWeightsNeedARandomStart) {
     const torch::Tensor zeros = torch::zeros({kSearchedFilters, 2, 3, 3});
     const std::string message = searchErrorOf(zeros, options());

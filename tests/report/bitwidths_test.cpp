@@ -102,6 +102,23 @@ double trembles(std::int64_t step) {
     return 0.73 + 0.004 * std::sin(static_cast<double>(step));
 }
 
+TEST(Bitwidths, TargetsOfEveryKindAreMeanBitsOfTheLayersThatLearn) {
+    NetworkInfo network;
+    for (const char* name : {"a", "b", "fixed"}) {
+        LayerInfo& layer = network.layers.emplace_back();
+        layer.name = name;
+        layer.quantized = true;
+        layer.weights = 400;
+        layer.macs = 1000;
+    }
+    const std::vector<BitwidthTrack> tracks{recorded("a", 4, wanders), recorded("b", 6, wanders),
+                                            BitwidthTrack{"fixed", {{0, 8, {}}}}};
+    EXPECT_DOUBLE_EQ(targetBits({&BitTotals::bits, 2.5}, network, tracks), 2.5);
+    EXPECT_DOUBLE_EQ(targetBits({&BitTotals::bytes, 300}, network, tracks), 3);
+    EXPECT_DOUBLE_EQ(targetBits({&BitTotals::bitOperations, 128000}, network, tracks), 2);
+    EXPECT_TRUE(std::isnan(targetBits({&BitTotals::bytes, 300}, network, {})));
+}
+
 TEST(Bitwidths, AWideLayerThatHardlyMovesIsNamed) {
     const std::vector<BitwidthTrack> tracks{recorded("a", 4, wanders), recorded("b", 6, trembles),
                                             recorded("c", 5, wanders)};

@@ -197,8 +197,9 @@ TEST_F(MixturePlotTest, AFixedSetShowsNoGaussians) {
                 EXPECT_TRUE(std::isfinite(point.value));
         }
     }
-    for (const QCPGraph* graph : map()->graphs())
-        EXPECT_TRUE(graph->data()->isEmpty() || !graph->visible());
+    EXPECT_FALSE(map()->visible());
+    EXPECT_TRUE(counts()->axis(QCPAxis::atBottom)->tickLabels());
+    EXPECT_GT(counts()->height(), 0.75 * figure()->height()) << "the room of the map is the counts'";
     QSignalSpy selected(&m_plot, &MixturePlot::componentSelected);
     QTest::mouseClick(figure(), Qt::LeftButton, {}, pixelOf(set.mixtures[0].components[2].mu));
     EXPECT_EQ(m_plot.selectedComponent(), 2) << "the nearest value";
@@ -207,6 +208,10 @@ TEST_F(MixturePlotTest, AFixedSetShowsNoGaussians) {
     QTest::mouseMove(figure(), pixelOf(0.15));
     EXPECT_TRUE(readOut->text().contains(QStringLiteral("w = "))) << readOut->text().toStdString();
     EXPECT_FALSE(readOut->text().contains(QStringLiteral("Ψ"))) << readOut->text().toStdString();
+    show(makeSnapshot("layer", 4));
+    EXPECT_TRUE(map()->visible());
+    EXPECT_FALSE(counts()->axis(QCPAxis::atBottom)->tickLabels());
+    EXPECT_GT(map()->height(), 0.15 * figure()->height());
 }
 
 TEST_F(MixturePlotTest, HoveringReadsValues) {

@@ -24,10 +24,10 @@ struct BitwidthsState {
     [[nodiscard]] bool isLearned() const;  ///< any layer's bits
     [[nodiscard]] bool changes()
         const;  ///< any layer's bits; of runs from before probabilities were recorded
-    /// Of a row at the shown step. A target in bytes or bit operations says nothing of one layer's bits.
+    /// Of a row at the shown step.
     [[nodiscard]] report::StalledBits stallOf(std::size_t row) const {
-        const bool ofBits = target && target->counted == &report::BitTotals::bits;
-        return report::stalledBits(tracks, row, shownStep(), ofBits ? target->most : report::kNoValue);
+        const double most = target ? report::targetBits(*target, network, tracks) : report::kNoValue;
+        return report::stalledBits(tracks, row, shownStep(), most);
     }
     [[nodiscard]] int rows() const { return static_cast<int>(tracks.size()); }
     [[nodiscard]] int selectedRow() const;  ///< -1: none

@@ -107,6 +107,7 @@ void MixtureFigure::assembleMap() {
     m_hardMap = m_plot->addGraph(weight, value);
     m_softMap = m_plot->addGraph(weight, value);
     m_hardMap->setAntialiased(false);
+    m_map->setSizeConstraintRect(QCPLayoutElement::scrOuterRect);
     m_map->setRangeDrag(Qt::Horizontal);
     m_map->setRangeZoom(Qt::Horizontal);
     m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
@@ -156,6 +157,7 @@ void MixtureFigure::update(const MixtureState& state) {
     updateHistograms(snapshot);
     updateComponents(state, scale);
     updateMap(state);
+    showMap(!m_fixedSet);
     updateTitle(state, scale);
     updateKeys();
     m_legend->setMixture(mixture);
@@ -209,11 +211,20 @@ void MixtureFigure::updateComponents(const MixtureState& state, double scale) {
 
 void MixtureFigure::updateMap(const MixtureState& state) {
     const auto range = weightRange(state.snapshot->weights);
-    // No function of a weight leads to the values of a fixed set: the maps stay empty.
-    m_identity->setVisible(!m_fixedSet);
     setGraphData(*m_identity, {range[0], range[1]}, {range[0], range[1]});
     setGraphData(*m_softMap, m_curves.soft.x, m_curves.soft.y);
     setGraphData(*m_hardMap, m_curves.hard.x, m_curves.hard.y);
+}
+
+/// No function of a weight leads to the values of a fixed set: then the counts take all of the height and the
+/// weight axis.
+void MixtureFigure::showMap(bool shown) {
+    if (m_map->visible() == shown) return;
+    m_map->setVisible(shown);
+    m_map->setMaximumSize(QWIDGETSIZE_MAX, shown ? QWIDGETSIZE_MAX : 0);
+    QCPAxis* weight = m_counts->axis(QCPAxis::atBottom);
+    weight->setTickLabels(!shown);
+    weight->setLabel(shown ? QString() : m_map->axis(QCPAxis::atBottom)->label());
 }
 
 void MixtureFigure::updateTitle(const MixtureState& state, double scale) {

@@ -55,6 +55,7 @@ class MixtureFigure {
     void updateHistograms(const report::LayerSnapshot& snapshot);
     void updateComponents(const MixtureState& state, double scale);
     void updateMap(const MixtureState& state);
+    void showMap(bool shown);
     void updateTitle(const MixtureState& state, double scale);
     void updateKeys();
     void styleComponents();

@@ -89,7 +89,7 @@ void MixturePlot::Parts::lockByZoom() {
 
 std::optional<double> MixturePlot::Parts::weightAt(const QPointF& position) const {
     for (const QCPAxisRect* rect : {&figure.countsRect(), &figure.mapRect()}) {
-        if (!rect->rect().contains(position.toPoint())) continue;
+        if (!rect->visible() || !rect->rect().contains(position.toPoint())) continue;
         return rect->axis(QCPAxis::atBottom)->pixelToCoord(position.x());
     }
     return std::nullopt;

@@ -32,6 +32,34 @@ struct Layer {
 
 }  // namespace
 
+Result<double> targetBits(const graph::Graph& graph, const SdqOptions& options,
+                          const std::vector<std::string>& nodes) {
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Counts counts, graph::count(graph));
+    double weights = 0;
+    double macs = 0;
+    for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+        if (std::ranges::find(nodes, graph.nodes()[i].name) == nodes.end()) continue;
+        weights += static_cast<double>(counts.nodes[i].weights);
+        macs += static_cast<double>(counts.nodes[i].macs);
+    }
+    constexpr double kActivationBits = 32;
+    double ofOneBit = 1;
+    const char* unit = "bits";
+    if (options.budget == BitBudgetKind::Bytes) {
+        ofOneBit = weights / 8;
+        unit = "bytes";
+    } else if (options.budget == BitBudgetKind::BitOps) {
+        ofOneBit = macs * kActivationBits;
+        unit = "bit operations";
+    }
+    if (options.target >= ofOneBit) return options.target / ofOneBit;
+    return usageError(
+        "quantizer.target = {:.6g}: one bit a weight is the least, and the layers that choose their bits "
+        "then "
+        "take {:.6g} {}",
+        options.target, ofOneBit, unit);
+}
+
 Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, const QuantizerOptions& options,
                                                   const QuantizerMap& quantizers) {
     BITLOOM_ASSIGN_OR_RETURN(const graph::Counts counts, graph::count(graph));
@@ -51,23 +79,11 @@ Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, con
     }
     if (layers.empty()) return std::unique_ptr<StepHook>();
     const SdqOptions& sdq = options.sdq;
-    constexpr double kActivationBits = 32;
     const bool byMacs = sdq.budget == BitBudgetKind::BitOps;
-    const double target = byMacs                               ? sdq.target / (macs * kActivationBits)
-                          : sdq.budget == BitBudgetKind::Bytes ? 8 * sdq.target / weights
-                                                               : sdq.target;
-    if (target < 1) {
-        return usageError(
-            "quantizer.target: one bit a weight is the least, and the layers that choose their bits then "
-            "take {:.4g} "
-            "{}",
-            byMacs                               ? macs * kActivationBits
-            : sdq.budget == BitBudgetKind::Bytes ? weights / 8
-                                                 : 1.0,
-            byMacs                               ? "bit operations"
-            : sdq.budget == BitBudgetKind::Bytes ? "bytes"
-                                                 : "bits");
-    }
+    std::vector<std::string> nodes;
+    for (const Layer& layer : layers)
+        nodes.push_back(layer.node);
+    BITLOOM_ASSIGN_OR_RETURN(const double target, targetBits(graph, sdq, nodes));
     std::map<std::string, std::shared_ptr<Bitwidth>> shared;
     std::vector<Member> members;
     for (const Layer& layer : layers) {

@@ -14,10 +14,15 @@
 
 namespace bitloom::quant::sdq {
 
+/// The target of `options` as mean bits of the layers `nodes`, weighted by what the budget counts. A usage
+/// error below 1, which no layer can go under.
+[[nodiscard]] Result<double> targetBits(const graph::Graph& graph, const SdqOptions& options,
+                                        const std::vector<std::string>& nodes);
+
 class BitBudget final : public StepHook {
   public:
     /// For the quantizers that choose bits, which outlive it; null when none does. Joins the widths of blocks
-    /// where `options` says so. An error for a budget that one bit a weight exceeds.
+    /// where `options` says so. Errors are those of targetBits().
     [[nodiscard]] static Result<std::unique_ptr<StepHook>> make(const graph::Graph& graph,
                                                                 const QuantizerOptions& options,
                                                                 const QuantizerMap& quantizers);

@@ -97,11 +97,14 @@ struct Factors {
 /// What a thread keeps numbers of a block in; the names tell those apart that are in use at a time.
 enum class Space { Logits, NoisyLogits, Gradients, Direction, Signs, Magnitudes };
 
+/// From row to row of a block: where addresses differ by a multiple of 4 KiB, loads wait for stores.
+constexpr std::size_t kRowStride = kBlockSize + 80;
+
 /// Room for `rows` numbers a weight of a block, which stays with the thread from block to block.
 template <Space, class T>
 T* blockSpace(std::size_t rows = 1) {
     static thread_local std::vector<T> space;
-    if (space.size() < rows * kBlockSize) space.resize(rows * kBlockSize);
+    if (space.size() < rows * kRowStride) space.resize(rows * kRowStride);
     return space.data();
 }
 
@@ -121,8 +124,8 @@ class BlockRows {
         } else {
             T* wide = blockSpace<Space::Logits, T>(m_planes);
             for (std::size_t k = 0; k < m_planes; ++k)
-                widen(m_logits + k * m_weights + begin, count, wide + k * kBlockSize);
-            return {wide, kBlockSize};
+                widen(m_logits + k * m_weights + begin, count, wide + k * kRowStride);
+            return {wide, kRowStride};
         }
     }
 
@@ -138,10 +141,10 @@ class BlockRows {
             for (std::size_t k = 0; k < m_planes; ++k) {
                 if (m_factored && k == 1) first = random.gumbel();
                 const double noise = choice.noise * (random.gumbel() - first);
-                noisy[k * kBlockSize + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
+                noisy[k * kRowStride + i] = rows.first[k * rows.stride + i] + static_cast<T>(noise);
             }
         }
-        return {noisy, kBlockSize};
+        return {noisy, kRowStride};
     }
 
   private:
@@ -192,10 +195,9 @@ void factoredGradient(const Choice& choice, std::span<const T> magnitudes, Rows<
         const auto temperature = static_cast<T>(choice.temperature);
         T* magnitude = blockSpace<Space::Magnitudes, T>();
         rdhsGradient(signLogits, signs, temperature, upstream, count, result, sign);
-        rdhsGradient(logits, magnitudes, temperature, upstream, count, ofMagnitudes, magnitude);
+        multiply(upstream, count, sign);
+        rdhsGradient(logits, magnitudes, temperature, sign, count, ofMagnitudes, magnitude);
         multiply(magnitude, count, result.first);
-        for (std::size_t k = 0; k + 1 < magnitudes.size(); ++k)
-            multiply(sign, count, ofMagnitudes.first + k * ofMagnitudes.stride);
         return;
     }
     const auto scale = static_cast<T>(choice.scale);
@@ -249,9 +251,9 @@ void streamBackward(const torch::Tensor& logits, const Choice& choice, const tor
         float* scratch = blockSpace<Space::Gradients, float>(factors.planes());
         BlockRows<float, float> rows(first, count, factors);
         blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice), gradients + begin, size,
-                             {scratch, kBlockSize});
+                             {scratch, kRowStride});
         for (std::size_t plane = 0; plane < factors.planes(); ++plane) {
-            update(static_cast<std::int64_t>(plane) * count + begin, {scratch + plane * kBlockSize, size});
+            update(static_cast<std::int64_t>(plane) * count + begin, {scratch + plane * kRowStride, size});
         }
         if (weights) chooseBlock<float>(rows.at(begin, size), factors, size, weights + begin);
     });
@@ -284,9 +286,9 @@ void streamStep(const torch::Tensor& logits, Choice choice, const torch::Tensor&
         float* ofLogits = blockSpace<Space::Gradients, float>(planes);
         BlockRows<float, Half> rows(first, count, factors);
         blockGradient<float>(choice, factors, rows.noisyAt(begin, size, choice), direction, size,
-                             {ofLogits, kBlockSize});
+                             {ofLogits, kRowStride});
         Random random({choice.seed, 1, static_cast<std::uint64_t>(begin)});
-        descend({first + begin, static_cast<std::size_t>(count)}, {ofLogits, kBlockSize}, planes, step.rate,
+        descend({first + begin, static_cast<std::size_t>(count)}, {ofLogits, kRowStride}, planes, step.rate,
                 step.decay, static_cast<std::uint32_t>(random.next()), size);
         if (weights) chooseBlock<float>(rows.at(begin, size), factors, size, weights + begin);
     });

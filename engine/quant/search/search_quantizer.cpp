@@ -13,6 +13,17 @@
 namespace bitloom::quant::search {
 namespace {
 
+/// A spread so small that half precision has no room for its logits becomes the least that has.
+void fitIntoHalf(std::vector<float>& logits) {
+    constexpr float kLargestHalf = 65504;
+    float largest = 0;
+    for (const float logit : logits)
+        largest = std::max(largest, std::abs(logit));
+    if (largest <= kLargestHalf) return;
+    for (float& logit : logits)
+        logit *= kLargestHalf / largest;
+}
+
 /// All relaxed weights lie within the values.
 stats::Range histogramRange(const std::vector<double>& values) {
     const double margin = (values.back() - values.front()) / 16;
@@ -30,8 +41,9 @@ Result<std::unique_ptr<Quantizer>> SearchQuantizer::makeSgt(const MethodRequest&
 }
 
 Result<std::unique_ptr<Quantizer>> SearchQuantizer::make(const MethodRequest& request, Rule rule) {
-    const std::vector<double> values = valuesOf(request.layer);
     const SearchOptions& options = request.options.search;
+    std::vector<double> values = valuesOf(request.layer);
+    if (options.start == SearchStart::Posterior) values = ofLargestOne(std::move(values));
     const bool factored = options.factored && isSignedSet(values);
     const std::int64_t planes = factored ? std::ssize(values) / 2 : std::ssize(values) - 1;
     std::vector<float> start(static_cast<std::size_t>(planes) * request.weight.size());
@@ -48,6 +60,7 @@ Result<std::unique_ptr<Quantizer>> SearchQuantizer::make(const MethodRequest& re
     }
     const torch::Dtype stored = options.halfLogits ? torch::kHalf : torch::kFloat32;
     torch::Tensor logits = emptyLogits(request.shape, planes, stored);
+    if (options.halfLogits) fitIntoHalf(start);
     logits.copy_(torch::from_blob(start.data(), logits.sizes(), torch::kFloat32));
     return std::unique_ptr<Quantizer>(
         new SearchQuantizer(request, rule, values, scale, logits.set_requires_grad(true)));

@@ -23,6 +23,13 @@ std::vector<double> valuesOf(const LayerOptions& layer) {
     return values;
 }
 
+std::vector<double> ofLargestOne(std::vector<double> values) {
+    const double largest = std::max(std::abs(values.front()), std::abs(values.back()));
+    for (double& value : values)
+        value /= largest;
+    return values;
+}
+
 bool isSignedSet(const std::vector<double>& values) {
     if (values.size() < 4 || values.size() % 2 != 0) return false;
     for (std::size_t k = 0; k < values.size() / 2; ++k) {

@@ -39,6 +39,9 @@ class Magnitudes {
     std::vector<Bin> m_bins;
 };
 
+/// Of weights that are all 0.
+constexpr float kSmallestClip = 1e-6F;
+
 }  // namespace
 
 float fitClip(std::span<const float> weights, int bits) {
@@ -46,7 +49,7 @@ float fitClip(std::span<const float> weights, int bits) {
     float largest = 0;
     for (const float weight : weights)
         largest = std::max(largest, std::abs(weight));
-    if (largest == 0) return 1;
+    if (largest == 0) return kSmallestClip;  // levels have no 0; these are as good
     const Magnitudes magnitudes(weights, largest);
     float best = largest;
     double least = magnitudes.error({bits, largest});

@@ -39,7 +39,8 @@ class Levels {
     std::vector<T> m_values;
 };
 
-/// The clip with the least sum of squared errors among max|w| i / 60, i = 1 to 60; 1 where all weights are 0.
+/// The clip with the least sum of squared errors among max|w| i / 60, i = 1 to 60; a millionth where
+/// all weights are 0, of which no level is one.
 /// Weights are looked at in 4096 bins of magnitude.
 [[nodiscard]] float fitClip(std::span<const float> weights, int bits);
 
