@@ -92,7 +92,7 @@ TEST_F(MixedQuantizerTest, TheCodebookFollowsItsWidth) {
     const auto quantizer = make(4);
     double before = errorOf(*quantizer);
     for (int bits = 4; bits > 1; --bits) {
-        const double expected = quantizer->errorOfLowering();
+        const double expected = quantizer->lossOfLowering();
         EXPECT_GT(expected, 0);
         quantizer->width().lower();
         // Both at once, when only asked, and after the next pass.
@@ -184,7 +184,7 @@ TEST_F(MixedQuantizerTest, ASavedStateGoesOnToTheBit) {
         ASSERT_TRUE(torch::equal(quantizer->hardForward(m_weight), other->hardForward(m_weight))) << pass;
     }
     EXPECT_EQ(quantizer->hard(m_weight).indices, other->hard(m_weight).indices);
-    expectEntriesChecked(*other, {"width", "errors", "passes", "mu"});
+    expectEntriesChecked(*other, {"width", "errors", "sensitivity", "passes", "mu"});
     for (const char* name : {"log_pi", "lower/log_pi"}) {
         graph::StateDict state = quantizer->state();
         state.erase(name);

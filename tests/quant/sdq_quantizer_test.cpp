@@ -3,6 +3,7 @@
 #include "engine/quant/sdq/sdq_quantizer.h"
 
 #include <cmath>
+#include <map>
 
 #include <gmock/gmock.h>
 
@@ -81,7 +82,7 @@ TEST_F(SdqQuantizerTest, EqualAndZeroWeightsAndFewDistinctOnesGoDownToOneBit) {
         const auto quantizer = make(4);
         auto& chooser = dynamic_cast<BitChooser&>(*quantizer);
         while (chooser.width().bits() > 1) {
-            EXPECT_TRUE(std::isfinite(chooser.errorOfLowering()));
+            EXPECT_TRUE(std::isfinite(chooser.lossOfLowering()));
             chooser.width().lower();
             EXPECT_TRUE(torch::isfinite(quantizer->soft(m_weight)).all().item<bool>());
         }
@@ -153,9 +154,11 @@ TEST_F(SdqQuantizerTest, ASavedStateGoesOnToTheBit) {
         quantizer->soft(m_weight).sum().backward();
     const auto other = make(8);
     ASSERT_TRUE(other->restore(quantizer->state()).ok());
+    const auto& chooser = dynamic_cast<BitChooser&>(*quantizer);
+    EXPECT_EQ(dynamic_cast<BitChooser&>(*other).lossOfLowering(), chooser.lossOfLowering());
     for (int i = 0; i < 30; ++i)
         ASSERT_TRUE(torch::equal(quantizer->soft(m_weight), other->soft(m_weight))) << i;
-    expectEntriesChecked(*other, {"width"});
+    expectEntriesChecked(*other, {"width", "sensitivity"});
 }
 
 class BitBudgetTest : public ::testing::Test {
@@ -187,7 +190,8 @@ class BitBudgetTest : public ::testing::Test {
     [[nodiscard]] Bitwidth& widthOf(const char* node) {
         return dynamic_cast<BitChooser&>(*m_quantizers.find(node)->second).width();
     }
-    /// Trains nothing but the widths, with the task's gradient 0.
+    /// Trains nothing but the widths; the task's gradient is the same for all weights of a layer, 0 unless
+    /// m_gradients says otherwise.
     void run(std::int64_t steps) { run(1, steps, steps); }
     void run(std::int64_t first, std::int64_t last, std::int64_t steps) {
         for (std::int64_t step = first; step <= last; ++step) {
@@ -195,7 +199,7 @@ class BitBudgetTest : public ::testing::Test {
                 const torch::Tensor weight = torch::tensor(m_state[node + ".weight"].toFloats())
                                                  .reshape(m_state[node + ".weight"].shape)
                                                  .set_requires_grad(true);
-                (quantizer->soft(weight) * 0).sum().backward();
+                (quantizer->soft(weight) * m_gradients[node]).sum().backward();
             }
             budget().afterBackward(step, steps);
         }
@@ -204,6 +208,7 @@ class BitBudgetTest : public ::testing::Test {
     graph::Graph m_graph{"net"};
     graph::StateDict m_state;
     QuantizerOptions m_options;
+    std::map<std::string, double> m_gradients;
     QuantizerMap m_quantizers;
     std::vector<std::unique_ptr<StepHook>> m_hooks;
 };
@@ -243,6 +248,34 @@ TEST_F(BitBudgetTest, TheLastBitIsOfALayerThatIsLargeEnoughAndNoLarger) {
         EXPECT_EQ(widthOf("layer1.0.conv2").bits(), 8) << errorWeight;
         EXPECT_EQ(widthOf("layer1.1.conv1").bits(), 8) << errorWeight;
     }
+}
+
+/// By size and by relative error the large layer would be first.
+TEST_F(BitBudgetTest, BitsAreTakenWhereTheLossFeelsItLeast) {
+    const double weights = 8 * 8 * 9 + 8 * 16 * 9 + 16 * 16 * 9;
+    m_options.sdq.target = 8 - 2 * (8 * 8 * 9 + 8 * 16 * 9) / weights;
+    m_options.sdq.errorWeight = 1e3;  // nothing goes down by itself
+    m_gradients = {{"layer1.0.conv1", 1e-3}, {"layer1.0.conv2", 1e-3}, {"layer1.1.conv1", 0.1}};
+    ASSERT_TRUE(make().ok());
+    run(100);
+    EXPECT_EQ(widthOf("layer1.0.conv1").bits(), 6);
+    EXPECT_EQ(widthOf("layer1.0.conv2").bits(), 6);
+    EXPECT_EQ(widthOf("layer1.1.conv1").bits(), 8);
+}
+
+TEST(Sensitivity, IsTheMeanOfTheLastHundredPasses) {
+    const torch::Tensor weight = torch::tensor({3.0F, 4.0F});
+    Sensitivity sensitivity;
+    EXPECT_EQ(sensitivity.value(), 1) << "nothing known";
+    sensitivity.add(weight, torch::tensor({1.0F, 1.0F}));
+    EXPECT_NEAR(sensitivity.value(), 25.0 * 2 / 2, 1e-9);
+    sensitivity.add(weight, torch::tensor({2.0F, 2.0F}));
+    EXPECT_NEAR(sensitivity.value(), 25 * (1 + 4) / 2.0, 1e-9);
+    const Sensitivity saved(sensitivity.value(), sensitivity.passes());
+    EXPECT_EQ(saved.value(), sensitivity.value());
+    for (int i = 0; i < 1000; ++i)
+        sensitivity.add(weight, torch::tensor({0.0F, 0.0F}));
+    EXPECT_LT(sensitivity.value(), 0.1) << "the past fades";
 }
 
 TEST_F(BitBudgetTest, LeavesTheEndsOut) {

@@ -26,6 +26,8 @@ double errorOf(const torch::Tensor& weight, const QuantizedTensor& hard) {
 struct WidthChoice : torch::CustomClassHolder {
     sdq::Bitwidth* width = nullptr;
     double slope = 0;
+    sdq::Sensitivity* sensitivity = nullptr;
+    torch::Tensor weight;
     torch::Tensor difference;  // Q_b(w) - Q_{b-1}(w)
 };
 
@@ -44,6 +46,7 @@ class WidthFunction : public torch::autograd::Function<WidthFunction> {
         const auto& choice = static_cast<const WidthChoice&>(*holder);
         const torch::Tensor product = (outputs[0].to(torch::kFloat64) * choice.difference).sum();
         choice.width->addGradient(product.item<double>() * choice.slope);
+        choice.sensitivity->add(choice.weight, outputs[0]);
         return {outputs[0], torch::Tensor()};
     }
 };
@@ -140,6 +143,8 @@ torch::Tensor MixedQuantizer::quantize(const torch::Tensor& weight, bool hardFor
     auto choice = c10::make_intrusive<WidthChoice>();
     choice->width = m_width.get();
     choice->slope = sample.slope;
+    choice->sensitivity = &m_sensitivity;
+    choice->weight = weight.detach();
     {
         const torch::NoGradGuard guard;
         const torch::Tensor difference = chosen - of(sample.stays ? *m_lower : *m_upper);
@@ -185,6 +190,7 @@ graph::StateDict MixedQuantizer::state() const {
     state.emplace("width", toGraphTensor(m_width->state()));
     state.emplace("errors", toGraphTensor({static_cast<double>(m_errors.bits), m_errors.upper, m_errors.lower,
                                            static_cast<double>(m_sinceMerge)}));
+    state.emplace("sensitivity", toGraphTensor({m_sensitivity.value(), m_sensitivity.passes()}));
     state.emplace("passes", graph::Tensor::fromInt64({1}, {m_passes}));
     return state;
 }
@@ -197,6 +203,8 @@ Status MixedQuantizer::restore(const graph::StateDict& state) {
                              findEntry(state, method(), "errors", graph::DType::F64, {4}));
     BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* passes,
                              findEntry(state, method(), "passes", graph::DType::I64, {1}));
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* sensitivity,
+                             findEntry(state, method(), "sensitivity", graph::DType::F64, {2}));
     const auto readMixture = [&](const std::string& part) -> Result<std::unique_ptr<dgms::DgmsQuantizer>> {
         graph::StateDict own;
         for (const auto& [name, tensor] : state) {
@@ -224,6 +232,7 @@ Status MixedQuantizer::restore(const graph::StateDict& state) {
         parameter.tensor.set_requires_grad(false);
     m_errors = {static_cast<int>(saved[0]), saved[1], saved[2]};
     m_sinceMerge = static_cast<std::int64_t>(saved[3]);
+    m_sensitivity = {elementsOf<double>(*sensitivity)[0], elementsOf<double>(*sensitivity)[1]};
     m_passes = elementsOf<std::int64_t>(*passes).front();
     return {};
 }

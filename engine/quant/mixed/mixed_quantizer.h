@@ -30,14 +30,17 @@ class MixedQuantizer final : public Quantizer, public sdq::BitChooser {
     /// The mixture at bits(), without unused components.
     [[nodiscard]] report::LayerSnapshot snapshot(const torch::Tensor& weight) const override;
     /// DGMS's of the mixture at bits(), and "width", "errors" (bits of the mixture, passes since the mixture
-    /// below was made, both relative errors), "passes" (int64 [1]) and the lower mixture's "lower/...".
+    /// below was made, both relative errors), "sensitivity" (its value and passes), "passes" (int64 [1]) and
+    /// the lower mixture's "lower/...".
     [[nodiscard]] graph::StateDict state() const override;
     /// The saved mixture may have more components than this one began with.
     [[nodiscard]] Status restore(const graph::StateDict& state) override;
 
     [[nodiscard]] sdq::Bitwidth& width() override { return *m_width; }
     void share(std::shared_ptr<sdq::Bitwidth> width) override { m_width = std::move(width); }
-    [[nodiscard]] double errorOfLowering() const override { return m_errors.ofLowering(m_width->bits()); }
+    [[nodiscard]] double lossOfLowering() const override {
+        return m_errors.ofLowering(m_width->bits()) * m_sensitivity.value();
+    }
 
   private:
     MixedQuantizer(const MethodRequest& request, dgms::InitialMixture mixture);
@@ -52,6 +55,7 @@ class MixedQuantizer final : public Quantizer, public sdq::BitChooser {
     std::unique_ptr<dgms::DgmsQuantizer> m_upper;  ///< at the width's bits
     std::unique_ptr<dgms::DgmsQuantizer> m_lower;  ///< at one less, made from it
     sdq::WidthErrors m_errors;
+    sdq::Sensitivity m_sensitivity;
     std::int64_t m_sinceMerge = 0;
     std::int64_t m_passes = 0;
 };

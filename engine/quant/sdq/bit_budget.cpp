@@ -160,10 +160,10 @@ const BitBudget::Member& BitBudget::leastLikely() const {
 }
 
 double BitBudget::Member::priceOfLowering() const {
-    double error = 0;
+    double loss = 0;
     for (const BitChooser* layer : layers)
-        error += layer->errorOfLowering();
-    return error / cost;
+        loss += layer->lossOfLowering();
+    return loss / cost;
 }
 
 namespace {

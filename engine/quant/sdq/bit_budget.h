@@ -40,7 +40,7 @@ class BitBudget final : public StepHook {
         double cost;  ///< of all layers that follow it; all members together 1
         std::vector<const BitChooser*> layers;
 
-        /// What the next bit less adds to the errors of its layers, for each unit of cost that it saves.
+        /// What the next bit less adds to the loss, for each unit of cost that it saves.
         [[nodiscard]] double priceOfLowering() const;
     };
     BitBudget(std::vector<Member> members, double target, double weight)

@@ -18,6 +18,7 @@ struct Choice : torch::CustomClassHolder {
     WidthPair pair;
     Bitwidth::Sample sample;
     Bitwidth* width = nullptr;
+    Sensitivity* sensitivity = nullptr;
 
     template <class T>
     [[nodiscard]] Levels<T> upper() const {
@@ -79,6 +80,7 @@ class SampleFunction : public torch::autograd::Function<SampleFunction> {
         for (const double sum : sums)
             product += sum;
         if (choice.sample.slope > 0) choice.width->addGradient(product * choice.sample.slope);
+        choice.sensitivity->add(local, upstream);
         return {gradient.to(weight.device()), torch::Tensor()};
     }
 };
@@ -86,11 +88,12 @@ class SampleFunction : public torch::autograd::Function<SampleFunction> {
 }  // namespace
 
 torch::Tensor sampledWeights(const torch::Tensor& weight, const WidthPair& pair,
-                             const Bitwidth::Sample& sample, Bitwidth& width) {
+                             const Bitwidth::Sample& sample, Bitwidth& width, Sensitivity& sensitivity) {
     auto choice = c10::make_intrusive<Choice>();
     choice->pair = pair;
     choice->sample = sample;
     choice->width = &width;
+    choice->sensitivity = &sensitivity;
     return SampleFunction::apply(weight, choice);
 }
 

@@ -2,6 +2,7 @@
 // weights on another device are copied there and back.
 #pragma once
 
+#include "engine/quant/sdq/bit_chooser.h"
 #include "engine/quant/sdq/bitwidth.h"
 #include "engine/quant/torch.h"
 
@@ -15,8 +16,10 @@ struct WidthPair {
 };
 
 /// Q_b or Q_{b-1} of `weight` (float32 or float64), as `sample` says; its shape, dtype and memory order.
-/// Gradients reach `weight`, and `width` by addGradient(); it outlives the backward pass.
+/// Gradients reach `weight`, `width` by addGradient() and `sensitivity` by add(); these outlive the backward
+/// pass.
 [[nodiscard]] torch::Tensor sampledWeights(const torch::Tensor& weight, const WidthPair& pair,
-                                           const Bitwidth::Sample& sample, Bitwidth& width);
+                                           const Bitwidth::Sample& sample, Bitwidth& width,
+                                           Sensitivity& sensitivity);
 
 }  // namespace bitloom::quant::sdq

@@ -43,11 +43,11 @@ void SdqQuantizer::searchClips(const torch::Tensor& weight) {
 
 torch::Tensor SdqQuantizer::soft(const torch::Tensor& weight) {
     if (m_pair.bits != m_width->bits() || m_sinceSearch >= kSearchEvery) searchClips(weight);
-    if (!torch::GradMode::is_enabled()) return sampledWeights(weight, m_pair, {}, *m_width);
+    if (!torch::GradMode::is_enabled()) return sampledWeights(weight, m_pair, {}, *m_width, m_sensitivity);
     ++m_passes;
     ++m_sinceSearch;
     m_errors.addGradient(m_errorWeight, *m_width);
-    return sampledWeights(weight, m_pair, m_width->sample(m_passes), *m_width);
+    return sampledWeights(weight, m_pair, m_width->sample(m_passes), *m_width, m_sensitivity);
 }
 
 QuantizedTensor SdqQuantizer::hard(const torch::Tensor& weight) const {
@@ -70,6 +70,7 @@ graph::StateDict SdqQuantizer::state() const {
             {"clips", toGraphTensor(std::vector<double>{static_cast<double>(m_pair.bits), m_pair.clip,
                                                         m_pair.lowerClip, static_cast<double>(m_sinceSearch),
                                                         m_errors.upper, m_errors.lower})},
+            {"sensitivity", toGraphTensor({m_sensitivity.value(), m_sensitivity.passes()})},
             {"histogram_range", toGraphTensor({m_histogramRange.low, m_histogramRange.high})},
             {"passes", graph::Tensor::fromInt64({1}, {m_passes})}};
 }
@@ -83,6 +84,8 @@ Status SdqQuantizer::restore(const graph::StateDict& state) {
                              findEntry(state, method(), "histogram_range", graph::DType::F64, {2}));
     BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* passes,
                              findEntry(state, method(), "passes", graph::DType::I64, {1}));
+    BITLOOM_ASSIGN_OR_RETURN(const graph::Tensor* sensitivity,
+                             findEntry(state, method(), "sensitivity", graph::DType::F64, {2}));
     const std::vector<double> saved = elementsOf<double>(*clips);
     const std::vector<double> ends = elementsOf<double>(*range);
     if (!(saved[0] >= 1 && saved[0] <= 8 && saved[1] > 0 && saved[2] > 0))
@@ -93,6 +96,7 @@ Status SdqQuantizer::restore(const graph::StateDict& state) {
     m_sinceSearch = static_cast<std::int64_t>(saved[3]);
     m_errors = {m_pair.bits, saved[4], saved[5]};
     m_histogramRange = {ends[0], ends[1]};
+    m_sensitivity = {elementsOf<double>(*sensitivity)[0], elementsOf<double>(*sensitivity)[1]};
     m_passes = elementsOf<std::int64_t>(*passes).front();
     return {};
 }

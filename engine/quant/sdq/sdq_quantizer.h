@@ -27,12 +27,15 @@ class SdqQuantizer final : public Quantizer, public BitChooser {
     /// A fixed set (report::isFixedSet): the levels at bits().
     [[nodiscard]] report::LayerSnapshot snapshot(const torch::Tensor& weight) const override;
     /// "width", "clips" (bits they were searched at, clip, lower clip, passes since, both relative errors),
-    /// "histogram_range" (float64) and "passes" (int64 [1]: training passes so far).
+    /// "sensitivity" (its value and passes), "histogram_range" (float64) and "passes" (int64 [1]: training
+    /// passes so far).
     [[nodiscard]] graph::StateDict state() const override;
     [[nodiscard]] Status restore(const graph::StateDict& state) override;
 
     [[nodiscard]] Bitwidth& width() override { return *m_width; }
-    [[nodiscard]] double errorOfLowering() const override { return m_errors.ofLowering(m_width->bits()); }
+    [[nodiscard]] double lossOfLowering() const override {
+        return m_errors.ofLowering(m_width->bits()) * m_sensitivity.value();
+    }
     void share(std::shared_ptr<Bitwidth> width) override { m_width = std::move(width); }
 
   private:
@@ -44,6 +47,7 @@ class SdqQuantizer final : public Quantizer, public BitChooser {
     WidthPair m_pair;
     std::int64_t m_sinceSearch = 0;
     WidthErrors m_errors;
+    Sensitivity m_sensitivity;
     std::int64_t m_passes = 0;
     stats::Range m_histogramRange;
 };
