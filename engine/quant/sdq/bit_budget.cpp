@@ -1,10 +1,11 @@
 #include "engine/quant/sdq/bit_budget.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
+#include <utility>
 
 #include "engine/graph/counts.h"
+#include "engine/quant/sdq/least_loss.h"
 #include "engine/report/run.h"
 
 namespace bitloom::quant::sdq {
@@ -159,56 +160,32 @@ const BitBudget::Member& BitBudget::leastLikely() const {
                                      [](const Member& member) { return member.width->probability(); });
 }
 
-double BitBudget::Member::priceOfLowering() const {
+double BitBudget::Member::lossOfLowering() const {
     double loss = 0;
     for (const BitChooser* layer : layers)
         loss += layer->lossOfLowering();
-    return loss / cost;
+    return loss;
 }
 
-namespace {
-
-/// A width that may go down: what it then costs less, and what it adds to errors for each unit of that.
-struct Candidate {
-    Bitwidth* width;
-    int bits;
-    double cost;
-    double price;
-};
-
-/// The cheapest bit; where that alone would save enough, the one that adds the least of those that do, and of
-/// those that add about as little the one that saves the least.
-std::vector<Candidate>::iterator nextToLower(std::vector<Candidate>& candidates, double missing) {
-    const auto cheapest = std::ranges::min_element(candidates, {}, &Candidate::price);
-    if (cheapest->cost < missing) return cheapest;
-    constexpr double kNever = std::numeric_limits<double>::infinity();
-    const auto added = [&](const Candidate& candidate) {
-        return candidate.cost < missing ? kNever : candidate.price * candidate.cost;
-    };
-    const double least = added(*std::ranges::min_element(candidates, {}, added));
-    return std::ranges::min_element(candidates, {}, [&](const Candidate& candidate) {
-        return added(candidate) <= 1.1 * least ? candidate.cost : kNever;
-    });
-}
-
-}  // namespace
-
-/// The widths to lower, in order, that meet the target with little error added: the next bit of the same
-/// width is four times as dear.
+/// The bits to take, the cheapest first, so that the target is met with the least loss added.
 std::vector<Bitwidth*> BitBudget::cheapestLowerings() const {
-    std::vector<Candidate> candidates;
+    std::vector<Bitwidth*> widths;
+    std::vector<BitLoss> losses;
     for (const Member& member : m_members) {
-        if (member.width->isOpen())
-            candidates.push_back({member.width, member.width->bits(), member.cost, member.priceOfLowering()});
+        if (!member.width->isOpen()) continue;
+        widths.push_back(member.width);
+        losses.push_back({member.width->bits() - 1, member.cost, member.lossOfLowering()});
     }
+    const std::vector<int> taken = leastLoss(losses, meanBits() - m_target);
+    std::vector<std::pair<double, Bitwidth*>> priced;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+        for (int bits = 0; bits < taken[i]; ++bits)
+            priced.emplace_back(losses[i].ofNext(bits) / losses[i].cost, widths[i]);
+    }
+    std::ranges::stable_sort(priced, {}, &std::pair<double, Bitwidth*>::first);
     std::vector<Bitwidth*> lowerings;
-    for (double missing = meanBits() - m_target; missing > kRounding && !candidates.empty();) {
-        const auto next = nextToLower(candidates, missing - kRounding);
-        lowerings.push_back(next->width);
-        missing -= next->cost;
-        next->price *= 4;
-        if (--next->bits == 1) candidates.erase(next);
-    }
+    for (const auto& [price, width] : priced)
+        lowerings.push_back(width);
     return lowerings;
 }
 

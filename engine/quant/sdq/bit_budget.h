@@ -40,8 +40,8 @@ class BitBudget final : public StepHook {
         double cost;  ///< of all layers that follow it; all members together 1
         std::vector<const BitChooser*> layers;
 
-        /// What the next bit less adds to the loss, for each unit of cost that it saves.
-        [[nodiscard]] double priceOfLowering() const;
+        /// What the next bit less adds to the loss.
+        [[nodiscard]] double lossOfLowering() const;
     };
     BitBudget(std::vector<Member> members, double target, double weight)
         : m_members(std::move(members)), m_target(target), m_weight(weight) {}
