@@ -164,16 +164,15 @@ Status TrainingSession::checkLearnedBits(std::size_t stage) const {
 }
 
 Status TrainingSession::checkStages() const {
-    const auto rounding = [](const JobSpec& stage) {
-        return stage.quantizer.activation.method == quant::ActivationMethod::Ptq;
-    };
+    using quant::ActivationMethod;
+    const ActivationMethod last = m_stages.back().quantizer.activation.method;
     for (std::size_t i = 0; i < m_stages.size(); ++i) {
         const quant::QuantizerOptions& options = m_stages[i].quantizer;
         if (const Status possible = checkLayers(options); !possible) {
             const std::string where = m_job.stages.empty() ? "" : nameOf(i) + ": ";
             return Error{possible.error().kind, where + possible.error().message};
         }
-        if (rounding(m_stages[i]) && !rounding(m_stages.back())) {
+        if (options.activation.method == ActivationMethod::Ptq && last == ActivationMethod::None) {
             return usageError(
                 "{}: activation.method = \"ptq\" rounds activations after a job's last step; say so in {}",
                 nameOf(i), nameOf(m_stages.size() - 1));

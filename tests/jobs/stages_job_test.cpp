@@ -295,11 +295,12 @@ TEST_F(StagesJob, WhatALaterStageCannotDoIsRefusedAtOnce) {
     m_job.stages[1].quantizer.layer.method = "dgms-mixed";
     EXPECT_THAT(refusal(), AllOf(HasSubstr("stage 2 (uniform)"), HasSubstr("one bit a weight is the least")));
     m_job = good;
-    m_job.stages[1].quantizer.layer.method = "rdhs";
+    m_job.stages[1].quantizer.layer = {"rdhs", 4, {}};
     EXPECT_THAT(refusal(), AllOf(HasSubstr("may keep the bits that stage 1 (sdq) starts with"),
                                  HasSubstr("components = 256")));
     m_job = good;
     m_job.stages[0].quantizer.activation.method = quant::ActivationMethod::Ptq;
+    m_job.stages[0].quantizer.activation.images = 16;
     EXPECT_THAT(refusal(), AllOf(HasSubstr("stage 1 (sdq)"), HasSubstr("say so in stage 2 (uniform)")));
     m_job = good;
     m_job.model.weights.clear();

@@ -268,9 +268,9 @@ TEST(Sensitivity, IsTheMeanOfTheLastHundredPasses) {
     Sensitivity sensitivity;
     EXPECT_EQ(sensitivity.value(), 1) << "nothing known";
     sensitivity.add(weight, torch::tensor({1.0F, 1.0F}));
-    EXPECT_NEAR(sensitivity.value(), 25.0 * 2 / 2, 1e-9);
+    EXPECT_NEAR(sensitivity.value(), 25.0 * 2 / 2, 1e-5);
     sensitivity.add(weight, torch::tensor({2.0F, 2.0F}));
-    EXPECT_NEAR(sensitivity.value(), 25 * (1 + 4) / 2.0, 1e-9);
+    EXPECT_NEAR(sensitivity.value(), 25 * (1 + 4) / 2.0, 1e-5);
     const Sensitivity saved(sensitivity.value(), sensitivity.passes());
     EXPECT_EQ(saved.value(), sensitivity.value());
     for (int i = 0; i < 1000; ++i)
@@ -296,6 +296,9 @@ TEST_F(BitBudgetTest, TheClosingTakesTheCheapestBitsOneAfterTheOther) {
     m_options.sdq.target = 2.6;
     m_options.sdq.errorWeight = 1e3;  // nothing goes down by itself
     m_options.sdq.budgetWeight = 0;
+    // |G| is the same for all layers, as their relative errors are: so is what a bit adds to the loss.
+    m_gradients = {
+        {"layer1.0.conv1", 1e-3 / 24}, {"layer1.0.conv2", 1e-3 / 33.94}, {"layer1.1.conv1", 1e-3 / 48}};
     ASSERT_TRUE(make().ok());
     run(1, 80, 100);
     EXPECT_EQ(budget().meanBits(), 8);
@@ -304,8 +307,8 @@ TEST_F(BitBudgetTest, TheClosingTakesTheCheapestBitsOneAfterTheOther) {
     EXPECT_GT(budget().meanBits(), 2.6);
     run(93, 100, 100);
     EXPECT_LE(budget().meanBits(), 2.6);
-    // All layers have weights of one kind, so a bit of the largest costs a fourth of one of the smallest for
-    // each weight, and one bit less is what makes it as dear.
+    // For each weight a bit of the largest costs a fourth of one of the smallest, and one bit less is what
+    // makes it as dear.
     const int small = widthOf("layer1.0.conv1").bits();
     const int large = widthOf("layer1.1.conv1").bits();
     EXPECT_LE(large, 3);
@@ -371,7 +374,7 @@ TEST_F(BitBudgetTest, CountsBitOperationsByMultiplications) {
     const Status below = make();
     ASSERT_FALSE(below.ok());
     EXPECT_EQ(below.error().kind, ErrorKind::Usage);
-    EXPECT_THAT(below.error().message, HasSubstr(fmt::format("{:.4g} bit operations", all * 32)));
+    EXPECT_THAT(below.error().message, HasSubstr(fmt::format("{:.6g} bit operations", all * 32)));
 }
 
 TEST_F(BitBudgetTest, LayersOfABlockMayShareAWidth) {

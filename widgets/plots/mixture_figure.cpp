@@ -221,7 +221,11 @@ void MixtureFigure::updateMap(const MixtureState& state) {
 void MixtureFigure::showMap(bool shown) {
     if (m_map->visible() == shown) return;
     m_map->setVisible(shown);
+    // Hidden, it takes no height; its width stays that of the counts.
+    m_map->setMinimumSize(m_map->minimumSize().width(), shown ? m_counts->minimumSize().height() : 0);
     m_map->setMaximumSize(QWIDGETSIZE_MAX, shown ? QWIDGETSIZE_MAX : 0);
+    m_map->setAutoMargins(shown ? QCP::msAll : QCP::msLeft | QCP::msRight);
+    if (!shown) m_map->setMargins({m_map->margins().left(), 0, m_map->margins().right(), 0});
     QCPAxis* weight = m_counts->axis(QCPAxis::atBottom);
     weight->setTickLabels(!shown);
     weight->setLabel(shown ? QString() : m_map->axis(QCPAxis::atBottom)->label());
