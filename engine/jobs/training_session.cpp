@@ -1,6 +1,7 @@
 #include "engine/jobs/training_session.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "engine/base/random.h"
@@ -147,15 +148,14 @@ Status TrainingSession::checkLearnedBits(std::size_t stage) const {
         return usageError("{}: strategy = \"learned\", but {} quantizes no layer", nameOf(stage),
                           nameOf(stage - 1));
     }
+    Strategy most{m_network.graph.arch(), {}};
+    for (const quant::PlannedLayer& layer : planned) {
+        const auto last = static_cast<unsigned>(layer.options.components - 1);
+        if (!layer.outsideAverage) most.bits[layer.node] = std::bit_width(last);
+    }
     quant::QuantizerOptions options = m_stages[stage].quantizer;
     dropStartingBits(before, options);
-    for (const quant::PlannedLayer& layer : planned) {
-        if (layer.outsideAverage) continue;
-        quant::LayerOptions most = options.layer;
-        most.components = layer.options.components;
-        most.values.clear();
-        options.layers.try_emplace(layer.node, std::move(most));
-    }
+    BITLOOM_RETURN_IF_ERROR(applyStrategy(most, nameOf(stage), m_network.graph, options));
     if (const Status possible = checkLayers(options); !possible) {
         return usageError("{}: strategy = \"learned\" may keep the bits that {} starts with: {}",
                           nameOf(stage), nameOf(stage - 1), possible.error().message);

@@ -79,8 +79,10 @@ class SampleFunction : public torch::autograd::Function<SampleFunction> {
         double product = 0;
         for (const double sum : sums)
             product += sum;
-        if (choice.sample.slope > 0) choice.width->addGradient(product * choice.sample.slope);
-        choice.sensitivity->add(local, upstream);
+        if (choice.sample.slope > 0) {  // else the width is no longer open
+            choice.width->addGradient(product * choice.sample.slope);
+            choice.sensitivity->add(local, upstream);
+        }
         return {gradient.to(weight.device()), torch::Tensor()};
     }
 };

@@ -13,8 +13,8 @@ namespace bitloom::quant::search {
 /// sets, +-1, +-1/2, ... +-2^(1 - components / 2). `layer` has passed checkValues().
 [[nodiscard]] std::vector<double> valuesOf(const LayerOptions& layer);
 
-/// The same set with a largest magnitude of 1, for a scale that is fitted to it. All but zero: a set of {0}
-/// alone is none.
+/// The same set with a largest magnitude of 1, for a scale that is fitted to it. `values` ascending, not all
+/// 0.
 [[nodiscard]] std::vector<double> ofLargestOne(std::vector<double> values);
 
 /// Whether `values`, ascending, are +-e_1, ... +-e_K with K >= 2: a sign times a magnitude.
