@@ -43,4 +43,12 @@ void MainWindow::transferMixture(const QString& layer) {
         [this](const Error& error) { showError(QString::fromStdString(error.message)); });
 }
 
+void MainWindow::scaleTransfer(const QString& layer, bool scaled) {
+    const std::string name = layer.toStdString();
+    std::optional<quant::LayerOptions> own = m_jobs.overrideOf(name);
+    if (!own) return;
+    own->transferScale = scaled;
+    m_jobs.setOverride(name, own);
+}
+
 }  // namespace bitloom::app

@@ -129,6 +129,7 @@ void MainWindow::connectWidgets() {
                 m_jobs.setOverride(layer.toStdString(), options);
             });
     connect(m_inspector, &widgets::Inspector::transferRequested, this, &MainWindow::transferMixture);
+    connect(m_inspector, &widgets::Inspector::transferScaleChanged, this, &MainWindow::scaleTransfer);
     connect(m_inspector, &widgets::Inspector::overrideCleared, this,
             [this](const QString& layer) { m_jobs.setOverride(layer.toStdString(), std::nullopt); });
 }
@@ -360,8 +361,8 @@ void MainWindow::showLayer() {
             ? std::optional(settingOf(jobs::stagesOf(m_jobs.draft()->spec).front().quantizer.layer))
             : std::nullopt);
     if (own) {
-        m_inspector->setOverride(
-            widgets::LayerOverride{settingOf(*own), QString::fromStdString(own->transfer)});
+        m_inspector->setOverride(widgets::LayerOverride{
+            settingOf(*own), QString::fromStdString(own->transfer), own->transferScale});
     } else {
         m_inspector->setOverride(std::nullopt);
     }

@@ -78,6 +78,10 @@ void TrainingFields::makeControls(QWidget* owner) {
                                          tr("Strategies (*.toml);;All files (*)"));
         if (!file.isEmpty()) m_strategy->setEditText(file);
     });
+    m_ends = new QComboBox;
+    m_ends->addItem(tr("full precision"), 0);
+    for (int bits = 8; bits >= 2; --bits)
+        m_ends->addItem(tr("%1 bits").arg(bits), bits);
     m_activation = new QComboBox;
     m_activation->addItems({tr("float"), tr("rounded after training (ptq)"), tr("trained steps (lsq)")});
     m_activationBits = new QSpinBox;
@@ -103,6 +107,7 @@ void TrainingFields::addRows() {
     m_strategyRow = makeRow({m_strategy, m_strategyBrowse});
     static_cast<QHBoxLayout*>(m_strategyRow->layout())->setStretch(0, 1);
     m_form.addRow(tr("Bits of &layers"), m_strategyRow);
+    m_form.addRow(tr("Firs&t and last"), m_ends);
     m_form.addRow(tr("&Activations"), makeRow({m_activation, m_activationBits}));
     m_form.addRow(tr("&Distillation"), m_distillation);
     m_form.addRow(tr("L&ength"), makeRow({m_length, m_unit}));
@@ -124,6 +129,9 @@ void TrainingFields::nameControls() {
             "before "
             "ended with; empty: all layers alike"));
     name(m_strategyBrowse, "strategyBrowse", tr("Choose the file"));
+    name(m_ends, "ends",
+         tr("The first convolution and every linear layer, outside the mean bits; layers with a setting of "
+            "their own keep it"));
     name(m_activation, "activation", tr("How activations are quantized, whatever the weights' method is"));
     name(m_activationBits, "activationBits", tr("Bits of an activation; first and last ones have their own"));
     name(m_distillation, "distillation",
@@ -149,7 +157,7 @@ void TrainingFields::connectControls() {
     connect(&m_method->method(), &QComboBox::currentIndexChanged, this, &TrainingFields::followMethod);
     connect(m_method, &widgets::MethodEditor::changed, this, update);
     connect(m_strategy, &QComboBox::editTextChanged, this, update);
-    for (QComboBox* box : {m_budget, m_activation, m_unit, m_recipe})
+    for (QComboBox* box : {m_budget, m_ends, m_activation, m_unit, m_recipe})
         connect(box, &QComboBox::currentIndexChanged, this, update);
     for (QDoubleSpinBox* box : {m_target, m_distillation, m_length})
         connect(box, &QDoubleSpinBox::valueChanged, this, update);
@@ -173,6 +181,7 @@ void TrainingFields::show(const jobs::JobSpec& training, bool guessed, bool foll
     m_strategy->addItem(QString());
     if (follows) m_strategy->addItem(QLatin1String(quant::kLearnedStrategy));
     m_strategy->setEditText(QString::fromStdString(quantizer.strategy));
+    m_ends->setCurrentIndex(m_ends->findData(quantizer.firstLastBits));
     m_activation->setCurrentIndex(static_cast<int>(quantizer.activation.method));
     m_activationBits->setValue(quantizer.activation.bits);
     m_distillation->setValue(training.train.distillation);
@@ -188,10 +197,15 @@ void TrainingFields::show(const jobs::JobSpec& training, bool guessed, bool foll
 }
 
 TrainingFields::Fields TrainingFields::fields() const {
-    return {m_method->setting(),          m_target->value(),
-            m_budget->currentIndex(),     m_strategy->currentText().trimmed(),
-            m_activation->currentIndex(), m_activationBits->value(),
-            m_distillation->value(),      m_length->value(),
+    return {m_method->setting(),
+            m_target->value(),
+            m_budget->currentIndex(),
+            m_strategy->currentText().trimmed(),
+            m_ends->currentData().toInt(),
+            m_activation->currentIndex(),
+            m_activationBits->value(),
+            m_distillation->value(),
+            m_length->value(),
             m_unit->currentIndex()};
 }
 
@@ -201,6 +215,7 @@ void TrainingFields::update() {
     m_form.setRowVisible(&m_method->values(), m_method->takesValues());
     m_form.setRowVisible(m_budgetRow, hasBudget(m_method->setting().method));
     m_form.setRowVisible(m_strategyRow, quantizes);
+    m_form.setRowVisible(m_ends, quantizes);
     m_activationBits->setVisible(m_activation->currentIndex() !=
                                  static_cast<int>(quant::ActivationMethod::None));
 }
@@ -225,6 +240,7 @@ jobs::JobSpec TrainingFields::training() const {
     if (now.target != m_filled.target) quantizer.sdq.target = now.target;
     if (now.budget != m_filled.budget) quantizer.sdq.budget = static_cast<quant::BitBudgetKind>(now.budget);
     if (now.strategy != m_filled.strategy) quantizer.strategy = now.strategy.toStdString();
+    if (now.ends != m_filled.ends) quantizer.firstLastBits = now.ends;
     if (now.activation != m_filled.activation)
         quantizer.activation.method = static_cast<quant::ActivationMethod>(now.activation);
     if (now.activationBits != m_filled.activationBits) quantizer.activation.bits = now.activationBits;

@@ -46,6 +46,7 @@ class TrainingFields : public QObject {
         double target = 0;
         int budget = 0;
         QString strategy;
+        int ends = 0;  ///< bits; 0: full precision
         int activation = 0;
         int activationBits = 0;
         double distillation = 0;
@@ -75,6 +76,7 @@ class TrainingFields : public QObject {
     QComboBox* m_strategy = nullptr;
     QToolButton* m_strategyBrowse = nullptr;
     QWidget* m_strategyRow = nullptr;
+    QComboBox* m_ends = nullptr;
     QComboBox* m_activation = nullptr;
     QSpinBox* m_activationBits = nullptr;
     QDoubleSpinBox* m_distillation = nullptr;

@@ -487,7 +487,7 @@ const std::vector<Rivals>& rivalKeys() {
 namespace {
 
 /// search/README.md section 6.
-void applySearchRecipe(const std::string& recipe, JobSpec& job) {
+void applySearchRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job) {
     train::TrainOptions& train = job.train;
     if (recipe == "paper") {
         // One group at 0.1, decayed whole, from random logits.
@@ -499,7 +499,7 @@ void applySearchRecipe(const std::string& recipe, JobSpec& job) {
         return;
     }
     train.rates.weight = train.rates.full = train.rates.batchNorm = 3e-2;
-    train.rates.alpha = 3;
+    train.rates.alpha = layer.components > 2 ? 0.3 : 3;
     job.quantizer.search.halfLogits = true;
     job.quantizer.search.factored = true;
 }
@@ -518,7 +518,7 @@ void applySdqPaper(JobSpec& job) {
 
 void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job) {
     train::TrainOptions& train = job.train;
-    if (layer.method == "rdhs" || layer.method == "sgt") return applySearchRecipe(recipe, job);
+    if (layer.method == "rdhs" || layer.method == "sgt") return applySearchRecipe(recipe, layer, job);
     const bool levels = layer.method == "uniform" || quant::learnsBits(layer.method);
     if (recipe == "paper" && levels) return applySdqPaper(job);
     if (recipe == "paper") {

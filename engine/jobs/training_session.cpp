@@ -46,11 +46,7 @@ Result<std::optional<train::Teacher>> loadTeacher(const JobSpec& job, const Netw
         BITLOOM_ASSIGN_OR_RETURN(Network teacher, source.build(*datasets.train, job.data.source));
         return std::optional(train::Teacher{std::move(teacher.graph), std::move(teacher.state)});
     }
-    if (network.state.empty()) {
-        return usageError(
-            "train.distillation needs a teacher; start from pretrained weights (model.weights) or name "
-            "model.teacher");
-    }
+    if (network.state.empty()) return train::missingTeacher();
     return std::optional(train::Teacher{network.graph, network.state});
 }
 

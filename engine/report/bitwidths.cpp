@@ -143,11 +143,10 @@ StalledBits stalledBits(const std::vector<BitwidthTrack>& tracks, std::size_t tr
     return {BitStall::Rising, since(rises)};
 }
 
-namespace {
-
-constexpr double kActivationBits = 32;
-
-}  // namespace
+BitTotals totalsOf(double weights, double weightBits, double macBits) {
+    constexpr double kActivationBits = 32;
+    return {0, weightBits / weights, weightBits / 8, macBits * kActivationBits};
+}
 
 std::vector<BitTotals> bitTotals(const NetworkInfo& network, const std::vector<BitwidthTrack>& tracks,
                                  bool learnedOnly) {
@@ -172,13 +171,14 @@ std::vector<BitTotals> bitTotals(const NetworkInfo& network, const std::vector<B
     std::vector<BitTotals> stair;
     for (const std::int64_t step : steps) {
         double weightBits = 0;
-        double operations = 0;
+        double macBits = 0;
         for (const auto& [layer, track] : counted) {
             const double bits = track != nullptr ? track->at(step)->bits : layer->bits;
             weightBits += bits * static_cast<double>(layer->weights);
-            operations += bits * static_cast<double>(layer->macs) * kActivationBits;
+            macBits += bits * static_cast<double>(layer->macs);
         }
-        stair.push_back({step, weightBits / weights, weightBits / 8, operations});
+        stair.push_back(totalsOf(weights, weightBits, macBits));
+        stair.back().step = step;
     }
     return stair;
 }
@@ -191,15 +191,16 @@ BitTotals totalsAt(const std::vector<BitTotals>& stair, std::int64_t step) {
 
 double targetBits(const BitTarget& target, const NetworkInfo& network,
                   const std::vector<BitwidthTrack>& tracks) {
-    BitTotals ofOneBit{0, 1, 0, 0};
+    double weights = 0;
+    double macs = 0;
     for (const LayerInfo& layer : network.layers) {
         const auto track = std::ranges::find(tracks, layer.name, &BitwidthTrack::layer);
         if (layer.outsideAverage || track == tracks.end() || !track->isLearned()) continue;
-        ofOneBit.bytes += static_cast<double>(layer.weights) / 8;
-        ofOneBit.bitOperations += static_cast<double>(layer.macs) * kActivationBits;
+        weights += static_cast<double>(layer.weights);
+        macs += static_cast<double>(layer.macs);
     }
-    const double one = ofOneBit.*target.counted;
-    return one > 0 ? target.most / one : kNoValue;
+    const double ofOneBit = totalsOf(weights, weights, macs).*target.counted;
+    return ofOneBit > 0 ? target.most / ofOneBit : kNoValue;
 }
 
 }  // namespace bitloom::report

@@ -72,6 +72,8 @@ struct BitTotals {
     double bytes = kNoValue;          ///< of all their weights
     double bitOperations = kNoValue;  ///< an image: MACs x bits x 32
 };
+/// Of `weights` weights with `weightBits` bits together and `macBits`, the sum of their MACs times bits.
+[[nodiscard]] BitTotals totalsOf(double weights, double weightBits, double macBits);
 /// A stair: where it begins and wherever a layer's bits change, ascending; empty without quantized layers.
 /// `learnedOnly`: of the layers that learn their bits, which a target is about.
 [[nodiscard]] std::vector<BitTotals> bitTotals(const NetworkInfo& network,

@@ -473,11 +473,7 @@ Result<std::int64_t> classesOf(const graph::Graph& graph) {
 Result<std::unique_ptr<Executor>> makeTeacher(const std::optional<Teacher>& teacher,
                                               const graph::Graph& student, const TrainOptions& options) {
     if (options.distillation == 0) return std::unique_ptr<Executor>();
-    if (!teacher) {
-        return usageError(
-            "train.distillation needs a teacher; start from pretrained weights (model.weights) or name "
-            "model.teacher");
-    }
+    if (!teacher) return missingTeacher();
     BITLOOM_ASSIGN_OR_RETURN(const std::int64_t taught, classesOf(teacher->graph));
     BITLOOM_ASSIGN_OR_RETURN(const std::int64_t learned, classesOf(student));
     if (taught != learned || teacher->graph.inputShape() != student.inputShape()) {
@@ -493,6 +489,12 @@ Result<std::unique_ptr<Executor>> makeTeacher(const std::optional<Teacher>& teac
 }
 
 }  // namespace
+
+Error missingTeacher() {
+    return usageError(
+        "train.distillation needs a teacher; start from pretrained weights (model.weights) or name "
+        "model.teacher");
+}
 
 Result<std::unique_ptr<Trainer>> Trainer::create(graph::Graph graph, const graph::StateDict& state,
                                                  const quant::QuantizerOptions& quantizer,

@@ -34,6 +34,9 @@ struct Teacher {
     graph::StateDict state;  ///< all parameters
 };
 
+/// What distillation without one is refused with: a usage error.
+[[nodiscard]] Error missingTeacher();
+
 /// Everything needed to continue bit-exactly, but for the teacher, which does not change.
 struct TrainerState {
     graph::StateDict tensors;  ///< named as state_layout.h says: "model/...", "quantizer/<node>/...", ...

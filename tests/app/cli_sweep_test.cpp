@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/jobs/job_spec.h"
+#include "engine/jobs/run_playback.h"
 #include "tests/app/cli_job.h"
 #include "tests/app/cli_process.h"
 #include "tests/support/test_paths.h"
@@ -66,6 +68,21 @@ TEST_F(CliSweep, TrainsEveryCombinationAndKeepsWhatIsFinished) {
     EXPECT_EQ(stateOf(Json::parse(again.out), "bits-3_seed-1"), "kept");
 }
 
+TEST_F(CliSweep, ItsThreadsGiveWayToASettingOfTheHand) {
+    const auto threads = [&](const std::vector<std::string>& more, const char* bits) {
+        std::vector<std::string> arguments{"--grid", "quantizer.bits=" + std::string(bits)};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        EXPECT_EQ(sweep(arguments).exitCode, 0);
+        const auto run = jobs::RunPlayback::open(m_folder / "a b" / ("bits-" + std::string(bits) + ".h5"));
+        if (!run) return -1;
+        const auto job = jobs::parseJob((*run)->info().jobToml, "run", m_folder.path());
+        return job ? job->train.threads : -1;
+    };
+    EXPECT_EQ(threads({}, "2"), 1);
+    EXPECT_EQ(threads({"--threads", "3"}, "3"), 3);
+    EXPECT_EQ(threads({"--threads", "3", "--set", "train.threads=2"}, "4"), 2);
+}
+
 TEST_F(CliSweep, AFailingJobLeavesTheOthersAlone) {
     const ProcessResult mixed =
         sweep({"--grid", "model.weights=,none.pth", "--grid", "quantizer.method=dgms,dgns"});
@@ -84,7 +101,8 @@ TEST_F(CliSweep, AFailingJobLeavesTheOthersAlone) {
 }
 
 TEST_F(CliSweep, AnUnfinishedRunGoesOn) {
-    const std::vector<std::string> settings{"--set", "quantizer.bits=4", "--set", "train.steps=12"};
+    // So many steps that the run cannot end between its third checkpoint and the signal.
+    const std::vector<std::string> settings{"--set", "quantizer.bits=4", "--set", "train.steps=40"};
     const auto trainArguments = [&](const std::filesystem::path& run) {
         std::vector<std::string> arguments{"train", m_folder / "job.toml", "--out", run, "--json"};
         arguments.insert(arguments.end(), settings.begin(), settings.end());
@@ -100,7 +118,7 @@ TEST_F(CliSweep, AnUnfinishedRunGoesOn) {
         process.signal(SIGKILL);
         EXPECT_EQ(process.wait().exitCode, -SIGKILL);
     }
-    const ProcessResult result = sweep({"--grid", "quantizer.bits=4", "--set", "train.steps=12"});
+    const ProcessResult result = sweep({"--grid", "quantizer.bits=4", "--set", "train.steps=40"});
     ASSERT_EQ(result.exitCode, 0) << result.err;
     EXPECT_EQ(stateOf(Json::parse(result.out), "bits-4"), "done");
     std::ifstream log(m_folder / "a b/bits-4.log");

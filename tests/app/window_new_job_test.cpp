@@ -56,6 +56,7 @@ TEST_F(NewJobTest, LeavesAJobAloneThatNobodyChangesAndShowsIt) {
         spec.quantizer.sdq.target = 2.625;
         spec.quantizer.activation.method = quant::ActivationMethod::Lsq;
         spec.quantizer.activation.bits = 3;
+        spec.quantizer.firstLastBits = 5;
         spec.train.epochs = 0.125;
         spec.train.rates.weight = 0.123;
         spec.train.distillation = 0.8;
@@ -78,6 +79,8 @@ TEST_F(NewJobTest, LeavesAJobAloneThatNobodyChangesAndShowsIt) {
         EXPECT_EQ(find<QComboBox>(dialog, "activation")->currentIndex(), 2);
         EXPECT_EQ(find<QSpinBox>(dialog, "activationBits")->value(), 3);
         EXPECT_EQ(find<QDoubleSpinBox>(dialog, "distillation")->value(), 0.8);
+        EXPECT_EQ(find<QComboBox>(dialog, "ends")->currentData().toInt(), 5);
+        EXPECT_EQ(isThere("ends"), !method.sizes.empty()) << method.name;
         EXPECT_TRUE(isRowShown(dialog, "teacher"));
         EXPECT_FALSE(isThere("stage"));
     }
@@ -114,6 +117,8 @@ TEST_F(NewJobTest, EachMethodHasItsFields) {
     EXPECT_FALSE(find<QPushButton>(dialog, "startJob")->isEnabled()) << "no stage before it";
     find<QComboBox>(dialog, "strategy")->setEditText(strategy);
     EXPECT_TRUE(find<QPushButton>(dialog, "startJob")->isEnabled());
+    auto* ends = find<QComboBox>(dialog, "ends");
+    ends->setCurrentIndex(ends->findData(8));
     find<QComboBox>(dialog, "activation")->setCurrentIndex(1);
     find<QSpinBox>(dialog, "activationBits")->setValue(4);
     EXPECT_FALSE(isRowShown(dialog, "teacher"));
@@ -128,6 +133,7 @@ TEST_F(NewJobTest, EachMethodHasItsFields) {
     EXPECT_EQ(spec.quantizer.strategy, strategy.toStdString());
     EXPECT_EQ(spec.quantizer.activation.method, quant::ActivationMethod::Ptq);
     EXPECT_EQ(spec.quantizer.activation.bits, 4);
+    EXPECT_EQ(spec.quantizer.firstLastBits, 8);
     EXPECT_EQ(spec.train.distillation, 0.5);
     EXPECT_EQ(spec.model.teacher, spec.model.weights);
     EXPECT_TRUE(jobs::parseJob(jobs::toToml(spec), "dialog", m_folder.path()).ok());
@@ -159,7 +165,11 @@ TEST_F(NewJobTest, AnotherMethodGetsItsRatesUnlessTheyWereChosen) {
     m_proposal.spec.train.rates.weight = 0.123;
     const NewJobDialog dialog(m_proposal);
     choose(dialog, "rdhs");
+    find<QSpinBox>(dialog, "components")->setValue(2);
     EXPECT_EQ(dialog.draft().spec.train.rates.alpha, 3);
+    find<QSpinBox>(dialog, "components")->setValue(4);
+    EXPECT_EQ(dialog.draft().spec.train.rates.alpha, 0.3) << "of more values than two";
+    find<QSpinBox>(dialog, "components")->setValue(m_proposal.spec.quantizer.layer.components);
     EXPECT_EQ(find<QComboBox>(dialog, "recipe")->currentIndex(), 0);
     choose(dialog, "dgms");
     EXPECT_TRUE(dialog.draft().spec == m_proposal.spec) << "as it was";

@@ -3,6 +3,9 @@
 #include <fstream>
 
 #include "app/session.h"
+#include "engine/jobs/job_spec.h"
+#include "engine/jobs/report_job.h"
+#include "engine/jobs/train_job.h"
 #include "engine/record/run_writer.h"
 #include "tests/app/window_support.h"
 
@@ -176,6 +179,25 @@ TEST_F(SessionTest, ARunWithoutASummaryShowsTheFiguresOfItsRowsAndLayers) {
     EXPECT_NEAR(summary.top1Soft, 90.2, 1e-4) << "of the newest row";
     EXPECT_NEAR(summary.top1Hard, 89.2, 1e-4);
     EXPECT_TRUE(std::isnan(summary.top5Hard)) << "never measured";
+}
+
+TEST_F(SessionTest, AFailedRunShowsTheFiguresOfItsNewestCheckpoint) {
+    testing::writeTinyJob(m_folder / "tiny.toml", 50);
+    auto job = jobs::readJob(m_folder / "tiny.toml");
+    ASSERT_TRUE(job) << job.error().message;
+    job->train.schedule = train::Schedule::Constant;
+    job->train.rates.weight = job->train.rates.full = job->train.rates.batchNorm = 100;
+    job->train.weightDecay = 1;  // a factor of -99 a step
+    report::ProgressSink silent;
+    JobControl control;
+    ASSERT_FALSE(jobs::runTrainJob({*job, m_folder / "run.h5", ""}, silent, control));
+    const auto report = jobs::reportRun(m_folder / "run.h5");
+    ASSERT_TRUE(report) << report.error().message;
+    openAndWait(m_folder / "run.h5");
+    EXPECT_EQ(m_session.summary().status, report::RunStatus::Failed);
+    EXPECT_GT(m_session.summary().fileBytes, 0);
+    EXPECT_EQ(m_session.summary().fileBytes, report->summary.fileBytes);
+    EXPECT_EQ(m_session.summary().nonzeroParameters, report->summary.nonzeroParameters);
 }
 
 TEST_F(SessionTest, AFinalFigureGoesBeforeTheNewestRow) {

@@ -1,4 +1,5 @@
 // The inspector's mixture of another run: asked for, looked at, part of the next job, cleared, refused.
+#include <QCheckBox>
 #include <QLabel>
 #include <QPushButton>
 #include <QTest>
@@ -54,6 +55,16 @@ TEST_F(WindowTransfer, ARunIsPickedShownAndCleared) {
     EXPECT_EQ(note().toStdString(), "This layer follows the job's default.");
     m_window->session().selectLayer(QString::fromLatin1(kLayer));
     EXPECT_TRUE(note().contains(QLatin1String("mixture from")));
+
+    auto* scale = m_window->findChild<QCheckBox*>(QStringLiteral("scaleMixture"));
+    EXPECT_FALSE(chosen()->transferScale);
+    scale->click();
+    EXPECT_TRUE(chosen()->transferScale);
+    EXPECT_EQ(chosen()->transfer, m_run.string());
+    m_window->session().selectLayer(QStringLiteral("layer2.0.conv2"));
+    EXPECT_TRUE(scale->isHidden());
+    m_window->session().selectLayer(QString::fromLatin1(kLayer));
+    EXPECT_TRUE(scale->isChecked());
 
     QTest::mouseClick(button("clearOverride"), Qt::LeftButton);
     EXPECT_FALSE(chosen().has_value());

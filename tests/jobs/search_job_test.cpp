@@ -94,12 +94,17 @@ TEST(SearchJobKeys, ThePaperRecipeIsThePublishedSchedule) {
 }
 
 TEST(SearchJobKeys, TheShortRecipeStartsFromPretrainedWeights) {
-    const JobSpec job = parsedSearch("[quantizer]\nmethod = 'sgt'");
+    const JobSpec job = parsedSearch("[quantizer]\nmethod = 'sgt'\nbits = 1");
     EXPECT_EQ(job.quantizer.search.start, quant::SearchStart::Posterior);
     EXPECT_TRUE(job.quantizer.search.halfLogits && job.quantizer.search.factored);
     EXPECT_EQ(job.train.rates.alpha, 3);
     EXPECT_EQ(job.train.rates.full, 0.03);
     EXPECT_EQ(job.train.rates.batchNorm, 0.03);
+    for (const char* more : {"bits = 2", "values = [-1, 0, 1]"}) {
+        const JobSpec several = parsedSearch(std::string("[quantizer]\nmethod = 'sgt'\n") + more);
+        EXPECT_EQ(several.train.rates.alpha, 0.3) << more;
+        EXPECT_EQ(several.train.rates.full, 0.03) << more;
+    }
     EXPECT_EQ(parsedSearch("[quantizer]\nmethod = 'sgt'\n[train]\nrate_alpha = 1").train.rates.alpha, 1);
 }
 

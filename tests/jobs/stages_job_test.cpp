@@ -75,8 +75,9 @@ TEST(Stages, EpochsOfAStageReplaceTheJobsSteps) {
 }
 
 TEST(Stages, AStageHasTheRecipeOfItsMethod) {
-    const JobSpec job =
-        parsedStages("[quantizer]\nmethod = \"none\"\n[[stage]]\n[[stage]]\nquantizer.method = \"rdhs\"\n");
+    const JobSpec job = parsedStages(
+        "[quantizer]\nmethod = \"none\"\n[[stage]]\n[[stage]]\nquantizer.method = \"rdhs\"\nquantizer.bits = "
+        "1\n");
     EXPECT_EQ(job.stages[1].train.rates.alpha, 3);
     EXPECT_NE(job.stages[0].train.rates.alpha, 3);
 }

@@ -1,5 +1,6 @@
 #include "widgets/controls/inspector.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
@@ -217,6 +218,25 @@ TEST_F(InspectorTest, ShowsTheRunThatTheMixtureComesFromUntilItIsCleared) {
     m_inspector.setOverride(LayerOverride{{QStringLiteral("dgms"), 4, {}}, QStringLiteral("/runs/small.h5")});
     QTest::mouseClick(button("applyOverride"), Qt::LeftButton);
     EXPECT_EQ(text("overrideNote"), "Set for this layer: dgms, 4 components.") << "applied: k-means again";
+}
+
+TEST_F(InspectorTest, AMixtureOfAnotherRunIsScaledByAClick) {
+    choose(1);
+    auto* scale = m_inspector.findChild<QCheckBox*>(QStringLiteral("scaleMixture"));
+    EXPECT_TRUE(scale->isHidden()) << "nothing to scale";
+    QSignalSpy scaled(&m_inspector, &Inspector::transferScaleChanged);
+    m_inspector.setOverride(
+        LayerOverride{{QStringLiteral("dgms"), 4, {}}, QStringLiteral("/runs/small.h5"), true});
+    EXPECT_FALSE(scale->isHidden());
+    EXPECT_TRUE(scale->isChecked());
+    EXPECT_EQ(scaled.count(), 0) << "shown, not changed";
+    scale->click();
+    ASSERT_EQ(scaled.count(), 1);
+    EXPECT_EQ(scaled.at(0).at(1).toBool(), false);
+    m_inspector.setEditable(false);
+    EXPECT_FALSE(scale->isEnabled());
+    m_inspector.setOverride(LayerOverride{{QStringLiteral("dgms"), 4, {}}, {}});
+    EXPECT_TRUE(scale->isHidden());
 }
 
 TEST_F(InspectorTest, OverridesBelongToTheirLayer) {

@@ -1,6 +1,7 @@
 // See inspector.h.
 #include "widgets/controls/inspector.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QFileInfo>
 #include <QGridLayout>
@@ -205,6 +206,11 @@ QLayout* Inspector::makeOverrideButtons() {
     m_transfer =
         button("transferMixture", tr("Transfer &mixture from run..."),
                tr("Start this layer with the mixture that another run has for it, not with k-means (Alt+M)"));
+    m_scale = new QCheckBox(tr("&Scale the mixture to this layer"), m_overrideBox);
+    m_scale->setObjectName(QStringLiteral("scaleMixture"));
+    m_scale->setToolTip(
+        tr("Multiply its means and deviations by this layer's standard deviation over that of the layer it "
+           "comes from (Alt+S)"));
     auto* first = new QHBoxLayout;
     first->addWidget(m_apply);
     first->addWidget(m_clear);
@@ -212,13 +218,14 @@ QLayout* Inspector::makeOverrideButtons() {
     column->addLayout(first);
     column->addWidget(m_restore);
     column->addWidget(m_transfer);
+    column->addWidget(m_scale);
     return column;
 }
 
 void Inspector::connectOverride() {
     connect(m_editor, &MethodEditor::changed, this, &Inspector::updateOverrideState);
     const auto change = [this](const MethodSetting& setting) {
-        setOverride(LayerOverride{setting, {}});
+        setOverride(LayerOverride{setting, {}, false});
         Q_EMIT overrideChanged(QString::fromStdString(m_layer.name), setting);
     };
     connect(m_apply, &QPushButton::clicked, this, [this, change] { change(m_editor->setting()); });
@@ -227,6 +234,11 @@ void Inspector::connectOverride() {
     });
     connect(m_transfer, &QPushButton::clicked, this,
             [this] { Q_EMIT transferRequested(QString::fromStdString(m_layer.name)); });
+    connect(m_scale, &QCheckBox::clicked, this, [this](bool scaled) {
+        m_override->mixtureScaled = scaled;
+        updateOverrideState();
+        Q_EMIT transferScaleChanged(QString::fromStdString(m_layer.name), scaled);
+    });
     connect(m_clear, &QPushButton::clicked, this, [this] {
         setOverride(std::nullopt);
         Q_EMIT overrideCleared(QString::fromStdString(m_layer.name));
@@ -363,6 +375,10 @@ void Inspector::updateOverrideState() {
     m_clear->setEnabled(editable && m_override);
     m_restore->setEnabled(editable);
     m_transfer->setEnabled(editable);
+    const bool transferred = m_override && !m_override->mixtureFrom.isEmpty();
+    m_scale->setVisible(transferred);
+    m_scale->setEnabled(editable);
+    m_scale->setChecked(transferred && m_override->mixtureScaled);
     m_overrideNote->setText(overrideText());
     m_overrideNote->setToolTip(m_override ? m_override->mixtureFrom : QString());
 }

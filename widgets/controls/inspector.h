@@ -11,6 +11,7 @@
 #include "widgets/controls/method_editor.h"
 #include "widgets/models/codebook_model.h"
 
+class QCheckBox;
 class QLabel;
 class QLayout;
 class QPushButton;
@@ -21,7 +22,8 @@ namespace bitloom::widgets {
 /// What the next job shall do with a layer.
 struct LayerOverride {
     MethodSetting setting;
-    QString mixtureFrom;  ///< run file with whose mixture the layer starts; empty: k-means
+    QString mixtureFrom;         ///< run file with whose mixture the layer starts; empty: k-means
+    bool mixtureScaled = false;  ///< by the ratio of both layers' deviations
 };
 
 class Inspector : public QWidget {
@@ -62,6 +64,8 @@ class Inspector : public QWidget {
     void overrideChanged(const QString& layer, const bitloom::widgets::MethodSetting& setting);
     /// The layer shall start with the mixture of a run that is still to be chosen.
     void transferRequested(const QString& layer);
+    /// Whether that mixture shall be scaled to the layer.
+    void transferScaleChanged(const QString& layer, bool scaled);
     /// The layer shall follow the job's default again.
     void overrideCleared(const QString& layer);
     void componentSelected(int component);
@@ -105,6 +109,7 @@ class Inspector : public QWidget {
     QPushButton* m_apply = nullptr;
     QPushButton* m_restore = nullptr;
     QPushButton* m_transfer = nullptr;
+    QCheckBox* m_scale = nullptr;
     QPushButton* m_clear = nullptr;
 };
 

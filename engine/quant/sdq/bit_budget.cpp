@@ -6,6 +6,7 @@
 
 #include "engine/graph/counts.h"
 #include "engine/quant/sdq/least_loss.h"
+#include "engine/report/bitwidths.h"
 #include "engine/report/run.h"
 
 namespace bitloom::quant::sdq {
@@ -43,14 +44,14 @@ Result<double> targetBits(const graph::Graph& graph, const SdqOptions& options,
         weights += static_cast<double>(counts.nodes[i].weights);
         macs += static_cast<double>(counts.nodes[i].macs);
     }
-    constexpr double kActivationBits = 32;
-    double ofOneBit = 1;
+    const report::BitTotals one = report::totalsOf(weights, weights, macs);
+    double ofOneBit = one.bits;
     const char* unit = "bits";
     if (options.budget == BitBudgetKind::Bytes) {
-        ofOneBit = weights / 8;
+        ofOneBit = one.bytes;
         unit = "bytes";
     } else if (options.budget == BitBudgetKind::BitOps) {
-        ofOneBit = macs * kActivationBits;
+        ofOneBit = one.bitOperations;
         unit = "bit operations";
     }
     if (options.target >= ofOneBit) return options.target / ofOneBit;
