@@ -80,8 +80,7 @@ void addSweepVerb(const VerbContext& context) {
         "2\n"
         "  bitloom plot runs --view pareto --out figure.svg\n"
         "\nEach run is a process of its own. Finished runs are kept, unfinished ones continued: the same "
-        "command "
-        "goes on after Ctrl-C or a power cut. One that fails does not stop the others.\n",
+        "command goes on after Ctrl-C or a power cut. One that fails does not stop the others.\n",
         options, runSweep);
     verb->add_option("JOB", options->job, "Job file, TOML")->required();
     verb->add_option("--grid", options->grid, "KEY=VALUE,VALUE,...; may be repeated")
@@ -94,7 +93,7 @@ void addSweepVerb(const VerbContext& context) {
     verb->add_option("--out", options->folder, "Folder for the runs")->required();
     verb->add_option("--processes", options->request.processes, "Runs at a time")->capture_default_str();
     verb->add_option("--threads", options->request.threads,
-                     "Threads of each run, in place of the job's train.threads; 0: all cores")
+                     "Threads of each run that starts, in place of the job's train.threads; 0: all cores")
         ->capture_default_str();
     verb->add_flag("--json", options->json, "Print what came of each run as JSON");
 }

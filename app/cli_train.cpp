@@ -40,7 +40,10 @@ int printKeys(bool json) {
         "\n[quantizer.layers.\"NAME\"] sets method, bits, components, values, transfer or transfer_scale "
         "of one layer,\n[activation.layers.\"NAME\"] the bits of what one node hands on; a [[stage]] has "
         "quantizer, activation and train keys of its own.\n"
-        "Where there is no default, train.recipe decides or another key says the same.\n");
+        "Where there is no default, train.recipe decides or another key says the same. It also decides about "
+        "epochs, schedule, decay_batch_norm, "
+        "cycle_momentum, hard_forward, weight_gradient, init_sigma, train_temperature and start, where the "
+        "job says nothing of them.\n");
     return 0;
 }
 

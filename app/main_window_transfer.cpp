@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/main_window.h"
+#include "app/method_choices.h"
 #include "engine/jobs/mixture_transfer.h"
 #include "widgets/controls/error_bar.h"
 
@@ -19,7 +20,7 @@ void MainWindow::transferMixture(const QString& layer) {
     m_errors->clear();
     quant::QuantizerOptions options = m_jobs.draft()->spec.quantizer;
     quant::LayerOptions own = options.layer;
-    own.method = "dgms";
+    if (!takesMixture(own.method)) own.method = "dgms";
     own.values.clear();
     own.transfer = QFileInfo(file).absoluteFilePath().toStdString();
     const std::string name = layer.toStdString();

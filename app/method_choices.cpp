@@ -47,6 +47,11 @@ bool hasBudget(const QString& method) {
     return fields && fields->budget;
 }
 
+bool takesMixture(const std::string& method) {
+    const jobs::MethodFields* fields = fieldsOf(method);
+    return fields && fields->mixture;
+}
+
 widgets::MethodSetting settingOf(const quant::LayerOptions& layer) {
     return {QString::fromStdString(layer.method), layer.components, layer.values};
 }
@@ -55,8 +60,7 @@ void applySetting(const widgets::MethodSetting& setting, quant::LayerOptions& la
     layer.method = setting.method.toStdString();
     layer.components = setting.components;
     layer.values = setting.values;
-    const jobs::MethodFields* fields = fieldsOf(layer.method);
-    if (!fields || !fields->mixture) layer.transfer.clear();
+    if (!takesMixture(layer.method)) layer.transfer.clear();
 }
 
 }  // namespace bitloom::app

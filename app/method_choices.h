@@ -14,6 +14,9 @@ namespace bitloom::app {
 /// Whether a method learns how many bits a layer takes, within quantizer.target.
 [[nodiscard]] bool hasBudget(const QString& method);
 
+/// Whether a layer of this method can start with the mixture of another run.
+[[nodiscard]] bool takesMixture(const std::string& method);
+
 [[nodiscard]] widgets::MethodSetting settingOf(const quant::LayerOptions& layer);
 
 /// Sets method, components and values in `layer`; a transfer of mixtures stays where the method can take one.

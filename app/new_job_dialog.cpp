@@ -106,8 +106,7 @@ void NewJobDialog::nameControls() {
     name(m_normalize, "normalize", tr("Mean and deviation of the pixels that the network was trained with"));
     name(m_stages, "stage",
          tr("The job trains in stages, each from where the one before ended; the fields from here to the "
-            "rates "
-            "are those of this one"));
+            "rates are those of this one"));
     name(m_note, "note", tr("What stands in the way, or what Start replaces"));
     name(m_start, "startJob", tr("Train with these choices (Enter)"));
 }

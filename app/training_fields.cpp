@@ -126,8 +126,7 @@ void TrainingFields::nameControls() {
     name(m_budget, "budget", tr("What the budget counts"));
     name(m_strategy, "strategy",
          tr("A file with each layer's bits, as File > Export writes one, or learned: those that the stage "
-            "before "
-            "ended with; empty: all layers alike"));
+            "before ended with; empty: all layers alike"));
     name(m_strategyBrowse, "strategyBrowse", tr("Choose the file"));
     name(m_ends, "ends",
          tr("The first convolution and every linear layer, outside the mean bits; layers with a setting of "

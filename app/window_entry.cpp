@@ -118,18 +118,20 @@ Result<std::int64_t> stepFromText(const std::string& text) {
     return usageError("--step {}: not a step. Give a number from 0, or \"last\".", text);
 }
 
+/// --layer, where it is given, is one of the run's.
+Status checkLayer(const jobs::RunPlayback& run, const PlotOptions& options) {
+    std::vector<std::string> names;
+    for (const report::LayerInfo& layer : run.info().network.layers)
+        names.push_back(layer.name);
+    if (options.layer.empty() || std::ranges::find(names, options.layer) != names.end()) return {};
+    return usageError("{}: no layer {}. Did you mean {}? Layers: {}", options.run, options.layer,
+                      nearestName(options.layer, names), joinNames(names));
+}
+
 Result<report::LayerSnapshotPtr> layerToPlot(jobs::RunPlayback& run, const PlotOptions& options,
                                              std::int64_t step) {
-    if (!options.layer.empty()) {
-        std::vector<std::string> names;
-        for (const report::LayerInfo& layer : run.info().network.layers)
-            names.push_back(layer.name);
-        if (std::ranges::find(names, options.layer) == names.end()) {
-            return usageError("{}: no layer {}. Did you mean {}? Layers: {}", options.run, options.layer,
-                              nearestName(options.layer, names), joinNames(names));
-        }
-        return run.layer(options.layer, step);
-    }
+    BITLOOM_RETURN_IF_ERROR(checkLayer(run, options));
+    if (!options.layer.empty()) return run.layer(options.layer, step);
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::LayerSnapshotPtr> layers, run.layers(step));
     if (layers.empty())
         return fail("{}: no layer is recorded yet. Plot it once the first step is done.", options.run);
@@ -188,6 +190,7 @@ Result<PlotResult> plotCurves(jobs::RunPlayback& run, const PlotOptions& options
 }
 
 Result<PlotResult> plotBitwidths(jobs::RunPlayback& run, const PlotOptions& options, std::int64_t step) {
+    BITLOOM_RETURN_IF_ERROR(checkLayer(run, options));
     BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::BitwidthTrack> tracks, run.bitwidths());
     if (tracks.empty())
         return fail("{}: no quantized layer is recorded yet. Plot it once the first step is done.",

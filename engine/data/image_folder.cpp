@@ -136,8 +136,7 @@ Result<std::unique_ptr<Dataset>> openImageFolder(const fs::path& folder, Split s
     if (hasTrain != hasTest) {
         return fail(
             "{}: has a folder '{}' but no '{}'; add it, or put the class folders straight into {} to have a "
-            "tenth of the "
-            "images taken for testing",
+            "tenth of the images taken for testing",
             folder.string(), hasTrain ? "train" : "test", hasTrain ? "test" : "train", folder.string());
     }
     const fs::path root = !hasTrain ? folder : folder / (split == Split::Train ? "train" : "test");

@@ -12,10 +12,8 @@ namespace {
 
 constexpr const char* kChecked =
     "every file was read again and holds what was written; the model file, loaded anew, gives "
-    "test_output.bin for "
-    "test_image.bin to the bit in this program. The sources were not compiled: the built runner's --expect "
-    "does "
-    "that check where it runs";
+    "test_output.bin for test_image.bin to the bit in this program. The sources were not compiled: the built "
+    "runner's --expect does that check where it runs";
 
 std::string originOf(const ExportRequest& request, const RecordedRun& run) {
     return fmt::format("{}, {} of {}", request.run.filename().string(), run.stage.quantizer.layer.method,

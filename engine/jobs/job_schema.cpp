@@ -88,9 +88,8 @@ template <class Target, class Access>
 void addTransferKeys(std::vector<Key<Target>>& keys, const std::string& prefix, Access access) {
     keys.push_back(text<Target>(
         prefix + "transfer",
-        "dgms: run file whose mixtures the layers start from; empty: k-means", [=](auto& target) -> auto& {
-            return access(target).transfer;
-        }));
+        "dgms, dgms-mixed: run file whose mixtures the layers start from; empty: k-means",
+        [=](auto& target) -> auto& { return access(target).transfer; }));
     keys.push_back(boolean<Target>(
         prefix + "transfer_scale",
         "transfer: mu and sigma times std(w) / std(w of that run); false: as they are",
@@ -190,7 +189,7 @@ void addUniformKeys(std::vector<Key<JobSpec>>& keys) {
         "quantizer.target",
         "sdq, dgms-mixed: mean bits a weight, bytes, or bit operations with activations of 32 bits "
         "that the layers may take",
-        BITLOOM_FIELD(quantizer.sdq.target), 0, 1e18));
+        BITLOOM_FIELD(quantizer.sdq.target), 0.01, 1e18));
     keys.push_back(choice<Job, BitBudgetKind>("quantizer.budget", "sdq, dgms-mixed: what target counts",
                                               {{"bits", BitBudgetKind::Bits},
                                                {"bytes", BitBudgetKind::Bytes},
@@ -231,7 +230,7 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
                                           "sigma at the start: of each cluster, or 0.01",
                                           {{"std", SigmaInit::Standard}, {"empirical", SigmaInit::Empirical}},
                                           BITLOOM_FIELD(quantizer.initSigma)));
-    keys.push_back(number<Job>("quantizer.temperature", "dgms: tau of the second softmax",
+    keys.push_back(number<Job>("quantizer.temperature", "dgms, dgms-mixed: tau of the second softmax",
                                BITLOOM_FIELD(quantizer.temperature), 1e-3, 1));
     keys.push_back(boolean<Job>("quantizer.train_temperature", "train tau, at train.rate_tau",
                                 BITLOOM_FIELD(quantizer.trainTemperature)));
@@ -239,7 +238,8 @@ void addQuantizerKeys(std::vector<Key<JobSpec>>& keys) {
                                             "one mixture per layer or per output channel",
                                             {{"layer", Granularity::Layer}, {"filter", Granularity::Filter}},
                                             BITLOOM_FIELD(quantizer.granularity)));
-    keys.push_back(boolean<Job>("quantizer.parity", "the published code's forward pass",
+    keys.push_back(boolean<Job>("quantizer.parity",
+                                "the published code's forward pass, and tau trained as there",
                                 BITLOOM_FIELD(quantizer.parity)));
     keys.push_back(choice<Job, WeightGradient>(
         "quantizer.weight_gradient", "gradient of the latent weights",
@@ -354,9 +354,9 @@ void addOptimizerKeys(std::vector<Key<JobSpec>>& keys) {
                                BITLOOM_FIELD(train.distillation), 0, 1));
     keys.push_back(number<Job>("train.distillation_temperature", "of teacher and student in that share",
                                BITLOOM_FIELD(train.distillationTemperature), 0.1, 100));
-    keys.push_back(boolean<Job>("train.hard_forward",
-                                "train through the deployed weights; rdhs and sgt always do",
-                                BITLOOM_FIELD(train.hardForward)));
+    keys.push_back(boolean<Job>(
+        "train.hard_forward", "train through the deployed weights; only dgms and dgms-mixed can do otherwise",
+        BITLOOM_FIELD(train.hardForward)));
 }
 
 /// `rate` for the three groups of an ordinary network; the special keys refine it.

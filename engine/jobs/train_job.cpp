@@ -159,8 +159,7 @@ Status checkReplaceable(const TrainRequest& request) {
     if (!summary || summary->status == report::RunStatus::Finished) return {};
     return usageError(
         "{} holds a run that is not finished; continue it with: bitloom train --resume {}, name another "
-        "--out, "
-        "or give --replace",
+        "--out, or give --replace",
         request.out.string(), request.out.string());
 }
 
@@ -235,8 +234,7 @@ Result<report::RunSummary> resumeTrainJob(const fs::path& path, report::Progress
     if (!run.state && !folder.isEmpty()) {
         return fail(
             "{}: no checkpoint of this run can be read in {}; put that folder back beside the run file, or "
-            "train "
-            "the job again with another --out",
+            "train the job again with another --out",
             path.string(), folder.path().string());
     }
     const std::int64_t step = run.state ? run.state->step : 0;

@@ -38,8 +38,7 @@ Result<std::optional<train::Teacher>> loadTeacher(const JobSpec& job, const Netw
         if (taught != learned) {
             return usageError(
                 "{}: the teacher tells {} classes apart, {} learns {}; take a model.teacher of {} classes, "
-                "or "
-                "set train.distillation = 0",
+                "or set train.distillation = 0",
                 job.model.teacher, taught, network.graph.arch(), learned, learned);
         }
         source.setClasses(static_cast<int>(taught));

@@ -284,8 +284,7 @@ class Lowering {
         }
         return fail(
             "{}, node {}: {} has no kernel in this place; quantized networks of convolutions, linear layers, "
-            "batch "
-            "norm after a convolution, pooling and elementwise functions have",
+            "batch norm after a convolution, pooling and elementwise functions have",
             m_graph.arch(), node(id).name, graph::kindName(op));
     }
 

@@ -2,12 +2,14 @@
 
 #include <cmath>
 
+#include "engine/quant/weight_blocks.h"
+
 namespace bitloom::quant {
 
 report::LayerSnapshot snapshotOfSet(const torch::Tensor& weight, const QuantizedTensor& hard,
                                     const stats::Range& range) {
-    const torch::Tensor local = weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-    const std::span<const float> latent(local.data_ptr<float>(), static_cast<std::size_t>(local.numel()));
+    const torch::Tensor local = rowMajorFloats(weight);
+    const std::span<const float> latent = valuesOf(local);
     const std::vector<float> values = hard.dequantize();
     const auto count = static_cast<double>(latent.size());
     report::Mixture mixture;

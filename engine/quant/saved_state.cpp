@@ -1,9 +1,11 @@
 #include "engine/quant/saved_state.h"
 
+#include "engine/quant/weight_blocks.h"
+
 namespace bitloom::quant {
 
 graph::Tensor toGraphTensor(const torch::Tensor& tensor) {
-    const torch::Tensor local = tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+    const torch::Tensor local = rowMajorFloats(tensor);
     const auto* first = local.data_ptr<float>();
     return graph::Tensor::fromFloats(local.sizes().vec(), {first, first + local.numel()});
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <ATen/Parallel.h>
 
@@ -33,6 +35,16 @@ void forEachWeightBlock(std::int64_t total, const Body& body) {
 [[nodiscard]] inline torch::Tensor denseOnCpu(const torch::Tensor& tensor) {
     const torch::Tensor local = tensor.detach().cpu();
     return local.is_non_overlapping_and_dense() ? local : local.contiguous();
+}
+
+/// `tensor` detached, row-major float32 on the CPU; itself where it is that already.
+[[nodiscard]] inline torch::Tensor rowMajorFloats(const torch::Tensor& tensor) {
+    return tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+}
+
+/// The values of what rowMajorFloats() returns, which outlives them.
+[[nodiscard]] inline std::span<const float> valuesOf(const torch::Tensor& rowMajor) {
+    return {rowMajor.data_ptr<float>(), static_cast<std::size_t>(rowMajor.numel())};
 }
 
 /// `tensor` detached, of type `dtype` and in the memory order of `like`, which is dense and on the CPU; a

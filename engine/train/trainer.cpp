@@ -49,8 +49,10 @@ Status checkFinite(const TrainerState& state, const graph::Graph& graph) {
     for (const auto& [name, tensor] : state.tensors) {
         const bool scores = name.starts_with(kTrainerPart) || name.starts_with(kScoredPart);
         if (scores || tensor.firstNonFinite() < 0) continue;
-        const std::size_t slash = name.find('/');
-        const std::size_t end = name.starts_with(kModelPart) ? name.rfind('.') : name.rfind('/');
+        // "part/node.parameter", "optimizer/group/node.parameter", "quantizer/node/name".
+        const bool ofParameter = name.starts_with(kModelPart) || name.starts_with(kOptimizerPart);
+        const std::size_t slash = ofParameter ? name.rfind('/') : name.find('/');
+        const std::size_t end = name.rfind(ofParameter ? '.' : '/');
         const auto node = slash < end ? graph.find(name.substr(slash + 1, end - slash - 1)) : std::nullopt;
         const std::size_t at = node ? static_cast<std::size_t>(node->value) : graph.nodes().size();
         if (at >= place) continue;

@@ -112,22 +112,19 @@ Error diagnose(const FailedPass& pass, const torch::Tensor& loss) {
         }
         return fail(
             "the loss is {}: {} is the first layer whose output is not finite, though its parameters are; "
-            "lower "
-            "the learning rates",
+            "lower the learning rates",
             value, layer);
     }
     if (const std::string name = firstBrokenGradient(parameters, loss); !name.empty()) {
         return fail(
             "the loss is {} although every layer's output is finite; on the way back the gradient of {} is "
-            "the "
-            "first that is not; lower the learning rates",
+            "the first that is not; lower the learning rates",
             value, name);
     }
     const graph::Graph& graph = pass.executor.graph();
     return fail(
         "the loss is {} although all outputs and gradients are finite: those of {}, the last layer, are too "
-        "far "
-        "apart; lower the learning rates",
+        "far apart; lower the learning rates",
         value, layerBehind(graph, graph.nodes().back()));
 }
 

@@ -100,6 +100,16 @@ TEST_F(CliSweep, AFailingJobLeavesTheOthersAlone) {
     EXPECT_THAT(messageOf(runs, "method-dgns_batch-8"), HasSubstr("\"dgms\""));
 }
 
+TEST_F(CliSweep, ARunThatDivergesLeavesTheOthersAlone) {
+    const ProcessResult result = sweep({"--grid", "train.rate=0.01,100", "--set", "train.steps=30", "--set",
+                                        "train.weight_decay=1", "--set", "train.schedule=constant"});
+    EXPECT_EQ(result.exitCode, 1);
+    const Json runs = Json::parse(result.out);
+    EXPECT_EQ(stateOf(runs, "rate-0.01"), "done");
+    EXPECT_EQ(stateOf(runs, "rate-100"), "failed");
+    EXPECT_THAT(messageOf(runs, "rate-100"), HasSubstr("lower the learning rates"));
+}
+
 TEST_F(CliSweep, AnUnfinishedRunGoesOn) {
     // So many steps that the run cannot end between its third checkpoint and the signal.
     const std::vector<std::string> settings{"--set", "quantizer.bits=4", "--set", "train.steps=40"};

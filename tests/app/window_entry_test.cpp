@@ -119,6 +119,8 @@ TEST_F(EntryTest, NamesWhatIsWrongWithAPlot) {
     options = plotOf("mixture", "a.svg");
     options.layer = "layer1.conv7";
     EXPECT_THAT(messageOf(options, ErrorKind::Usage), HasSubstr("Did you mean layer1.conv"));
+    options.view = "bitwidths";
+    EXPECT_THAT(messageOf(options, ErrorKind::Usage), HasSubstr("Did you mean layer1.conv"));
     EXPECT_THAT(messageOf(plotOf("mixture", "a.bmp2"), ErrorKind::Failed), HasSubstr("a.bmp2"));
     EXPECT_THAT(messageOf(plotOf("mixture", "no/such/folder/a.svg"), ErrorKind::Failed),
                 HasSubstr("no/such/folder/a.svg"));

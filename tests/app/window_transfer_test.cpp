@@ -97,6 +97,18 @@ TEST_F(WindowTransfer, TheNextJobStartsWithIt) {
     EXPECT_NE(meansOf(next, "layer2.0.conv2", 0), meansOf(m_run, "layer2.0.conv2", 1)) << "by k-means";
 }
 
+TEST_F(WindowTransfer, ALayerThatLearnsItsBitsGoesOnLearning) {
+    JobDraft draft = *m_window->jobs().draft();
+    draft.spec.quantizer.layer.method = "dgms-mixed";
+    m_window->jobs().setDraft(draft);
+    m_fileAnswer = QString::fromStdString(m_run.string());
+    press();
+    ASSERT_TRUE(waitFor([&] { return chosen().has_value() || !errorText().isEmpty(); }));
+    ASSERT_EQ(errorText().toStdString(), "");
+    EXPECT_EQ(chosen()->method, "dgms-mixed");
+    EXPECT_EQ(chosen()->transfer, m_run.string());
+}
+
 TEST_F(WindowTransfer, WhatIsNoRunIsRefusedAtOnce) {
     m_fileAnswer = QString::fromStdString((m_folder / "tiny.toml").string());
     press();

@@ -2,7 +2,9 @@
 // the width's gradient is the sampled one, a saved state goes on to the bit.
 #include "engine/quant/mixed/mixed_quantizer.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <gmock/gmock.h>
@@ -57,6 +59,14 @@ TEST(MergedMixture, TheCheapestPairGoesFirst) {
     EXPECT_THAT(merged.mu, ::testing::Contains(2));
     const dgms::InitialMixture few{{0, 0.5}, {0.1, 0.1}, {0.5, 0.5}};
     EXPECT_EQ(mergedTo(few, 3).mu, few.mu) << "nothing to merge";
+}
+
+TEST(MergedMixture, WhatIsNotANumberIsLeftForTheLossToTell) {
+    constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+    const dgms::InitialMixture broken{{0, kNan, 1, kNan}, {0.1, 0.1, 0.1, 0.1}, {0.4, 0.2, 0.2, 0.2}};
+    const dgms::InitialMixture merged = mergedTo(broken, 1);
+    EXPECT_EQ(std::ranges::count_if(merged.pi, [](double pi) { return pi > 0; }), 2);
+    EXPECT_TRUE(std::ranges::any_of(merged.mu, [](double mu) { return std::isnan(mu); }));
 }
 
 class MixedQuantizerTest : public ::testing::Test {

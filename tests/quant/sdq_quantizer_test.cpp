@@ -388,6 +388,17 @@ TEST_F(BitBudgetTest, LayersOfABlockMayShareAWidth) {
               1 << widthOf("layer1.0.conv2").bits());
 }
 
+TEST_F(BitBudgetTest, LayersOfABlockStartAtTheSameBits) {
+    m_options.sdq.perBlock = true;
+    m_options.layers["layer1.0.conv2"] = {"sdq", 4, {}};
+    const Status differ = make();
+    ASSERT_FALSE(differ.ok());
+    EXPECT_EQ(differ.error().kind, ErrorKind::Usage);
+    EXPECT_THAT(differ.error().message, HasSubstr("layer1.0.conv2 starts at 2 bits"));
+    m_options.layers["layer1.0.conv1"] = {"sdq", 4, {}};
+    EXPECT_TRUE(make().ok());
+}
+
 TEST_F(BitBudgetTest, ABudgetBelowOneBitIsRefused) {
     m_options.sdq.target = 0.9;
     const Status below = make();

@@ -103,6 +103,13 @@ TEST(SearchScale, FewDistinctWeightsAreFittedExactly) {
     EXPECT_NEAR(squaredError(three, eight, *scale), 0, 1e-12);
 }
 
+TEST(SearchScale, ZeroWeightsFitASetWithZero) {
+    const std::vector<double> ternary{-1, 0, 1};
+    const auto scale = fitScale(std::vector<float>(8, 0.0F), ternary);
+    ASSERT_TRUE(scale.ok()) << scale.error().message;
+    EXPECT_EQ(*scale, kSmallestScale);
+}
+
 TEST(SearchScale, WeightsNoScaleFitsAreAnError) {
     const std::vector<double> positive{0.5, 1};
     for (const auto& [weights, values] : {std::pair{std::vector<float>(8, 0.0f), std::vector<double>{-1, 1}},

@@ -3,6 +3,7 @@
 #include "engine/quant/uniform/uniform_quantizer.h"
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -54,6 +55,19 @@ TEST(UniformLevels, TheClipFitsAsWellAsAnyOfTheSixty) {
     const std::vector<float> zeros(100, 0.0F);
     EXPECT_LT(Levels<float>(1, fitClip(zeros, 1)).nearest(0), 2e-6F) << "no level is 0; this is as good";
     EXPECT_EQ(relativeError(zeros, {3, fitClip(zeros, 3)}), 0.0);
+}
+
+TEST(UniformLevels, WhatIsNotANumberStaysSo) {
+    constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const Levels<float> levels(2, 3.0F);
+    EXPECT_TRUE(std::isnan(levels.nearest(kNan)));
+    EXPECT_EQ(levels.indexOf(kNan), 0U);
+    EXPECT_EQ(levels.nearest(-kInfinity), -3.0F);
+    const std::vector<float> finite{0.1F, -0.4F, 0.2F, 0.3F};
+    std::vector<float> broken = finite;
+    broken.insert(broken.end(), {kNan, kInfinity, -kInfinity});
+    EXPECT_EQ(fitClip(broken, 2), fitClip(finite, 2));
 }
 
 struct Reference {
@@ -167,7 +181,7 @@ TEST_F(UniformQuantizerTest, ComesBackAsItWas) {
     const auto other = make(8);
     ASSERT_TRUE(other->restore(quantizer->state()).ok());
     EXPECT_TRUE(torch::equal(quantizer->soft(m_weight), other->soft(m_weight)));
-    expectEntriesChecked(*other, {"clip"});
+    expectEntriesChecked(*other, {"clip", "least_clip"});
 }
 
 TEST_F(UniformQuantizerTest, AClipCannotCollapse) {
@@ -190,6 +204,20 @@ TEST_F(UniformQuantizerTest, AllEqualWeightsAreFine) {
     const auto quantizer = make(4);
     EXPECT_THAT(quantizer->hard(m_weight).dequantize(), ::testing::Each(::testing::FloatNear(0, 2e-6F)));
     EXPECT_TRUE(torch::isfinite(quantizer->soft(m_weight)).all().item<bool>());
+}
+
+TEST_F(UniformQuantizerTest, TheBinRegulariserLeavesZerosAlone) {
+    m_options.binRegulariser = 0.1;
+    m_weight = torch::zeros({16, 16}).set_requires_grad(true);
+    const auto quantizer = make(4);
+    const torch::Tensor push = torch::linspace(-1, 1, 256).reshape({16, 16});
+    for (int step = 0; step < 20; ++step) {
+        m_weight.mutable_grad().reset();
+        (quantizer->soft(m_weight) * push).sum().backward();
+        const torch::NoGradGuard guard;
+        m_weight.sub_(0.03 * m_weight.grad());
+    }
+    EXPECT_LT(m_weight.abs().max().item<float>(), 1) << "levels a millionth apart would pull them out";
 }
 
 TEST_F(UniformQuantizerTest, FewerDistinctValuesThanLevelsAreNoTrouble) {

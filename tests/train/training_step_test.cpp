@@ -177,9 +177,12 @@ TEST(TrainingStep, TheLayerThatWentFirstIsNamed) {
                                    spoil(fixture, "bn1.weight", kNan);
                                }),
                 HasSubstr("bn1 is the first layer"));
-    for (const char* method : {"dgms", "uniform", "sdq"})
+    for (const char* method : {"dgms", "dgms-mixed", "uniform", "sdq"}) {
         EXPECT_THAT(diagnosisAfter(method, nanIn("bn2.weight")), HasSubstr("bn2 is the first layer"))
             << method;
+        EXPECT_THAT(diagnosisAfter(method, nanIn("conv2.weight")), HasSubstr("conv2 is the first layer"))
+            << method << ": weights that are rounded";
+    }
 }
 
 TEST(TrainingStep, AnOverflowIsNamedWhereItHappens) {

@@ -176,6 +176,7 @@ void BitwidthsPlot::setTracks(const std::vector<report::BitwidthTrack>& tracks) 
 
 void BitwidthsPlot::setTarget(std::optional<report::BitTarget> target) {
     m_parts->state.target = target;
+    m_parts->updateAlarm();
     invalidate();
 }
 

@@ -32,7 +32,6 @@ ActivationFunctions roundingFunctions(const ActivationMap& activations) {
 Result<ActivationQuantizers> ActivationQuantizers::make(const graph::Graph& graph,
                                                         const ActivationOptions& options) {
     ActivationQuantizers quantizers;
-    quantizers.m_method = options.method;
     BITLOOM_ASSIGN_OR_RETURN(quantizers.m_planned, planActivations(graph, options));
     for (const PlannedActivation& planned : quantizers.m_planned) {
         Entry entry;

@@ -36,7 +36,6 @@ class ActivationQuantizers {
 
     /// Empty with method None, and where no layer reads an activation.
     [[nodiscard]] const std::vector<PlannedActivation>& planned() const { return m_planned; }
-    [[nodiscard]] ActivationMethod method() const { return m_method; }
 
     /// Whether every planned activation has its step: from set() or restore() on.
     [[nodiscard]] bool ready() const { return m_ready; }
@@ -65,7 +64,6 @@ class ActivationQuantizers {
         torch::Tensor step;
         bool trained = false;
     };
-    ActivationMethod m_method = ActivationMethod::None;
     std::vector<PlannedActivation> m_planned;
     std::map<std::string, Entry, std::less<>> m_entries;
     bool m_ready = false;

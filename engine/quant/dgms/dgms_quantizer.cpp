@@ -10,18 +10,10 @@
 #include "engine/quant/dgms/hard_assignment.h"
 #include "engine/quant/dgms/mixture_reader.h"
 #include "engine/quant/saved_state.h"
+#include "engine/quant/weight_blocks.h"
 
 namespace bitloom::quant::dgms {
 namespace {
-
-/// Row-major copy on the CPU (or the tensor itself when it is that already).
-torch::Tensor rowMajor(const torch::Tensor& weight) {
-    return weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-}
-
-std::span<const float> valuesOf(const torch::Tensor& rowMajorTensor) {
-    return {rowMajorTensor.data_ptr<float>(), static_cast<std::size_t>(rowMajorTensor.numel())};
-}
 
 torch::Tensor leaf(const std::vector<float>& values, std::vector<std::int64_t> shape, bool trained) {
     return torch::tensor(values, torch::kFloat32).reshape(shape).set_requires_grad(trained);
@@ -176,7 +168,7 @@ torch::Tensor DgmsQuantizer::hardForward(const torch::Tensor& weight) {
 }
 
 QuantizedTensor DgmsQuantizer::hard(const torch::Tensor& weight) const {
-    const torch::Tensor local = rowMajor(weight);
+    const torch::Tensor local = rowMajorFloats(weight);
     const std::span<const float> values = valuesOf(local);
     const std::vector<Components> mixtures = readComponents(m_mixture, m_options.parity);
     QuantizedTensor result;
@@ -211,7 +203,7 @@ std::vector<QuantizerParameter> DgmsQuantizer::parameters() {
 
 report::LayerSnapshot DgmsQuantizer::snapshot(const torch::Tensor& weight) const {
     const torch::NoGradGuard guard;
-    const torch::Tensor local = rowMajor(weight);
+    const torch::Tensor local = rowMajorFloats(weight);
     const torch::Tensor soft = softWeights(local, m_mixture, m_options);
     const std::span<const float> values = valuesOf(local);
     report::LayerSnapshot snapshot;

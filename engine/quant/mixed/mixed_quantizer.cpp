@@ -6,6 +6,7 @@
 #include "engine/quant/mixed/mixture_merge.h"
 #include "engine/quant/relative_error.h"
 #include "engine/quant/saved_state.h"
+#include "engine/quant/weight_blocks.h"
 
 namespace bitloom::quant::mixed {
 namespace {
@@ -17,8 +18,8 @@ constexpr std::int64_t kMergeEvery = 25;
 constexpr const char* kLowerPart = "lower/";
 
 double errorOf(const torch::Tensor& weight, const QuantizedTensor& hard) {
-    const torch::Tensor local = weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-    const std::span<const float> values(local.data_ptr<float>(), static_cast<std::size_t>(local.numel()));
+    const torch::Tensor local = rowMajorFloats(weight);
+    const std::span<const float> values = valuesOf(local);
     const std::vector<float> deployed = hard.dequantize();
     return relativeError(values, [&](std::size_t i) { return deployed[i]; });
 }

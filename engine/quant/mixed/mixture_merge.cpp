@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 
 namespace bitloom::quant::mixed {
 namespace {
@@ -38,7 +39,8 @@ dgms::InitialMixture mergedTo(const dgms::InitialMixture& mixture, int bits) {
         parts.push_back(
             {mixture.pi[k], mu, mixture.sigma[k] * mixture.sigma[k] + mu * mu, keepsZero && k == 0});
     }
-    std::ranges::sort(parts, {}, &Part::mu);
+    // An order of NaN too: what diverged is for the loss to tell.
+    std::ranges::sort(parts, [](const Part& a, const Part& b) { return std::strong_order(a.mu, b.mu) < 0; });
     while (parts.size() > std::size_t{1} << bits) {
         std::size_t best = 0;
         for (std::size_t i = 1; i + 1 < parts.size(); ++i) {

@@ -57,8 +57,7 @@ Result<double> targetBits(const graph::Graph& graph, const SdqOptions& options,
     if (options.target >= ofOneBit) return options.target / ofOneBit;
     return usageError(
         "quantizer.target = {:.6g}: one bit a weight is the least, and the layers that choose their bits "
-        "then "
-        "take {:.6g} {}",
+        "then take {:.6g} {}",
         options.target, ofOneBit, unit);
 }
 
@@ -92,6 +91,12 @@ Result<std::unique_ptr<StepHook>> BitBudget::make(const graph::Graph& graph, con
         if (sdq.perBlock) {
             std::shared_ptr<Bitwidth>& width = shared[sharingBlock(layer.node)];
             if (!width) width = std::make_shared<Bitwidth>(layer.chooser->width());
+            if (width->bits() != layer.chooser->width().bits()) {
+                return usageError(
+                    "quantizer.per_block: {} starts at {} bits, others of its block at {}; give them the "
+                    "same in quantizer.layers, or set per_block = false",
+                    layer.node, layer.chooser->width().bits(), width->bits());
+            }
             layer.chooser->share(width);
         }
         Bitwidth* width = &layer.chooser->width();

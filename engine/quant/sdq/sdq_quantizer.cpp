@@ -6,6 +6,7 @@
 #include "engine/quant/saved_state.h"
 #include "engine/quant/uniform/levels.h"
 #include "engine/quant/uniform/uniform_function.h"
+#include "engine/quant/weight_blocks.h"
 
 namespace bitloom::quant::sdq {
 namespace {
@@ -28,8 +29,8 @@ SdqQuantizer::SdqQuantizer(const MethodRequest& request)
 }
 
 void SdqQuantizer::searchClips(const torch::Tensor& weight) {
-    const torch::Tensor local = weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-    const std::span<const float> values(local.data_ptr<float>(), static_cast<std::size_t>(local.numel()));
+    const torch::Tensor local = rowMajorFloats(weight);
+    const std::span<const float> values = valuesOf(local);
     m_pair.bits = m_width->bits();
     m_sinceSearch = 0;
     const float clip = uniform::fitClip(values, m_pair.bits);
@@ -52,8 +53,8 @@ torch::Tensor SdqQuantizer::soft(const torch::Tensor& weight) {
 
 QuantizedTensor SdqQuantizer::hard(const torch::Tensor& weight) const {
     const int bits = m_width->bits();
-    const torch::Tensor local = weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
-    const std::span<const float> values(local.data_ptr<float>(), static_cast<std::size_t>(local.numel()));
+    const torch::Tensor local = rowMajorFloats(weight);
+    const std::span<const float> values = valuesOf(local);
     const bool searched = m_pair.bits == bits;
     const float clip = searched ? static_cast<float>(m_pair.clip) : uniform::fitClip(values, bits);
     return uniform::nearestOf(weight, uniform::Levels<float>(bits, clip));

@@ -24,6 +24,8 @@ class SortedWeights {
     }
     [[nodiscard]] double largest() const { return std::max(-m_weights.front(), m_weights.back()); }
 
+    [[nodiscard]] bool areZero() const { return m_weights.front() == 0 && m_weights.back() == 0; }
+
     /// sum w q and sum q^2 over the weights, q the value nearest to w / scale.
     struct Fit {
         double products = 0;
@@ -58,6 +60,7 @@ class SortedWeights {
 Result<double> fitScale(std::span<const float> weights, std::span<const double> values) {
     assert(!weights.empty() && values.size() >= 2);
     const SortedWeights sorted(weights);
+    if (sorted.areZero() && std::ranges::find(values, 0.0) != values.end()) return kSmallestScale;
     const double largestValue = std::max(std::abs(values.front()), std::abs(values.back()));
     constexpr int kStarts = 24;
     constexpr int kIterations = 50;

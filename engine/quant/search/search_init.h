@@ -10,9 +10,12 @@
 
 namespace bitloom::quant::search {
 
+inline constexpr double kSmallestScale = 1e-6;
+
 /// The s > 0 that minimises sum_i (w_i - s q_i)^2, q_i the value nearest to w_i / s: Lloyd's iterations on s
-/// alone, from several starts. `weights` finite, not empty; `values` ascending. An error where no s > 0 is
-/// better than leaving the layer out: all weights zero, or none of the sign of any value.
+/// alone, from several starts. `weights` finite, not empty; `values` ascending. kSmallestScale where all
+/// weights are zero and a value is, as in a layer whose search ended there. An error where no s > 0 is better
+/// than leaving the layer out: all weights zero otherwise, or none of the sign of any value.
 [[nodiscard]] Result<double> fitScale(std::span<const float> weights, std::span<const double> values);
 
 /// logits[k - 1][i] = log r_k(w_i) - log r_0(w_i), r the posterior of equally likely Gaussians around

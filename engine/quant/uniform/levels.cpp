@@ -13,6 +13,7 @@ class Magnitudes {
     Magnitudes(std::span<const float> weights, float largest) : m_bins(kBins) {
         for (const float weight : weights) {
             const float magnitude = std::abs(weight);
+            if (!std::isfinite(magnitude)) continue;
             Bin& bin = m_bins[static_cast<std::size_t>(magnitude / largest * (kBins - 1))];
             ++bin.count;
             bin.sum += magnitude;
@@ -39,16 +40,14 @@ class Magnitudes {
     std::vector<Bin> m_bins;
 };
 
-/// Of weights that are all 0.
-constexpr float kSmallestClip = 1e-6F;
-
 }  // namespace
 
 float fitClip(std::span<const float> weights, int bits) {
     constexpr int kPoints = 60;
     float largest = 0;
-    for (const float weight : weights)
-        largest = std::max(largest, std::abs(weight));
+    for (const float weight : weights) {
+        if (std::isfinite(weight)) largest = std::max(largest, std::abs(weight));
+    }
     if (largest == 0) return kSmallestClip;  // levels have no 0; these are as good
     const Magnitudes magnitudes(weights, largest);
     float best = largest;

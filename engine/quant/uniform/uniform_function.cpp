@@ -103,7 +103,7 @@ torch::Tensor roundWeights(const torch::Tensor& weight, const torch::Tensor& cli
 }
 
 QuantizedTensor nearestOf(const torch::Tensor& weight, const Levels<float>& levels) {
-    const torch::Tensor local = weight.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+    const torch::Tensor local = rowMajorFloats(weight);
     const auto* from = local.data_ptr<float>();
     QuantizedTensor result;
     result.shape = local.sizes().vec();

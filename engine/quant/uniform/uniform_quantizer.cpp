@@ -49,7 +49,9 @@ torch::Tensor UniformQuantizer::soft(const torch::Tensor& weight) {
         const torch::NoGradGuard guard;
         m_clip.clamp_min_(m_leastClip);
     }
-    return roundWeights(weight, m_clip, {m_bits, m_binRegulariser});
+    // Levels of a layer of zeros lie so close that the pull to their middle would throw its weights out.
+    const bool zeros = m_leastClip <= kLeastShare * kSmallestClip;
+    return roundWeights(weight, m_clip, {m_bits, zeros ? 0 : m_binRegulariser});
 }
 
 QuantizedTensor UniformQuantizer::hard(const torch::Tensor& weight) const {
@@ -79,11 +81,13 @@ Status UniformQuantizer::restore(const graph::StateDict& state) {
                              findEntry(state, method(), "histogram_range", graph::DType::F64, {2}));
     const float saved = elementsOf<float>(*clip).front();
     const std::vector<double> ends = elementsOf<double>(*range);
+    const auto smallest = static_cast<float>(elementsOf<double>(*least).front());
     if (!(saved > 0)) return fail("{} quantizer: saved \"clip\" is {}", method(), saved);
+    if (!(smallest > 0)) return fail("{} quantizer: saved \"least_clip\" is {}", method(), smallest);
     if (!(ends[0] < ends[1])) return fail("{} quantizer: saved \"histogram_range\" is empty", method());
     const torch::NoGradGuard guard;
     m_clip.fill_(saved);
-    m_leastClip = static_cast<float>(elementsOf<double>(*least).front());
+    m_leastClip = smallest;
     m_histogramRange = {ends[0], ends[1]};
     return {};
 }

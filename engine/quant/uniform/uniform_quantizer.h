@@ -29,7 +29,7 @@ class UniformQuantizer final : public Quantizer {
     [[nodiscard]] std::vector<QuantizerParameter> parameters() override;
     /// A fixed set (report::isFixedSet): the levels, with the share of their weights as pi.
     [[nodiscard]] report::LayerSnapshot snapshot(const torch::Tensor& weight) const override;
-    /// "clip" (float32 [1]) and "histogram_range" (float64 [2]).
+    /// "clip" (float32 [1]), "least_clip" (float64 [1]) and "histogram_range" (float64 [2]).
     [[nodiscard]] graph::StateDict state() const override;
     [[nodiscard]] Status restore(const graph::StateDict& state) override;
 

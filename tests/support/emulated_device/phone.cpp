@@ -45,8 +45,7 @@ constexpr std::array kCpus = {
         "ssbs"},
     Cpu{"max", 0x411fd4e0, 0x411fd460,
         "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop sha3 "
-        "asimddp "
-        "sha512 asimdfhm dit uscat ilrcpc flagm ssbs sb dcpodp flagm2 frint i8mm bf16"},
+        "asimddp sha512 asimdfhm dit uscat ilrcpc flagm ssbs sb dcpodp flagm2 frint i8mm bf16"},
 };
 
 const Cpu& cpuNamed(const std::string& name) {
