@@ -180,6 +180,7 @@ void TrainingFields::show(const jobs::JobSpec& training, bool guessed, bool foll
     m_strategy->addItem(QString());
     if (follows) m_strategy->addItem(QLatin1String(quant::kLearnedStrategy));
     m_strategy->setEditText(QString::fromStdString(quantizer.strategy));
+    m_ends->setItemText(0, quantizer.exclude ? tr("as the job's exclude says") : tr("full precision"));
     m_ends->setCurrentIndex(m_ends->findData(quantizer.firstLastBits));
     m_activation->setCurrentIndex(static_cast<int>(quantizer.activation.method));
     m_activationBits->setValue(quantizer.activation.bits);

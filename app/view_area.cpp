@@ -2,6 +2,7 @@
 
 #include <QApplication>
 #include <QLabel>
+#include <QProxyStyle>
 #include <QSplitter>
 #include <QTabBar>
 #include <QVBoxLayout>
@@ -60,6 +61,16 @@ widgets::ComputeBar* makeLandscapeBar() {
           ViewArea::tr("Another seed, other random directions"), 0, kMostSeed, 1, 0}});
 }
 
+/// Tabs with less margin than usual, so that every view has its own in a window of the first size.
+class TabStyle final : public QProxyStyle {
+  public:
+    [[nodiscard]] int pixelMetric(PixelMetric metric, const QStyleOption* option,
+                                  const QWidget* widget) const override {
+        constexpr int kMargins = 12;
+        return metric == PM_TabBarTabHSpace ? kMargins : QProxyStyle::pixelMetric(metric, option, widget);
+    }
+};
+
 }  // namespace
 
 ViewArea::ViewArea(QWidget* parent)
@@ -78,6 +89,9 @@ ViewArea::ViewArea(QWidget* parent)
       m_splitter(new QSplitter(Qt::Horizontal)) {
     setObjectName(QStringLiteral("viewArea"));
     m_tabs->setObjectName(QStringLiteral("viewTabs"));
+    auto* style = new TabStyle;
+    style->setParent(m_tabs);
+    m_tabs->setStyle(style);
     m_tabs->setDrawBase(false);
     m_tabs->setExpanding(false);
     m_splitter->setObjectName(QStringLiteral("viewSplitter"));

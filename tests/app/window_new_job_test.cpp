@@ -139,6 +139,13 @@ TEST_F(NewJobTest, EachMethodHasItsFields) {
     EXPECT_TRUE(jobs::parseJob(jobs::toToml(spec), "dialog", m_folder.path()).ok());
 }
 
+TEST_F(NewJobTest, EndsThatTheJobQuantizesAreNotCalledFullPrecision) {
+    const auto shown = [&] { return find<QComboBox>(NewJobDialog(m_proposal), "ends")->currentText(); };
+    EXPECT_EQ(shown().toStdString(), "full precision");
+    m_proposal.spec.quantizer.exclude.emplace();
+    EXPECT_EQ(shown().toStdString(), "as the job's exclude says");
+}
+
 TEST_F(NewJobTest, AValueSetCountsTheComponents) {
     m_proposal.spec.quantizer.layer.method = "rdhs";
     m_proposal.spec.quantizer.layer.components = 3;
