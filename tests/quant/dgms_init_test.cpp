@@ -24,6 +24,16 @@ TEST(DgmsInit, TheCentreNearestZeroBecomesZero) {
                                            DoubleNear(std::sqrt(0.02), 1e-6), DoubleNear(0.1, 1e-6)));
 }
 
+TEST(DgmsInit, WithoutZeroEveryCentreStays) {
+    const std::vector<float> values{-1.1f, -0.9f, 0.02f, 0.04f, 0.06f, 1.9f, 2.1f, 2.0f};
+    const InitialMixture mixture = mixtureWithoutZero(values, 3, SigmaInit::Standard);
+    EXPECT_THAT(mixture.mu,
+                ElementsAre(0, DoubleNear(-1, 1e-6), DoubleNear(0.04, 1e-6), DoubleNear(2, 1e-6)));
+    EXPECT_THAT(mixture.pi, ElementsAre(0, 2.0 / 8, 3.0 / 8, 3.0 / 8));
+    EXPECT_THAT(mixtureWithoutZero(std::vector<float>(9, 0.75f), 4, SigmaInit::Standard).mu,
+                ElementsAre(0, 0.75));
+}
+
 TEST(DgmsInit, EmpiricalSigmaIsOneHundredth) {
     const std::vector<float> values{-1, -0.9f, 0, 0.1f, 1, 1.1f};
     EXPECT_THAT(initialMixture(values, 3, SigmaInit::Empirical).sigma, Each(0.01));

@@ -19,6 +19,28 @@ double deviationFromZero(const stats::Clusters& clusters, std::size_t index) {
     return std::sqrt(deviation * deviation + count * centre * centre / std::max(count - 1, 1.0));
 }
 
+/// Components as they are added.
+struct MixtureOfClusters {
+    MixtureOfClusters(std::span<const float> values, SigmaInit start)
+        : sigma(start),
+          total(static_cast<double>(values.size())),
+          floor(std::max(kMinSigma, 1e-3 * deviationOf(values))) {}
+
+    void add(double mu, double deviation, double count) {
+        mixture.mu.push_back(mu);
+        mixture.sigma.push_back(sigma == SigmaInit::Empirical ? kEmpiricalSigma : std::max(deviation, floor));
+        mixture.pi.push_back(count / total);
+    }
+    void add(const stats::Clusters& clusters, std::size_t i) {
+        add(clusters.centres[i], clusters.deviations[i], static_cast<double>(clusters.counts[i]));
+    }
+
+    SigmaInit sigma;
+    double total;
+    double floor;
+    InitialMixture mixture;
+};
+
 }  // namespace
 
 double deviationOf(std::span<const float> values) {
@@ -34,6 +56,7 @@ double deviationOf(std::span<const float> values) {
 
 InitialMixture initialMixture(std::span<const float> values, int components, SigmaInit sigma) {
     const stats::Clusters clusters = stats::kmeans1d(values, components);
+    MixtureOfClusters made(values, sigma);
     const std::size_t found = clusters.centres.size();
     const auto closer = [](double a, double b) { return std::abs(a) < std::abs(b); };
     const auto zero =
@@ -42,25 +65,24 @@ InitialMixture initialMixture(std::span<const float> values, int components, Sig
     // With components to spare every distinct value keeps its own centre and zero becomes one more.
     const bool zeroTakesCluster =
         found == static_cast<std::size_t>(components) || clusters.centres[zero] == 0;
-    const auto total = static_cast<double>(values.size());
-    const double floor = std::max(kMinSigma, 1e-3 * deviationOf(values));
-
-    InitialMixture mixture;
-    const auto add = [&](double mu, double deviation, double count) {
-        mixture.mu.push_back(mu);
-        mixture.sigma.push_back(sigma == SigmaInit::Empirical ? kEmpiricalSigma : std::max(deviation, floor));
-        mixture.pi.push_back(count / total);
-    };
     if (zeroTakesCluster) {
-        add(0, deviationFromZero(clusters, zero), static_cast<double>(clusters.counts[zero]));
+        made.add(0, deviationFromZero(clusters, zero), static_cast<double>(clusters.counts[zero]));
     } else {
-        add(0, 0, 0.5);  // nobody's component yet: less than one member, but its log exists
+        made.add(0, 0, 0.5);  // nobody's component yet: less than one member, but its log exists
     }
     for (std::size_t i = 0; i < found; ++i) {
-        if (zeroTakesCluster && i == zero) continue;
-        add(clusters.centres[i], clusters.deviations[i], static_cast<double>(clusters.counts[i]));
+        if (!zeroTakesCluster || i != zero) made.add(clusters, i);
     }
-    return mixture;
+    return made.mixture;
+}
+
+InitialMixture mixtureWithoutZero(std::span<const float> values, int components, SigmaInit sigma) {
+    const stats::Clusters clusters = stats::kmeans1d(values, components);
+    MixtureOfClusters made(values, sigma);
+    pad(made.mixture, 1);
+    for (std::size_t i = 0; i < clusters.centres.size(); ++i)
+        made.add(clusters, i);
+    return made.mixture;
 }
 
 Result<double> transferScale(const MixtureStart& start, std::span<const float> values) {

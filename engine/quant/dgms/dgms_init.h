@@ -14,12 +14,16 @@ namespace bitloom::quant::dgms {
 struct InitialMixture {
     std::vector<double> mu;     ///< [K], mu[0] = 0, the others ascending
     std::vector<double> sigma;  ///< [K], floored
-    std::vector<double> pi;     ///< [K], > 0
+    std::vector<double> pi;     ///< [K], > 0; 0 of a component that no weight takes
 };
 
 /// At most `components` components; fewer when `values` (finite, not empty) have fewer distinct values. Never
 /// fewer than two: pad() adds unused ones.
 [[nodiscard]] InitialMixture initialMixture(std::span<const float> values, int components, SigmaInit sigma);
+
+/// The same without a zero: its place is unused, and `components` free centroids follow.
+[[nodiscard]] InitialMixture mixtureWithoutZero(std::span<const float> values, int components,
+                                                SigmaInit sigma);
 
 /// Standard deviation of `values` (not empty), n - 1 in the denominator.
 [[nodiscard]] double deviationOf(std::span<const float> values);

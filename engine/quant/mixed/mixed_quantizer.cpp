@@ -69,7 +69,7 @@ QuantizedTensor compacted(QuantizedTensor tensor, const dgms::InitialMixture& mi
 }
 
 int componentsAt(int bits) {
-    return bits == 1 ? 3 : 1 << bits;  // at 1 bit the fixed zero stands unused beside the two
+    return (1 << bits) + (hasZero(bits) ? 0 : 1);  // the place of the zero stands unused beside the others
 }
 
 }  // namespace
@@ -88,12 +88,9 @@ Result<std::unique_ptr<Quantizer>> MixedQuantizer::make(const MethodRequest& req
         return std::unique_ptr<Quantizer>(new MixedQuantizer(request, std::move(mixture)));
     }
     const int bits = std::bit_width(static_cast<unsigned>(request.layer.components)) - 1;
-    // One bit is the merger of two: k-means with a fixed zero among two would leave one side without a value.
-    const int first = std::max(bits, 2);
-    dgms::InitialMixture mixture =
-        dgms::initialMixture(request.weight, 1 << first, request.options.initSigma);
-    if (bits < first) mixture = mergedTo(mixture, bits);
-    return std::unique_ptr<Quantizer>(new MixedQuantizer(request, std::move(mixture)));
+    const auto start = hasZero(bits) ? &dgms::initialMixture : &dgms::mixtureWithoutZero;
+    return std::unique_ptr<Quantizer>(
+        new MixedQuantizer(request, start(request.weight, 1 << bits, request.options.initSigma)));
 }
 
 MixedQuantizer::MixedQuantizer(const MethodRequest& request, dgms::InitialMixture mixture)

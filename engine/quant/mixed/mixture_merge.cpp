@@ -31,7 +31,7 @@ Part together(const Part& a, const Part& b) {
 }  // namespace
 
 dgms::InitialMixture mergedTo(const dgms::InitialMixture& mixture, int bits) {
-    const bool keepsZero = bits > 1;
+    const bool keepsZero = hasZero(bits);
     std::vector<Part> parts;
     for (std::size_t k = 0; k < mixture.mu.size(); ++k) {
         const double mu = mixture.mu[k];
@@ -40,7 +40,8 @@ dgms::InitialMixture mergedTo(const dgms::InitialMixture& mixture, int bits) {
             {mixture.pi[k], mu, mixture.sigma[k] * mixture.sigma[k] + mu * mu, keepsZero && k == 0});
     }
     // An order of NaN too: what diverged is for the loss to tell.
-    std::ranges::sort(parts, [](const Part& a, const Part& b) { return std::strong_order(a.mu, b.mu) < 0; });
+    std::ranges::sort(parts,
+                      [](const Part& a, const Part& b) { return std::is_lt(std::strong_order(a.mu, b.mu)); });
     while (parts.size() > std::size_t{1} << bits) {
         std::size_t best = 0;
         for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
