@@ -116,6 +116,7 @@ class MainWindow : public QMainWindow {
     /// Asks for a run and starts the layer with its mixture in the next job, once the run is known to have
     /// one.
     void transferMixture(const QString& layer);
+    /// Whether the mixture that the layer has been given so is scaled to it.
     void scaleTransfer(const QString& layer, bool scaled);
     void showExport(const report::Progress& progress);
     void closeWhenIdle();

@@ -1,5 +1,5 @@
-// Learned bitwidths over nested mixtures: merging keeps moments and the zero, the codebook follows its width,
-// the width's gradient is the sampled one, a saved state goes on to the bit.
+// Learned bitwidths over nested mixtures: merging keeps moments, from 3 bits on the zero, the codebook
+// follows its width, the width's gradient is the sampled one, a saved state goes on to the bit.
 #include "engine/quant/mixed/mixed_quantizer.h"
 
 #include <algorithm>
