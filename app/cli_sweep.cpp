@@ -66,7 +66,8 @@ int runSweep(const SweepOptions& options) {
             {ErrorKind::Cancelled, "the sweep was stopped; the same command goes on where it was"});
     }
     if (failed > 0)
-        return reportError(fail("{} of {} runs failed; see the .log files", failed, runs->size()));
+        return reportError(fail("{} of {} runs failed; see above, and the .log files of those that began",
+                                failed, runs->size()));
     return 0;
 }
 

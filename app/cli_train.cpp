@@ -41,7 +41,7 @@ int printKeys(bool json) {
         "of one layer,\n[activation.layers.\"NAME\"] the bits of what one node hands on; a [[stage]] has "
         "quantizer, activation and train keys of its own.\n"
         "Where there is no default, train.recipe decides or another key says the same. It also decides about "
-        "epochs, schedule, decay_batch_norm, "
+        "epochs, schedule, weight_decay, decay_batch_norm, "
         "cycle_momentum, hard_forward, weight_gradient, init_sigma, train_temperature and start, where the "
         "job says nothing of them.\n");
     return 0;

@@ -18,13 +18,6 @@ std::string commandOf(const char* verb, const jobs::BenchRequest& request) {
                        shellWord(request.device), request.threads);
 }
 
-/// Of the job and of each of its stages.
-void forEachQuantizer(jobs::JobSpec& spec, const std::function<void(quant::QuantizerOptions&)>& work) {
-    work(spec.quantizer);
-    for (jobs::StageSpec& stage : spec.stages)
-        work(stage.quantizer);
-}
-
 }  // namespace
 
 JobController::JobController(QObject* parent) : QObject(parent) {
@@ -60,31 +53,17 @@ bool JobController::loadJob(const std::filesystem::path& path) {
     return true;
 }
 
-/// Stages carry settings of their own: what is said of a layer holds in all of them.
 void JobController::setOverride(const std::string& layer, std::optional<quant::LayerOptions> options) {
     if (!m_draft) return;
     const jobs::JobSpec before = m_draft->spec;
-    forEachQuantizer(m_draft->spec, [&](quant::QuantizerOptions& quantizer) {
-        if (options) {
-            quantizer.layers[layer] = *options;
-        } else {
-            quantizer.layers.erase(layer);
-        }
-    });
+    jobs::setLayer(m_draft->spec, layer, options);
     if (m_draft->spec == before) return;
     m_draft->file.clear();
     Q_EMIT draftChanged();
 }
 
 std::optional<quant::LayerOptions> JobController::overrideOf(const std::string& layer) const {
-    std::optional<quant::LayerOptions> found;
-    if (!m_draft) return found;
-    jobs::JobSpec spec = m_draft->spec;
-    forEachQuantizer(spec, [&](const quant::QuantizerOptions& quantizer) {
-        const auto own = quantizer.layers.find(layer);
-        if (!found && own != quantizer.layers.end()) found = own->second;
-    });
-    return found;
+    return m_draft ? jobs::layerOf(m_draft->spec, layer) : std::nullopt;
 }
 
 void JobController::start() {

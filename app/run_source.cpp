@@ -11,7 +11,8 @@ enum Lane { StepLane, ContentsLane };  // a scrub goes before a poll
 
 }  // namespace
 
-Result<RunContents> readContents(jobs::RunPlayback& playback, const std::filesystem::path& path) {
+Result<RunContents> readContents(jobs::RunPlayback& playback, const std::filesystem::path& path,
+                                 UnfinishedFigures& figures) {
     RunContents contents;
     BITLOOM_RETURN_IF_ERROR(playback.refresh());
     contents.info = playback.info();
@@ -20,8 +21,15 @@ Result<RunContents> readContents(jobs::RunPlayback& playback, const std::filesys
     BITLOOM_ASSIGN_OR_RETURN(contents.events, playback.events());
     BITLOOM_ASSIGN_OR_RETURN(contents.steps, playback.steps());
     BITLOOM_ASSIGN_OR_RETURN(contents.bitwidths, playback.bitwidths());
-    if (contents.summary.status != report::RunStatus::Failed) return contents;
-    if (const auto report = jobs::reportRun(path)) contents.summary = report->summary;
+    const report::RunStatus status = contents.summary.status;
+    if (status != report::RunStatus::Failed && status != report::RunStatus::Running) return contents;
+    const std::int64_t checkpoint = jobs::checkpointStep(path);
+    if (checkpoint != figures.checkpoint || contents.metrics.size() != figures.rows) {
+        figures = {checkpoint, contents.metrics.size(), std::nullopt};
+        if (const auto report = jobs::reportRun(path)) figures.summary = report->summary;
+    }
+    if (figures.summary) contents.summary = *figures.summary;
+    contents.summary.status = status;
     return contents;
 }
 
@@ -29,6 +37,7 @@ struct RunSource::Reader {
     explicit Reader(std::unique_ptr<jobs::RunPlayback> opened) : playback(std::move(opened)) {}
 
     std::unique_ptr<jobs::RunPlayback> playback;
+    UnfinishedFigures figures;
 
     Result<jobs::RunPlayback*> open(const std::filesystem::path& path) {
         if (!playback) {
@@ -48,7 +57,7 @@ void RunSource::refresh() {
         ContentsLane,
         [this, reader = m_reader, path = m_path]() -> Result<LatestWorker::Completion> {
             BITLOOM_ASSIGN_OR_RETURN(jobs::RunPlayback * playback, reader->open(path));
-            BITLOOM_ASSIGN_OR_RETURN(RunContents contents, readContents(*playback, path));
+            BITLOOM_ASSIGN_OR_RETURN(RunContents contents, readContents(*playback, path, reader->figures));
             return LatestWorker::Completion(
                 [this, contents = std::move(contents)] { Q_EMIT contentsRead(contents); });
         },

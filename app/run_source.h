@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "app/latest_worker.h"
@@ -26,10 +27,17 @@ struct RunContents {
     std::vector<report::BitwidthTrack> bitwidths;
 };
 
-/// What `playback` has of the run at `path`. A failed run's figures are those of its newest checkpoint, where
-/// that can be read. Any thread, one at a time for a playback.
-[[nodiscard]] Result<RunContents> readContents(jobs::RunPlayback& playback,
-                                               const std::filesystem::path& path);
+/// Figures of a run that is not finished, kept while neither its newest checkpoint nor its rows are others.
+struct UnfinishedFigures {
+    std::int64_t checkpoint = -1;
+    std::size_t rows = 0;
+    std::optional<report::RunSummary> summary;  ///< none: no checkpoint could be read
+};
+
+/// What `playback` has of the run at `path`. The figures of one that failed or runs elsewhere are those of
+/// its newest checkpoint, where that can be read. Any thread, one at a time for a playback.
+[[nodiscard]] Result<RunContents> readContents(jobs::RunPlayback& playback, const std::filesystem::path& path,
+                                               UnfinishedFigures& figures);
 
 class RunSource : public QObject {
     Q_OBJECT

@@ -88,8 +88,8 @@ report::RunSummary startingSummary(const report::RunInfo& info,
     return summary;
 }
 
-/// A run that trains elsewhere, was killed or failed has no final figures in its file; what a window that
-/// trained it would know stands in for them.
+/// Where there is no checkpoint to tell the figures of a run that is not finished, what a window that trained
+/// it would know stands in for them.
 report::RunSummary summaryOf(const RunContents& contents) {
     report::RunSummary known = startingSummary(contents.info, contents.bitwidths);
     addAccuracies(contents.metrics, known);
@@ -135,7 +135,8 @@ struct Session::Opened {
             auto playback = jobs::RunPlayback::open(path);
             if (playback) {
                 opened->playback = std::move(*playback);
-                BITLOOM_ASSIGN_OR_RETURN(opened->contents, readContents(*opened->playback, path));
+                UnfinishedFigures figures;
+                BITLOOM_ASSIGN_OR_RETURN(opened->contents, readContents(*opened->playback, path, figures));
                 return opened;
             }
             runError = playback.error().message;

@@ -85,6 +85,11 @@ Status CheckpointFolder::make() const {
     return {};
 }
 
+std::int64_t CheckpointFolder::newestStep() const {
+    const std::vector<Entry> found = entries();
+    return found.empty() ? -1 : found.front().step;
+}
+
 bool CheckpointFolder::isEmpty() const {
     std::error_code code;
     const fs::directory_iterator readable(m_path, code);

@@ -37,6 +37,9 @@ class CheckpointFolder {
     /// It is there and holds no checkpoint, as a run leaves it that was killed before its first.
     [[nodiscard]] bool isEmpty() const;
 
+    /// Of the newest checkpoint by its name; nothing is read. -1: there is none.
+    [[nodiscard]] std::int64_t newestStep() const;
+
     /// Writes the state and removes all but the newest two. A failure leaves the earlier checkpoints as they
     /// were.
     [[nodiscard]] Status save(const train::TrainerState& state);

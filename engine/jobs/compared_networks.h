@@ -26,6 +26,9 @@ struct ComparedNetworks {
     [[nodiscard]] Result<std::unique_ptr<train::Executor>> executor(
         const graph::StateDict& parameters, const quant::ActivationMap& activations = {}) const;
 
+    /// Whether `fullPrecision` was trained before this run.
+    [[nodiscard]] bool pretrained() const { return !run.spec.model.weights.empty(); }
+
     [[nodiscard]] std::int64_t images() const;  ///< of the test set that are scored
 };
 

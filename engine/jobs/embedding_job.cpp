@@ -54,6 +54,7 @@ class EmbeddingJob {
 
     void describe(const ComparedNetworks& networks) {
         m_result.arch = networks.run.graph.arch();
+        m_result.pretrained = networks.pretrained();
         m_result.origin = m_request.run.filename().string();
         m_result.classNames = networks.datasets.test->classNames();
         m_result.perplexity = m_request.perplexity;

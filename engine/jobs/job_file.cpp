@@ -9,6 +9,7 @@
 #include "engine/base/text.h"
 #include "engine/jobs/job_schema.h"
 #include "engine/jobs/job_spec.h"
+#include "engine/quant/method_names.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -209,7 +210,33 @@ Status checkStageKeys(const toml::table& stage, const std::string& where) {
     return {};
 }
 
-Result<StageSpec> stageOf(const toml::table& root, const toml::table& stage, std::size_t number) {
+/// Takes out of a stage of learned bits what it inherits but cannot mean: the bits that its layers began to
+/// learn from, and other runs' mixtures, which have as many components as those. What `stage` says stays.
+Status forgetStarts(const toml::table& stage, const std::string& where, const std::vector<StageSpec>& before,
+                    quant::QuantizerOptions& options) {
+    if (options.strategy != quant::kLearnedStrategy) return {};
+    std::erase_if(options.layers, [&](const auto& entry) {
+        const std::string& layer = entry.first;
+        const toml::table* own = stage.at_path("quantizer.layers").as_table();
+        if (own && own->contains(layer)) return false;
+        return std::ranges::any_of(before, [&](const StageSpec& earlier) {
+            const auto start = earlier.quantizer.layers.find(layer);
+            return start != earlier.quantizer.layers.end() && quant::learnsBits(start->second.method);
+        });
+    });
+    if (const toml::node_view own = stage.at_path("quantizer.transfer"); own.value_or(std::string()) != "") {
+        return usageError(
+            "{}: {}: with strategy = \"learned\" mixtures take the bits of the stage before and are found "
+            "anew; say quantizer.transfer for the whole job or for the stage that learns the bits",
+            placeOf(*own.node()), where);
+    }
+    options.layer.transfer.clear();
+    return {};
+}
+
+/// The stage `number`, counted from 1, which comes after the stages `before`.
+Result<StageSpec> stageOf(const toml::table& root, const toml::table& stage, std::size_t number,
+                          const std::vector<StageSpec>& before) {
     const std::string where = fmt::format("stage {}", number);
     BITLOOM_RETURN_IF_ERROR(checkStageKeys(stage, where));
     StageSpec result;
@@ -231,6 +258,7 @@ Result<StageSpec> stageOf(const toml::table& root, const toml::table& stage, std
     BITLOOM_ASSIGN_OR_RETURN(JobSpec job, trainingOf(whole));
     result.quantizer = std::move(job.quantizer);
     result.train = std::move(job.train);
+    BITLOOM_RETURN_IF_ERROR(forgetStarts(stage, where, before, result.quantizer));
     if (result.name.empty()) result.name = result.quantizer.layer.method;
     return result;
 }
@@ -246,7 +274,7 @@ Result<JobSpec> specOf(const toml::table& root) {
     for (const toml::node& stage : *list) {
         const toml::table* table = stage.as_table();
         if (!table) return usageError("{}: stage is a list of sections: write [[stage]]", placeOf(stage));
-        BITLOOM_ASSIGN_OR_RETURN(StageSpec read, stageOf(root, *table, job.stages.size() + 1));
+        BITLOOM_ASSIGN_OR_RETURN(StageSpec read, stageOf(root, *table, job.stages.size() + 1, job.stages));
         job.stages.push_back(std::move(read));
     }
     return job;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/jobs/job_schema.h"
+#include "engine/quant/method_names.h"
 
 namespace bitloom::jobs {
 namespace {
@@ -58,7 +59,10 @@ std::string stageToToml(const JobSpec& job, const StageSpec& stage) {
         const std::string value = key.write(whole);
         if (!value.empty() && value != key.write(job)) text += fmt::format("{} = {}\n", key.name, value);
     }
-    text += layersToToml("stage.quantizer", stage.quantizer.layers, layerSchema(), job.quantizer.layers);
+    // A stage of learned bits does not inherit every layer (job_file.cpp), so it says what it has.
+    const bool learned = stage.quantizer.strategy == quant::kLearnedStrategy;
+    text += layersToToml("stage.quantizer", stage.quantizer.layers, layerSchema(),
+                         learned ? decltype(job.quantizer.layers)() : job.quantizer.layers);
     text += layersToToml("stage.activation", stage.quantizer.activation.layers, activationLayerSchema(),
                          job.quantizer.activation.layers);
     return text;
@@ -94,6 +98,30 @@ std::vector<JobSpec> stagesOf(const JobSpec& job) {
     for (const StageSpec& stage : job.stages)
         stages.push_back(jobOfStage(job, stage));
     return stages;
+}
+
+void setLayer(JobSpec& job, const std::string& layer, const std::optional<quant::LayerOptions>& options) {
+    const bool starts = options && quant::learnsBits(options->method);
+    const auto set = [&](quant::QuantizerOptions& quantizer) {
+        if (!options || (starts && quantizer.strategy == quant::kLearnedStrategy)) {
+            quantizer.layers.erase(layer);
+        } else {
+            quantizer.layers[layer] = *options;
+        }
+    };
+    set(job.quantizer);
+    for (StageSpec& stage : job.stages)
+        set(stage.quantizer);
+}
+
+std::optional<quant::LayerOptions> layerOf(const JobSpec& job, const std::string& layer) {
+    const auto own = job.quantizer.layers.find(layer);
+    if (own != job.quantizer.layers.end()) return own->second;
+    for (const StageSpec& stage : job.stages) {
+        const auto ofStage = stage.quantizer.layers.find(layer);
+        if (ofStage != stage.quantizer.layers.end()) return ofStage->second;
+    }
+    return std::nullopt;
 }
 
 bool distils(const JobSpec& job) {

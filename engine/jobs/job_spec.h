@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -77,6 +78,13 @@ struct JobSpec {
 /// Sets in `job` what train.recipe ("short" or "paper") decides for a layer of this method and so many
 /// components; what the recipe leaves at its default is not touched.
 void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job);
+
+/// Sets a layer's own options, or none, for the job and all its stages, but for where learned bits begin: not
+/// of a stage that follows them.
+void setLayer(JobSpec& job, const std::string& layer, const std::optional<quant::LayerOptions>& options);
+
+/// The layer's own options in the job or, where that has none, the first of its stages with any.
+[[nodiscard]] std::optional<quant::LayerOptions> layerOf(const JobSpec& job, const std::string& layer);
 
 /// The job as TOML with every key; parseJob(toToml(job)) == job.
 [[nodiscard]] std::string toToml(const JobSpec& job);

@@ -35,12 +35,15 @@ void clear(report::LossSurface& surface, int points) {
     surface.top1.assign(static_cast<std::size_t>(points), report::kNoValue);
 }
 
-report::Landscape emptyLandscape(const LandscapeRequest& request, const ComparedNetworks& networks) {
+report::Landscape emptyLandscape(const LandscapeRequest& request, const ComparedNetworks& networks,
+                                 bool quantizedAnew) {
     report::Landscape landscape;
     landscape.arch = networks.run.graph.arch();
     landscape.origin = request.run.filename().string();
     landscape.images = networks.images();
     landscape.seed = static_cast<std::int64_t>(request.seed);
+    landscape.quantizedAnew = quantizedAnew;
+    landscape.pretrained = networks.pretrained();
     landscape.size = request.size;
     landscape.range = request.range;
     clear(landscape.fullPrecision, landscape.points());
@@ -133,7 +136,7 @@ Result<report::Landscape> runLandscapeJob(const LandscapeRequest& request, repor
                              surveyed(networks, latent.parameters, networks.quantized.activations,
                                       std::move(latent.quantizers), request.seed));
 
-    report::Landscape landscape = emptyLandscape(request, networks);
+    report::Landscape landscape = emptyLandscape(request, networks, !quantized.quantizers.empty());
     BITLOOM_ASSIGN_OR_RETURN(train::KeptImages images,
                              train::KeptImages::read(*networks.datasets.test, networks.scoring));
     Survey survey(networks, std::move(images), control);

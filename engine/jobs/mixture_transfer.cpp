@@ -96,9 +96,13 @@ Result<LayerMatch> matchOf(const QuantizedNetwork& target, std::size_t index, co
                       source.layers[match.source].name, method, kOtherRun);
 }
 
-/// The one Gaussian mixture among those of a layer of the run.
+bool hasZero(const report::Mixture& mixture) {
+    return mixture.components.front().mu == 0;
+}
+
+/// The one Gaussian mixture among those of a layer of the run, for a layer that is quantized by `method`.
 Result<report::Mixture> onlyMixture(const std::vector<report::Mixture>& mixtures, const std::string& file,
-                                    const std::string& layer) {
+                                    const std::string& layer, const std::string& method) {
     if (mixtures.size() > 1) {
         return usageError(
             "{}: {} has {} mixtures, one an output channel, and a layer takes over one; name a run of "
@@ -107,17 +111,25 @@ Result<report::Mixture> onlyMixture(const std::vector<report::Mixture>& mixtures
     }
     if (mixtures.empty() || report::isFixedSet(mixtures.front()))
         return usageError("{}: {} has no Gaussian mixture there; {}", file, layer, kOtherRun);
-    if (mixtures.front().components.front().mu == 0) return mixtures.front();
+    const report::Mixture& only = mixtures.front();
+    // Only a method that learns bits has, at few of them, mixtures without the fixed zero.
+    if (hasZero(only) || quant::learnsBits(method)) return only;
     return usageError(
-        "{}: {} took 1 bit, which has no zero, and a mixture starts with one; name another run, or set "
-        "transfer = \"\" for the layer",
-        file, layer);
+        "{}: the {} components of {} have no zero among them, as {} keeps one; set quantizer.method = "
+        "\"dgms-mixed\" for the layer, name another run, or set transfer = \"\"",
+        file, only.components.size(), layer, method);
 }
 
 std::string sizeKey(std::size_t components) {
     if (std::has_single_bit(components)) return fmt::format("bits = {}", std::bit_width(components) - 1);
     return fmt::format("components = {}", components);
 }
+
+/// A mixture to start with, which without a zero has an unused entry in its place.
+struct Offered {
+    quant::MixtureStart start;
+    std::size_t components = 0;  ///< in use
+};
 
 /// The newest checkpoint of a run.
 class SourceRun {
@@ -139,16 +151,19 @@ class SourceRun {
         return source;
     }
 
-    /// What the layer `index` of network, quantized by DGMS, offers.
-    Result<quant::MixtureStart> mixture(std::size_t index) {
+    /// What the layer `index` of network, quantized by DGMS, offers to a layer of `method`.
+    Result<Offered> mixture(std::size_t index, const std::string& method) {
         const std::string& layer = network.layers[index].name;
         if (m_latent.quantizers.empty()) {
             BITLOOM_ASSIGN_OR_RETURN(
                 m_latent, train::latentModel(m_run.graph, m_options, m_run.stage.train.seed, *m_run.state));
         }
         BITLOOM_ASSIGN_OR_RETURN(const report::LayerSnapshot snapshot, train::snapshotOf(m_latent, layer));
-        BITLOOM_ASSIGN_OR_RETURN(const report::Mixture found, onlyMixture(snapshot.mixtures, m_file, layer));
-        quant::MixtureStart start;
+        BITLOOM_ASSIGN_OR_RETURN(const report::Mixture found,
+                                 onlyMixture(snapshot.mixtures, m_file, layer, method));
+        Offered offered{{}, found.components.size()};
+        quant::MixtureStart& start = offered.start;
+        if (!hasZero(found)) start = {{0}, {1}, {0}};
         start.weightDeviation =
             quant::dgms::deviationOf(m_latent.parameters.at(layer + ".weight").toFloats());
         for (const report::MixtureComponent& component : found.components) {
@@ -156,7 +171,7 @@ class SourceRun {
             start.sigma.push_back(component.sigma);
             start.pi.push_back(component.pi);
         }
-        return start;
+        return offered;
     }
 
     QuantizedNetwork network;
@@ -175,15 +190,15 @@ Result<MixtureTransfer> takeMixture(const QuantizedNetwork& target, std::size_t 
     const std::string& layer = target.layers[index].name;
     const quant::LayerOptions& own = target.options[index];
     BITLOOM_ASSIGN_OR_RETURN(const LayerMatch match, matchOf(target, index, source.network, own.transfer));
-    BITLOOM_ASSIGN_OR_RETURN(quant::MixtureStart start, source.mixture(match.source));
+    BITLOOM_ASSIGN_OR_RETURN(Offered offered, source.mixture(match.source, own.method));
+    const std::size_t components = offered.components;
     const std::string& from = source.network.layers[match.source].name;
-    if (start.mu.size() != static_cast<std::size_t>(own.components)) {
+    if (components != static_cast<std::size_t>(own.components)) {
         return usageError(
             "{}: {} has {} components, {} is to have {} here; set quantizer.{}, or {} for this layer alone",
-            own.transfer, from, start.mu.size(), layer, own.components, sizeKey(start.mu.size()),
-            sizeKey(start.mu.size()));
+            own.transfer, from, components, layer, own.components, sizeKey(components), sizeKey(components));
     }
-    options.starts[layer] = std::move(start);
+    options.starts[layer] = std::move(offered.start);
     return MixtureTransfer{layer, from, own.transfer, match.rule};
 }
 
@@ -280,7 +295,8 @@ Result<TransferOffer> transferOffer(const fs::path& run, const std::string& arch
         BITLOOM_ASSIGN_OR_RETURN(const LayerMatch match, matchOf(target, *index, source, file));
         const std::string& name = source.layers[match.source].name;
         BITLOOM_ASSIGN_OR_RETURN(const auto snapshot, playback.layer(name, info.totalSteps));
-        BITLOOM_ASSIGN_OR_RETURN(const report::Mixture found, onlyMixture(snapshot->mixtures, file, name));
+        BITLOOM_ASSIGN_OR_RETURN(const report::Mixture found,
+                                 onlyMixture(snapshot->mixtures, file, name, target.options[*index].method));
         return TransferOffer{name, static_cast<int>(found.components.size())};
     };
     auto offer = read();

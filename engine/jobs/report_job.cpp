@@ -55,6 +55,18 @@ Status addActivationBits(RunReport& report) {
     return {};
 }
 
+/// The mean of the layers' rows, which are of the newest snapshot.
+void addMeanError(RunReport& report) {
+    double squares = 0;
+    double weights = 0;
+    for (const LayerReport& layer : report.layers) {
+        if (!layer.info.quantized || std::isnan(layer.mse)) continue;
+        squares += layer.mse * static_cast<double>(layer.info.weights);
+        weights += static_cast<double>(layer.info.weights);
+    }
+    if (weights > 0) report.summary.mse = squares / weights;
+}
+
 /// Of a run that was recorded before its summary held them.
 void addMissingTableFigures(RunReport& report) {
     if (!std::isnan(report.summary.meanBitsBitOps) || report.layers.empty()) return;
@@ -106,8 +118,13 @@ Result<RunReport> reportRun(const std::filesystem::path& path) {
     }
     BITLOOM_RETURN_IF_ERROR(addActivationBits(report));
     addMissingTableFigures(report);
+    addMeanError(report);
     report.steps = status == report::RunStatus::Finished ? report.info.totalSteps : report.summary.steps;
     return report;
+}
+
+std::int64_t checkpointStep(const std::filesystem::path& run) {
+    return CheckpointFolder(run, "").newestStep();
 }
 
 }  // namespace bitloom::jobs

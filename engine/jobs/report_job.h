@@ -26,6 +26,10 @@ struct RunReport {
     std::vector<LayerReport> layers;
 };
 
+/// Figures of a run that is not finished are those of its newest checkpoint.
 [[nodiscard]] Result<RunReport> reportRun(const std::filesystem::path& run);
+
+/// The step of that checkpoint, without reading it; -1: there is none.
+[[nodiscard]] std::int64_t checkpointStep(const std::filesystem::path& run);
 
 }  // namespace bitloom::jobs

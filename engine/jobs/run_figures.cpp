@@ -14,24 +14,6 @@
 namespace bitloom::jobs {
 namespace {
 
-/// Mean (w - Psi)^2 over all quantized weights; 0 without any.
-double quantizationError(const quant::QuantizedModel& model, const train::TrainerState& state) {
-    double squares = 0;
-    std::int64_t count = 0;
-    for (const auto& [node, layer] : model.layers) {
-        const auto latent = state.tensors.find(train::kModelPart + node + ".weight");
-        if (latent == state.tensors.end()) continue;
-        const std::vector<float> weights = latent->second.toFloats();
-        const std::vector<float> values = layer.dequantize();
-        for (std::size_t i = 0; i < weights.size(); ++i) {
-            const double difference = static_cast<double>(weights[i]) - static_cast<double>(values[i]);
-            squares += difference * difference;
-        }
-        count += static_cast<std::int64_t>(weights.size());
-    }
-    return count > 0 ? squares / static_cast<double>(count) : 0;
-}
-
 /// What most convolutions and linear layers read; the least of several.
 double commonActivationBits(const quant::QuantizedModel& model) {
     std::map<double, int> readers;
@@ -74,7 +56,6 @@ void addFigures(report::RunSummary& summary, const quant::QuantizedModel& model,
         summary.fileBytes = *bytes;
         summary.fileCompression = static_cast<double>(metrics.fp32Bytes) / static_cast<double>(*bytes);
     }
-    summary.mse = quantizationError(model, state);
     summary.steps = state.step;
     summary.hash = finalHash(state);
 }

@@ -19,6 +19,7 @@
 #include "engine/jobs/version.h"
 #include "engine/record/run_reader.h"
 #include "engine/record/run_writer.h"
+#include "engine/train/caching_allocator.h"
 #include "engine/train/scoring.h"
 
 namespace bitloom::jobs {
@@ -136,6 +137,7 @@ Status addFinalFigures(report::RunSummary& summary, const train::Trainer& traine
     BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, trainer.quantizedModel());
     BITLOOM_ASSIGN_OR_RETURN(const train::TrainerState state, trainer.save());
     addFigures(summary, model, state);
+    BITLOOM_ASSIGN_OR_RETURN(summary.mse, trainer.quantizationError());
     return {};
 }
 
@@ -144,6 +146,14 @@ report::RunStatus statusOf(const Status& trained) {
     return trained.error().kind == ErrorKind::Cancelled ? report::RunStatus::Stopped
                                                         : report::RunStatus::Failed;
 }
+
+/// Declared before what trains, and so gone after it.
+struct MemoryGivenBack {
+    MemoryGivenBack() = default;
+    MemoryGivenBack(const MemoryGivenBack&) = delete;
+    MemoryGivenBack& operator=(const MemoryGivenBack&) = delete;
+    ~MemoryGivenBack() { train::releaseCache(); }
+};
 
 /// Neither a run that could be continued nor a file of another kind is thrown away by a slip of the hand.
 Status checkReplaceable(const TrainRequest& request) {
@@ -198,6 +208,7 @@ Result<report::RunSummary> runToEnd(Recording run, const fs::path& out, report::
 
 Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::ProgressSink& sink,
                                        JobControl& control) {
+    const MemoryGivenBack afterwards;
     if (request.out.empty()) return usageError("name the run file to write: --out run.h5");
     std::error_code ignored;
     if (fs::is_directory(request.out, ignored)) {
@@ -224,6 +235,7 @@ Result<report::RunSummary> runTrainJob(const TrainRequest& request, report::Prog
 
 Result<report::RunSummary> resumeTrainJob(const fs::path& path, report::ProgressSink& sink,
                                           JobControl& control) {
+    const MemoryGivenBack afterwards;
     sink.progress({"initialising", 0, 0, 0, report::kNoValue});
     BITLOOM_ASSIGN_OR_RETURN(RecordedRun run, readRecordedRun(path, sink));
     if (run.summary.status == report::RunStatus::Finished) {

@@ -8,7 +8,6 @@
 #include "engine/jobs/mixture_transfer.h"
 #include "engine/jobs/strategy_file.h"
 #include "engine/quant/activation/activation_plan.h"
-#include "engine/quant/method_names.h"
 #include "engine/record/run_reader.h"
 #include "engine/train/activation_reconstruction.h"
 #include "engine/train/deployed_model.h"
@@ -47,16 +46,6 @@ Result<std::optional<train::Teacher>> loadTeacher(const JobSpec& job, const Netw
     }
     if (network.state.empty()) return train::missingTeacher();
     return std::optional(train::Teacher{network.graph, network.state});
-}
-
-/// A layer's own options that `options` took over from the stage before are where it began to learn its bits:
-/// not where they stay.
-void dropStartingBits(const quant::QuantizerOptions& before, quant::QuantizerOptions& options) {
-    std::erase_if(options.layers, [&](const auto& entry) {
-        const auto own = before.layers.find(entry.first);
-        return own != before.layers.end() && own->second == entry.second &&
-               quant::learnsBits(entry.second.method);
-    });
 }
 
 /// Of what a stage draws at random; the first one's is the job's.
@@ -149,7 +138,6 @@ Status TrainingSession::checkLearnedBits(std::size_t stage) const {
         if (!layer.outsideAverage) most.bits[layer.node] = std::bit_width(last);
     }
     quant::QuantizerOptions options = m_stages[stage].quantizer;
-    dropStartingBits(before, options);
     BITLOOM_RETURN_IF_ERROR(applyStrategy(most, nameOf(stage), m_network.graph, options));
     if (const Status possible = checkLayers(options); !possible) {
         return usageError("{}: strategy = \"learned\" may keep the bits that {} starts with: {}",
@@ -253,7 +241,6 @@ Status TrainingSession::beginNextStage(report::ProgressSink& sink) {
     sink.progress({"initialising " + nameOf(next), m_trainer->step(), totalSteps(), 0, report::kNoValue});
     quant::QuantizerOptions options = m_stages[next].quantizer;
     if (options.strategy == quant::kLearnedStrategy) {
-        dropStartingBits(m_stages[m_stage].quantizer, options);
         BITLOOM_ASSIGN_OR_RETURN(const quant::QuantizedModel model, m_trainer->quantizedModel());
         BITLOOM_RETURN_IF_ERROR(applyStrategy(strategyOf(model), nameOf(next), m_network.graph, options));
     }

@@ -40,7 +40,7 @@ struct LayerOptions {
 
 /// The mixture of another layer that one starts from instead of k-means (dgms/README.md section 7).
 struct MixtureStart {
-    std::vector<double> mu;      ///< [K], mu[0] = 0, the fixed zero
+    std::vector<double> mu;      ///< [K], mu[0] = 0, the fixed zero; of one without a zero, pi[0] = 0
     std::vector<double> sigma;   ///< [K], > 0
     std::vector<double> pi;      ///< [K]; 0: unused
     double weightDeviation = 0;  ///< std of the weights that it was learned on

@@ -28,6 +28,7 @@ struct Embedding {
     double perplexity = 0;
     int iterations = 0;  ///< of a whole layout
     std::int64_t seed = 0;
+    bool pretrained = true;  ///< false: `fullPrecision` has the random numbers that training began with
     EmbeddedNetwork fullPrecision;
     EmbeddedNetwork quantized;  ///< laid out from where fullPrecision ended
 };

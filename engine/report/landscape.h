@@ -21,9 +21,12 @@ struct Landscape {
     std::string origin;       ///< "run.h5"
     std::int64_t images = 0;  ///< that every point was scored on
     std::int64_t seed = 0;    ///< of the directions
-    int size = 0;             ///< odd; the weights themselves lie in the middle
-    double range = 1;         ///< alpha and beta go from -range to range; 1: a filter's own norm
-    int done = 0;             ///< points of the grid, each for both networks
+    /// False: `quantized` moves deployed weights, as RDHS and SGT have no others, or a run quantizes none.
+    bool quantizedAnew = true;
+    bool pretrained = true;  ///< false: `fullPrecision` is of the random numbers that training began with
+    int size = 0;            ///< odd; the weights themselves lie in the middle
+    double range = 1;        ///< alpha and beta go from -range to range; 1: a filter's own norm
+    int done = 0;            ///< points of the grid, each for both networks
     LossSurface fullPrecision;
     LossSurface quantized;
 

@@ -12,6 +12,7 @@
 #include "engine/quant/activation/activation_plan.h"
 #include "engine/quant/activation/range_search.h"
 #include "engine/quant/activation/rounding_function.h"
+#include "engine/quant/adam.h"
 #include "engine/train/guarded.h"
 
 namespace bitloom::train {
@@ -51,28 +52,6 @@ std::span<const float> spanOf(const Tensor& dense) {
     return {dense.data_ptr<float>(), static_cast<std::size_t>(dense.numel())};
 }
 
-/// Adam (Kingma and Ba 2015) with its usual constants, of single numbers.
-class Adam {
-  public:
-    explicit Adam(std::size_t count) : m_moments(count) {}
-    void beginStep() { ++m_step; }
-    /// What to take from number `index`.
-    double change(std::size_t index, double gradient, double rate) {
-        auto& [first, second] = m_moments[index];
-        first = kFirst * first + (1 - kFirst) * gradient;
-        second = kSecond * second + (1 - kSecond) * gradient * gradient;
-        const double mean = first / (1 - std::pow(kFirst, m_step));
-        const double square = second / (1 - std::pow(kSecond, m_step));
-        return rate * mean / (std::sqrt(square) + 1e-8);
-    }
-
-  private:
-    static constexpr double kFirst = 0.9;
-    static constexpr double kSecond = 0.999;
-    int m_step = 0;
-    std::vector<std::pair<double, double>> m_moments;
-};
-
 /// Distinct indices below `count`, drawn anew each time: the head of a shuffle that goes on.
 class Draw {
   public:
@@ -97,7 +76,9 @@ class Draw {
 struct Rounded {
     std::string node;
     quant::QuantizedActivation rounding;
-    Tensor step;  ///< float32 [1], leaf
+    Tensor step;       ///< float32 [1], leaf: `scale`
+    double scale = 0;  ///< trained
+    quant::AdamMoments moments;
 };
 
 /// A block as a network of its own, with what it reads and computes in float for every image.
@@ -138,8 +119,10 @@ class Block {
         });
         quant::ActivationFunctions functions;
         for (const quant::PlannedActivation& planned : m_place.activations) {
-            Rounded rounded{
-                planned.node, quant::searchRange(counts.find(planned.node)->second, planned.bits), {}};
+            Rounded rounded;
+            rounded.node = planned.node;
+            rounded.rounding = quant::searchRange(counts.find(planned.node)->second, planned.bits);
+            rounded.scale = static_cast<double>(rounded.rounding.scale);
             rounded.step = torch::full({1}, rounded.rounding.scale).set_requires_grad(true);
             functions.emplace(
                 planned.node, [rounding = rounded.rounding, step = rounded.step](const Tensor& x) {
@@ -154,14 +137,10 @@ class Block {
     Result<BlockLoss> train(const quant::ActivationOptions& options, Draw draw,
                             const std::function<bool()>& goOn) {
         BlockLoss loss{name(), lossOfAll(), 0};
-        std::vector<double> scales;
-        for (const Rounded& rounded : m_rounded)
-            scales.push_back(static_cast<double>(rounded.rounding.scale));
-        Adam adam(scales.size());
         for (std::int64_t i = 0; i < options.iterations; ++i) {
             const double share = static_cast<double>(i) / static_cast<double>(options.iterations);
             const double rate = options.rate / 2 * (1 + std::cos(std::numbers::pi * share));
-            BITLOOM_RETURN_IF_ERROR(trainOnce(draw.next(kBatch), adam, rate, scales));
+            BITLOOM_RETURN_IF_ERROR(trainOnce(draw.next(kBatch), rate, i + 1));
             if (!goOn()) return Error{ErrorKind::Cancelled, "rounding the activations was cancelled"};
         }
         loss.trained = lossOfAll();
@@ -221,20 +200,20 @@ class Block {
         return sum / static_cast<double>(images);
     }
 
-    Status trainOnce(const Tensor& chosen, Adam& adam, double rate, std::vector<double>& scales) {
+    Status trainOnce(const Tensor& chosen, double rate, std::int64_t count) {
         const Tensor loss = lossOf(m_inputs.index_select(0, chosen), m_outputs.index_select(0, chosen));
         if (!std::isfinite(loss.item<double>())) {
             return fail("the block that ends in {}: rounding its activations gives a loss that is not finite",
                         name());
         }
         loss.backward();
-        adam.beginStep();
         const torch::NoGradGuard guard;
-        for (std::size_t i = 0; i < scales.size(); ++i) {
-            Tensor& step = m_rounded[i].step;
-            scales[i] -= adam.change(i, step.grad().item<double>(), rate);
-            scales[i] = std::max(scales[i], static_cast<double>(quant::kLeastScale));
-            step.fill_(scales[i]);
+        for (Rounded& rounded : m_rounded) {
+            Tensor& step = rounded.step;
+            rounded.scale -=
+                rounded.moments.change(step.grad().item<double>(), rate, static_cast<double>(count));
+            rounded.scale = std::max(rounded.scale, static_cast<double>(quant::kLeastScale));
+            step.fill_(rounded.scale);
             step.grad().zero_();
         }
         return {};

@@ -73,7 +73,11 @@ Result<FoundActivations> startActivations(const Executor& executor, const quant:
         if (!extent.finite)
             return fail("the activation {} is not finite for training images", activation.node);
         if (extent.sum == 0) started.silent.push_back(activation.node);
-        started.activations[activation.node] = quant::lsqStart(extent, activation.bits);
+        // The image's step is not trained: its whole range, as it is.
+        const bool image = activation.node == executor.graph().nodes().front().name;
+        started.activations[activation.node] =
+            image ? quant::roundingBetween(extent.low, extent.high, activation.bits)
+                  : quant::lsqStart(extent, activation.bits);
     }
     return started;
 }

@@ -52,6 +52,13 @@ class CachingAllocator final : public c10::Allocator {
         return m_statistics;
     }
 
+    /// Frees what is kept, and forgets how much that may be.
+    void trim() {
+        MutexLock lock(m_mutex);
+        clear();
+        m_peakBytes = m_statistics.liveBytes;
+    }
+
   private:
     static void release(void* data) {
         if (data != nullptr) instance().give(static_cast<Header*>(data) - 1);
@@ -138,6 +145,10 @@ void installCachingAllocator() {
         return true;
     }();
     static_cast<void>(kInstalled);
+}
+
+void releaseCache() {
+    CachingAllocator::instance().trim();
 }
 
 CacheStatistics cacheStatistics() {

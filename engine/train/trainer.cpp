@@ -1,5 +1,5 @@
-// The loop behind Trainer. Everything random comes from the loader, which follows from seed and step, so
-// save() and restore() need no other random state. libtorch's exceptions become errors here.
+// The loop behind Trainer. Everything random follows from seeds and counts of steps or passes, so save() and
+// restore() need no other random state. libtorch's exceptions become errors here.
 #include "engine/train/trainer.h"
 
 #include <algorithm>
@@ -100,6 +100,7 @@ class LoopTrainer final : public Trainer {
     [[nodiscard]] Status run(report::ProgressSink& sink, JobControl& control,
                              const SaveCheckpoint& save) override;
     [[nodiscard]] Result<quant::QuantizedModel> quantizedModel() const override;
+    [[nodiscard]] Result<double> quantizationError() const override;
     [[nodiscard]] const report::MetricSample& lastEvaluation() const override { return m_evaluation; }
 
   private:
@@ -220,7 +221,9 @@ Status LoopTrainer::restoreParts(const TrainerState& state) {
     m_step = state.step;
     beginEpoch(std::max(m_step - 1, m_firstStep));  // of the last step, as an uninterrupted run has it
     m_stepSeconds = report::kNoValue;
+    // A run at step 0 records its start once more, so it scores it once more too.
     m_evaluation = readEvaluation(state.tensors);
+    if (m_step == 0) m_evaluation.step = -1;
     const auto loss = state.tensors.find(kLossName);
     const std::vector<double> lossValue =
         loss == state.tensors.end() ? std::vector<double>() : toDoubles(loss->second);
@@ -238,6 +241,13 @@ Status LoopTrainer::restoreParts(const TrainerState& state) {
 Result<quant::QuantizedModel> LoopTrainer::quantizedModel() const {
     return guarded(fmt::format("quantizing step {}", m_step),
                    [&]() -> Result<quant::QuantizedModel> { return currentModel(); });
+}
+
+Result<double> LoopTrainer::quantizationError() const {
+    return guarded(fmt::format("measuring step {}", m_step), [&]() -> Result<double> {
+        report::ProgressSink silent;
+        return m_recorder.record(silent, m_step);
+    });
 }
 
 quant::QuantizedModel LoopTrainer::currentModel() const {

@@ -89,6 +89,9 @@ class Trainer {
     /// Deployed network with the batch-norm statistics it was last scored with, when that was at this step;
     /// else with those of training.
     [[nodiscard]] virtual Result<quant::QuantizedModel> quantizedModel() const = 0;
+    /// Mean squared distance of the quantized weights from what they deploy to, in RDHS and SGT of what they
+    /// relax to; NaN where none are quantized.
+    [[nodiscard]] virtual Result<double> quantizationError() const = 0;
     /// Metric row of the last evaluation; step -1 before the first.
     [[nodiscard]] virtual const report::MetricSample& lastEvaluation() const = 0;
 };

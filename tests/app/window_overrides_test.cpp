@@ -67,5 +67,29 @@ TEST_F(OverridesTest, WhatIsSetForALayerIsTakenByTheJobAndClearedInAllItsStages)
     }
 }
 
+TEST_F(OverridesTest, WhereALayerBeginsIsNotSaidOfAStageOfLearnedBits) {
+    std::ofstream(m_folder / "job.toml")
+        << "[model]\narch = \"resnet20\"\n[quantizer]\nmethod = \"sdq\"\nbits = 8\n[[stage]]\nname = "
+           "\"bits\"\n"
+           "[[stage]]\nname = \"levels\"\nquantizer.method = \"uniform\"\nquantizer.strategy = \"learned\"\n";
+    testing::writeRun(m_folder / "run.h5", 3);
+    showWindow();
+    openAndWait(m_folder / "run.h5");
+    m_window->openJob(m_folder / "job.toml");
+    ASSERT_EQ(errorText().toStdString(), "");
+    auto* inspector = m_window->findChild<widgets::Inspector*>();
+    const auto& draft = m_window->jobs().draft();
+    const QString layer = QStringLiteral("layer1.conv2");
+    Q_EMIT inspector->overrideChanged(layer, {QStringLiteral("sdq"), 16, {}});
+    std::vector<jobs::JobSpec> stages = jobs::stagesOf(draft->spec);
+    EXPECT_EQ(stages[0].quantizer.layers.count("layer1.conv2"), 1u);
+    EXPECT_EQ(stages[1].quantizer.layers.count("layer1.conv2"), 0u);
+    Q_EMIT inspector->overrideChanged(layer, {QStringLiteral("dgms"), 16, {}});
+    stages = jobs::stagesOf(draft->spec);
+    EXPECT_EQ(stages[1].quantizer.layers.count("layer1.conv2"), 1u) << "a method that keeps its bits";
+    Q_EMIT inspector->overrideChanged(layer, {QStringLiteral("sdq"), 16, {}});
+    EXPECT_EQ(jobs::stagesOf(draft->spec)[1].quantizer.layers.count("layer1.conv2"), 0u);
+}
+
 }  // namespace
 }  // namespace bitloom::app

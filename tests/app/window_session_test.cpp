@@ -181,6 +181,40 @@ TEST_F(SessionTest, ARunWithoutASummaryShowsTheFiguresOfItsRowsAndLayers) {
     EXPECT_TRUE(std::isnan(summary.top5Hard)) << "never measured";
 }
 
+/// Copies a run and its checkpoints while it is written, as a kill would leave them.
+struct CopyingSink : report::ProgressSink {
+    void metric(const report::MetricSample& sample) override {
+        if (sample.step != 6) return;
+        std::filesystem::copy(from, to);
+        std::filesystem::copy(from.string() + ".ckpt", to.string() + ".ckpt");
+    }
+    std::filesystem::path from;
+    std::filesystem::path to;
+};
+
+TEST_F(SessionTest, AKilledRunShowsTheFiguresOfItsNewestCheckpoint) {
+    testing::writeTinyJob(m_folder / "tiny.toml", 8);
+    auto job = jobs::readJob(m_folder / "tiny.toml");
+    ASSERT_TRUE(job) << job.error().message;
+    job->train.checkpointEverySeconds = 0;
+    job->record.every = 1;
+    CopyingSink sink;
+    sink.from = m_folder / "run.h5";
+    sink.to = m_folder / "killed.h5";
+    JobControl control;
+    ASSERT_TRUE(jobs::runTrainJob({*job, sink.from, ""}, sink, control));
+    const auto report = jobs::reportRun(sink.to);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->steps, 5) << "step 6 was not saved yet";
+    openAndWait(sink.to);
+    EXPECT_EQ(m_session.summary().status, report::RunStatus::Running);
+    EXPECT_GT(m_session.summary().fileBytes, 0);
+    EXPECT_EQ(m_session.summary().fileBytes, report->summary.fileBytes);
+    EXPECT_EQ(m_session.summary().bitOps, report->summary.bitOps);
+    EXPECT_EQ(m_session.summary().bits, report->summary.bits);
+    EXPECT_EQ(m_session.summary().mse, report->summary.mse);
+}
+
 TEST_F(SessionTest, AFailedRunShowsTheFiguresOfItsNewestCheckpoint) {
     testing::writeTinyJob(m_folder / "tiny.toml", 50);
     auto job = jobs::readJob(m_folder / "tiny.toml");

@@ -1,4 +1,6 @@
 // A job that follows a teacher: its own start, another file, across a stop, and what cannot be taught.
+#include <set>
+
 #include <gmock/gmock.h>
 
 #include "engine/checkpoint/checkpoint.h"
@@ -60,13 +62,15 @@ TEST(DistillationJob, AnotherFileTeachesRandomWeights) {
 TEST(DistillationJob, ARunTeachesWhatItDeploys) {
     const testing::TemporaryFolder folder;
     JobSpec teacher = smallJob();
-    teacher.quantizer.layer.method = "none";
+    teacher.quantizer.layer.components = 4;
     trainToEnd(teacher, folder / "teacher.h5");
     JobSpec job = taughtJob("");
     job.model.teacher = (folder / "teacher.h5").string();
     const report::RunSummary taught = trainToEnd(job, folder / "run.h5");
     const auto file = checkpoint::readCheckpoint(folder / "run.h5.ckpt/teacher.safetensors");
     ASSERT_TRUE(file.ok()) << file.error().message;
+    const std::vector<float> weights = file->tensors.at("layer1.0.conv1.weight").toFloats();
+    EXPECT_LE(std::set<float>(weights.begin(), weights.end()).size(), 4u) << "not its latent weights";
     job.train.distillation = 0;
     EXPECT_NE(trainToEnd(job, folder / "alone.h5").hash, taught.hash);
 }

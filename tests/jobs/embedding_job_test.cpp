@@ -73,6 +73,7 @@ TEST(EmbeddingJob, ARunWithoutWeightsIsComparedWithItsStart) {
     const auto result = runSilently(runEmbeddingJob, requestFor(folder / "run.h5"));
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_NE(result->fullPrecision.x, result->quantized.x);
+    EXPECT_FALSE(result->pretrained);
 }
 
 TEST(EmbeddingJob, ShowsLayoutsAsTheyFormAndStopsWhenAsked) {

@@ -41,6 +41,9 @@ TEST_P(LandscapeOf, TheMiddleIsTheNetworkItself) {
     const auto result = runSilently(runLandscapeJob, surveyRequestFor(folder / "run.h5"));
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_EQ(result->done, 9);
+    EXPECT_TRUE(result->pretrained);
+    const std::string method = GetParam();
+    EXPECT_EQ(result->quantizedAnew, method != "rdhs" && method != "sgt");
     EXPECT_EQ(result->images, 16);
     EXPECT_THAT(result->quantized.loss, SizeIs(9));
     EXPECT_EQ(result->coordinate(0), -1);

@@ -21,6 +21,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 /// Layers "0", "1", ... of these numbers of output channels.
 std::vector<ShapedLayer> layersOf(const std::vector<std::int64_t>& channels) {
@@ -286,6 +287,32 @@ TEST_F(TransferJob, MixturesOfLearnedWidthsAreTakenToo) {
     trainSource();
     EXPECT_THAT(trainTarget(), Not(IsEmpty()));
     EXPECT_EQ(startOfTarget(), codebooks(run(), 2));
+}
+
+TEST_F(TransferJob, MixturesWithoutZeroAreTakenWhereTheyCanBe) {
+    m_source.quantizer.layer = {"dgms-mixed", 4, {}};
+    trainSource();
+    for (const auto& [layer, means] : codebooks(run(), 2)) {
+        EXPECT_EQ(means.size(), 4u) << layer;
+        EXPECT_THAT(means, Not(Contains(0))) << layer;
+    }
+    m_job.quantizer.layer.components = 4;
+    EXPECT_THAT(refusal().message, AllOf(HasSubstr("layer1.0.conv1"), HasSubstr("4 components"),
+                                         HasSubstr("no zero"), HasSubstr("\"dgms-mixed\"")));
+    m_job.quantizer.layer.method = "dgms-mixed";
+    m_job.quantizer.layer.components = 8;
+    EXPECT_THAT(refusal().message, AllOf(HasSubstr("has 4 components"), HasSubstr("bits = 2")));
+    m_job.quantizer.layer.components = 4;
+    EXPECT_THAT(trainTarget(), Not(IsEmpty()));
+    EXPECT_EQ(startOfTarget(), codebooks(run(), 2));
+    fs::remove(m_folder / "target.h5");
+    fs::remove_all(m_folder / "target.h5.ckpt");
+    trainAndStop(m_job, m_folder / "target.h5", 1);
+    fs::remove(run());
+    SteeringSink sink;
+    JobControl control;
+    const auto summary = resumeTrainJob(m_folder / "target.h5", sink, control);
+    EXPECT_TRUE(summary.ok()) << messageOf(summary);
 }
 
 TEST_F(TransferJob, FilesThatAreNoRunsAreNamed) {

@@ -1,4 +1,5 @@
 // Stopped, killed and damaged runs continue, and end with the bits of an uninterrupted one.
+#include <cmath>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -40,6 +41,19 @@ TEST(ResumeJob, AStoppedRunEndsWithTheSameHash) {
     EXPECT_EQ(summary.top1Hard, whole.top1Hard);
     EXPECT_EQ(summary.status, report::RunStatus::Finished);
     EXPECT_EQ(metricSteps(folder / "run.h5"), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
+}
+
+TEST(ResumeJob, ARunStoppedAtItsStartScoresItOnceMore) {
+    const testing::TemporaryFolder folder;
+    const report::RunSummary whole = trainToEnd(smallJob(), folder / "whole.h5");
+    trainAndStop(smallJob(), folder / "run.h5", 0);
+    SteeringSink sink;
+    EXPECT_EQ(resumed(folder / "run.h5", sink).hash, whole.hash);
+    EXPECT_EQ(metricSteps(folder / "run.h5"), metricSteps(folder / "whole.h5"));
+    const auto before = RunPlayback::open(folder / "run.h5");
+    const auto rows = (*before)->metrics();
+    ASSERT_TRUE(rows.ok());
+    EXPECT_FALSE(std::isnan(rows->front().top1Hard)) << "the score before training";
 }
 
 TEST(ResumeJob, PretrainedWeightsAreNotNeededAgain) {

@@ -144,6 +144,11 @@ TEST_P(SearchJob, RunsFromRandomNumbersAreRecordedWhole) {
         EXPECT_GT(layer->gradients.weight, 0);
     }
     EXPECT_EQ(sets, 18);
+    // The distance to what the choice relaxes to, in the total as in the rows.
+    const auto report = reportRun(m_folder / "run.h5");
+    ASSERT_TRUE(report.ok());
+    EXPECT_GT(summary.mse, 0);
+    EXPECT_NEAR(report->summary.mse, summary.mse, 1e-6 * summary.mse);
 }
 
 TEST_P(SearchJob, AStoppedRunEndsWithTheSameHash) {

@@ -15,6 +15,7 @@ namespace bitloom::jobs {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr const char* kTwoStages = R"([quantizer]
@@ -235,6 +236,13 @@ TEST_F(StagesJob, AStrategyIsExportedEditedAndFollowed) {
     ASSERT_TRUE(strategy.ok()) << strategy.error().message;
     EXPECT_EQ(strategy->network, "resnet20");
     EXPECT_EQ(strategy->bits.size(), 18u);
+    const auto learned = reportRun(m_folder / "bits.h5");
+    ASSERT_TRUE(learned.ok());
+    for (const LayerReport& layer : learned->layers) {
+        if (layer.info.quantized) {
+            EXPECT_EQ(strategy->bits[layer.info.name], layer.info.bits) << layer.info.name;
+        }
+    }
     std::ofstream(m_folder / "edited.toml")
         << "network = \"resnet20\"\n[bits]\n\"conv1\" = 8\n\"layer3.2.conv2\" = 1\n";
     m_job.stages.clear();
@@ -310,12 +318,55 @@ TEST_F(StagesJob, WhatALaterStageCannotDoIsRefusedAtOnce) {
 }
 
 /// Bits of its own that a layer began with, and that the second stage took over from the job.
+TEST(Stages, LearnedBitsDoNotInheritWhereTheyBegan) {
+    const std::string layers =
+        "[quantizer.layers.a]\nbits = 4\n[quantizer.layers.b]\nmethod = \"dgms\"\nbits = 2\n"
+        "[quantizer.layers.c]\nbits = 4\n[quantizer.layers.d]\nbits = 4\n";
+    const std::string own = "[stage.quantizer.layers.c]\nbits = 4\n[stage.quantizer.layers.d]\nbits = 6\n";
+    for (const char* method : {"sdq", "uniform"}) {  // of the job: the stage that learns says sdq
+        std::string text = kTwoStages;
+        text.replace(text.find("\"sdq\""), 5, fmt::format("\"{}\"", method));
+        text.replace(text.find("name = \"bits\""), 13, "name = \"bits\"\nquantizer.method = \"sdq\"");
+        const JobSpec job = parsedStages(text + own + layers);
+        EXPECT_EQ(job.stages[0].quantizer.layers.size(), 4u);
+        EXPECT_EQ(job.stages[0].quantizer.layers.at("a").method, "sdq");
+        const auto& learned = job.stages[1].quantizer.layers;
+        EXPECT_FALSE(learned.contains("a")) << "where it began";
+        EXPECT_EQ(learned.at("b"), (quant::LayerOptions{"dgms", 4, {}})) << "it never learned";
+        EXPECT_EQ(learned.at("c"), (quant::LayerOptions{"uniform", 16, {}})) << "the stage says so";
+        EXPECT_EQ(learned.at("d").components, 64);
+        const JobSpec again = parsedStages(toToml(job));
+        EXPECT_EQ(again.stages[1].quantizer.layers, learned);
+        EXPECT_EQ(again, job);
+    }
+}
+
+TEST(Stages, LearnedBitsTakeNoMixturesOfOtherRuns) {
+    std::string text = kTwoStages;
+    text.replace(text.find("\"sdq\""), 5, "\"dgms-mixed\"\ntransfer = \"/runs/a.h5\"");
+    text.replace(text.find("\"uniform\""), 9, "\"dgms-mixed\"");
+    const JobSpec job = parsedStages(text);
+    EXPECT_EQ(job.stages[0].quantizer.layer.transfer, "/runs/a.h5");
+    EXPECT_TRUE(job.stages[1].quantizer.layer.transfer.empty());
+    EXPECT_EQ(parsedStages(toToml(job)), job);
+    EXPECT_THAT(stageError(text + "quantizer.transfer = \"/runs/b.h5\"\n"),
+                AllOf(HasSubstr("job.toml:"), HasSubstr("stage 2"), HasSubstr("found anew")));
+}
+
 TEST_F(StagesJob, ALayersStartingBitsAreNotWhereItStays) {
+    // As the window puts it: for the job and for every stage but the one that follows.
     const quant::LayerOptions start{"sdq", 16, {}};
-    for (StageSpec& stage : m_job.stages)
-        stage.quantizer.layers["layer3.1.conv1"] = start;
+    m_job.quantizer.layers["layer3.1.conv1"] = start;
+    m_job.stages[0].quantizer.layers["layer3.1.conv1"] = start;
     const report::RunSummary summary = trainToEnd(m_job, m_folder / "run.h5");
     EXPECT_LE(summary.bits, 3);
+    EXPECT_TRUE(fs::exists(exportStrategy(m_folder / "run.h5"))) << "its checkpoint can be read";
+    trainAndStop(m_job, m_folder / "stopped.h5", 13);
+    report::ProgressSink silent;
+    JobControl control;
+    const auto resumed = resumeTrainJob(m_folder / "stopped.h5", silent, control);
+    ASSERT_TRUE(resumed.ok()) << resumed.error().message;
+    EXPECT_EQ(resumed->hash, summary.hash);
     const auto playback = RunPlayback::open(m_folder / "run.h5");
     ASSERT_TRUE(playback.ok());
     const auto before = (*playback)->layers(10);

@@ -161,6 +161,37 @@ TEST_F(SdqQuantizerTest, ASavedStateGoesOnToTheBit) {
     expectEntriesChecked(*other, {"width", "sensitivity"});
 }
 
+TEST_F(SdqQuantizerTest, ClipsFollowTheWeightsEveryTwentyFivePasses) {
+    const auto quantizer = make(4);
+    const auto greatest = [&](float factor) {
+        return quantizer->soft(factor * m_weight.detach()).abs().max().item<double>();
+    };
+    const double first = std::max(greatest(1), greatest(1));
+    for (int pass = 3; pass <= 25; ++pass)
+        EXPECT_LE(greatest(3), first * 1.3) << pass << ": clipped where the small weights ended";
+    double later = 0;
+    for (int pass = 26; pass <= 50; ++pass)
+        later = std::max(later, greatest(3));
+    EXPECT_NEAR(later / first, 3, 1);
+}
+
+TEST(WidthErrors, TheRegularisersGradientIsThatOfTheExpectedError) {
+    const WidthErrors errors{4, 0.01, 0.07};
+    constexpr double kWeight = 0.3;
+    const auto expected = [&](double theta) {
+        const double beta = 1 / (1 + std::exp(-theta));
+        return kWeight * (beta * errors.upper + (1 - beta) * errors.lower);
+    };
+    Bitwidth width(4, 1);
+    errors.addGradient(kWeight, width);
+    width.update();
+    constexpr double kStep = 1e-5;
+    const double slope =
+        (expected(Bitwidth::kFirstTheta + kStep) - expected(Bitwidth::kFirstTheta - kStep)) / (2 * kStep);
+    EXPECT_LT(slope, 0) << "more bits, less error";
+    EXPECT_NEAR(width.lastGradient(), slope, 1e-9);
+}
+
 class BitBudgetTest : public ::testing::Test {
   protected:
     BitBudgetTest() {
@@ -189,6 +220,11 @@ class BitBudgetTest : public ::testing::Test {
     [[nodiscard]] BitBudget& budget() { return dynamic_cast<BitBudget&>(*m_hooks.front()); }
     [[nodiscard]] Bitwidth& widthOf(const char* node) {
         return dynamic_cast<BitChooser&>(*m_quantizers.find(node)->second).width();
+    }
+    void setTheta(const char* node, double theta) {
+        std::vector<double> state = widthOf(node).state();
+        state[1] = theta;
+        ASSERT_TRUE(widthOf(node).restore(state).ok());
     }
     /// Trains nothing but the widths; the task's gradient is the same for all weights of a layer, 0 unless
     /// m_gradients says otherwise.
@@ -222,6 +258,44 @@ TEST_F(BitBudgetTest, IsMetByTheEndAndNotUndercutByMoreThanAStep) {
         EXPECT_LE(budget().meanBits(), target + 1e-9);
         EXPECT_GT(budget().meanBits(), target - 1) << "no step but the last went below";
     }
+}
+
+TEST_F(BitBudgetTest, AWidthBelowThreeTenthsGoesDownWhileTheMeanIsAbove) {
+    m_options.sdq.errorWeight = m_options.sdq.budgetWeight = 0;
+    ASSERT_TRUE(make().ok());
+    setTheta("layer1.0.conv2", std::log(0.31 / 0.69));
+    budget().afterBackward(1, 100);
+    EXPECT_EQ(budget().meanBits(), 8);
+    setTheta("layer1.0.conv2", std::log(0.29 / 0.71));
+    budget().afterBackward(2, 100);
+    EXPECT_EQ(widthOf("layer1.0.conv2").bits(), 7);
+    EXPECT_EQ(widthOf("layer1.0.conv1").bits(), 8);
+    EXPECT_EQ(widthOf("layer1.1.conv1").bits(), 8);
+}
+
+TEST_F(BitBudgetTest, ItsRegulariserPullsByTheShareOfTheWeights) {
+    m_options.sdq.errorWeight = 0;
+    ASSERT_TRUE(make().ok());
+    const double beta = widthOf("layer1.1.conv1").probability();
+    budget().afterBackward(1, 100);
+    const double weights = 8 * 8 * 9 + 8 * 16 * 9 + 16 * 16 * 9;
+    EXPECT_NEAR(widthOf("layer1.1.conv1").lastGradient(), 0.3 * 16 * 16 * 9 / weights * beta * (1 - beta),
+                1e-12);
+    m_options.sdq.target = 7.9;  // above what is expected with beta = 0.73
+    ASSERT_TRUE(make().ok());
+    budget().afterBackward(1, 100);
+    EXPECT_EQ(widthOf("layer1.1.conv1").lastGradient(), 0);
+}
+
+TEST_F(BitBudgetTest, NothingMoreIsTakenWhereALayerMeetsTheTargetToTheBit) {
+    m_options.sdq.errorWeight = m_options.sdq.budgetWeight = 0;
+    const double weights = 8 * 8 * 9 + 8 * 16 * 9 + 16 * 16 * 9;
+    m_options.sdq.target = 8 - 8 * 16 * 9 / weights;
+    ASSERT_TRUE(make().ok());
+    setTheta("layer1.0.conv2", -2);
+    budget().afterBackward(100, 100);
+    EXPECT_NEAR(budget().meanBits(), m_options.sdq.target, 1e-9);
+    EXPECT_EQ(widthOf("layer1.0.conv2").bits(), 7);
 }
 
 TEST_F(BitBudgetTest, ExpectsWhatAWidthThatMayGoDownTakes) {

@@ -170,6 +170,18 @@ TEST(LsqTraining, MovesItsStepsUnlessTheirRateIsZero) {
     EXPECT_EQ(frozenFirst, frozenLast);
 }
 
+TEST(LsqTraining, AnImageWithoutNegativeValuesKeepsItsRange) {
+    SmallTraining training = small(ActivationMethod::Lsq, 4);
+    training.normalization = {{0, 0, 0}, {1, 1, 1}};
+    WholeRun run{training.make(), {}, {}};
+    runToEnd(run);
+    const auto model = run.trainer->quantizedModel();
+    ASSERT_TRUE(model.ok());
+    const quant::QuantizedActivation& image = model->activations.at("input");
+    EXPECT_EQ(image.zeroPoint, 0);
+    EXPECT_NEAR(image.scale * static_cast<double>(image.highest()), 1, 0.1) << "pixels go from 0 to 1";
+}
+
 TEST(LsqTraining, LearnsAtTwoBitsWhatFloatLearns) {
     SmallTraining training = small(ActivationMethod::Lsq, 2);
     training.options.epochs = 6;

@@ -30,6 +30,19 @@ TEST_F(CachingAllocator, ReusesAFreedTensor) {
     EXPECT_GE(after.liveBytes - before.liveBytes, static_cast<std::size_t>(kFloats) * sizeof(float));
 }
 
+TEST_F(CachingAllocator, GivesBackWhatItKeptAndNoMore) {
+    const torch::Tensor live = torch::full({kFloats}, 3.0f);
+    (void)torch::empty({kFloats});
+    EXPECT_GE(cacheStatistics().cachedBytes, static_cast<std::size_t>(kFloats) * sizeof(float));
+    const std::size_t held = cacheStatistics().liveBytes;
+    releaseCache();
+    EXPECT_EQ(cacheStatistics().cachedBytes, 0u);
+    EXPECT_EQ(cacheStatistics().liveBytes, held);
+    EXPECT_TRUE((live == 3.0f).all().item<bool>());
+    (void)torch::empty({kFloats});
+    EXPECT_GT(cacheStatistics().cachedBytes, 0u) << "it goes on keeping";
+}
+
 TEST_F(CachingAllocator, NeverSharesALiveTensor) {
     const torch::Tensor one = torch::full({kFloats}, 1.0f);
     const torch::Tensor two = torch::full({kFloats}, 2.0f);

@@ -55,7 +55,7 @@ Result<std::unique_ptr<Trainer>> SmallTraining::tryMake(const graph::StateDict& 
     TrainerData data;
     data.train = &train;
     data.test = &test;
-    data.normalization = {{0.5F, 0.5F, 0.5F}, {0.25F, 0.25F, 0.25F}};
+    data.normalization = normalization;
     data.batchSize = batch;
     data.augment = false;
     return Trainer::create(smallGraph(), state, quantizer, options, data, recordEvery);

@@ -39,6 +39,7 @@ struct SmallTraining {
     TrainOptions options;               ///< 2 epochs of 6 steps
     int recordEvery = 4;
     int batch = 16;
+    data::Normalization normalization{{0.5F, 0.5F, 0.5F}, {0.25F, 0.25F, 0.25F}};
 
     SmallTraining();
     [[nodiscard]] std::unique_ptr<Trainer> make(const graph::StateDict& state = {}) const;

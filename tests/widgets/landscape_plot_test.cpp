@@ -58,6 +58,9 @@ TEST_F(LandscapeFigureTest, BothMapsShareOneScale) {
     EXPECT_DOUBLE_EQ(map(1)->data()->cell(20, 0), 0.2 + 0.5 + 2);
     EXPECT_THAT(keys(), AllOf(HasSubstr("Full precision ; at + 0.1"), HasSubstr("Quantized anew"),
                               HasSubstr("at + 0.7"), HasSubstr("at ○ 0.2")));
+    m_state.result->quantizedAnew = m_state.result->pretrained = false;
+    m_figure.update();
+    EXPECT_THAT(keys(), AllOf(HasSubstr("Before training"), HasSubstr("Deployed weights, moved")));
     m_state.logScale = false;
     m_figure.update();
     EXPECT_EQ(map(1)->dataScaleType(), QCPAxis::stLinear);

@@ -168,16 +168,16 @@ QSize BitwidthNumbers::maximumOuterSizeHint() const {
 }
 
 void BitwidthNumbers::drawCells(QCPPainter& painter, double top, double height, const QString& bits,
-                                const QString& probability, const QString& gradient) const {
+                                const QStringList& choice) const {
     double left = rect().left() + kMarkWidth;
     const auto cell = [&](const QString& text, int cellWidth) {
         painter.drawText(QRectF(left, top, cellWidth, height), Qt::AlignRight | Qt::AlignVCenter, text);
         left += cellWidth;
     };
     cell(bits, kBitsWidth);
-    if (!m_state.isLearned()) return;
-    cell(probability, kProbabilityWidth);
-    cell(gradient, kGradientWidth);
+    if (choice.isEmpty()) return;
+    cell(choice[0], kProbabilityWidth);
+    cell(choice[1], kGradientWidth);
 }
 
 void BitwidthNumbers::draw(QCPPainter* painter) {
@@ -187,8 +187,9 @@ void BitwidthNumbers::draw(QCPPainter* painter) {
     painter->setFont(font);
     painter->setPen(c.mutedText);
     const double line = QFontMetrics(font).height() + 4;
-    drawCells(*painter, m_rows.top() - line, line, QStringLiteral("bits"), QStringLiteral("β"),
-              QStringLiteral("dL/dθ"));
+    const bool learned = m_state.isLearned();  // looks at every point
+    drawCells(*painter, m_rows.top() - line, line, QStringLiteral("bits"),
+              learned ? QStringList{QStringLiteral("β"), QStringLiteral("dL/dθ")} : QStringList());
     const QCPRange inView = rowAxis(m_rows).range();
     for (int row = 0; row < m_state.rows(); ++row) {
         if (row < inView.lower || row > inView.upper) continue;
@@ -198,9 +199,12 @@ void BitwidthNumbers::draw(QCPPainter* painter) {
         const QRectF room = roomOf(m_rows, row);
         painter->setPen(c.text);
         const report::BitChoice& choice = point->choice;
-        drawCells(*painter, room.top(), room.height(), formatBits(point->bits),
-                  choice.isLearned() && choice.open ? formatFixed(choice.probability, 2) : noValueText(),
-                  choice.isLearned() ? formatNumber(choice.gradient, 2) : noValueText());
+        QStringList numbers;
+        if (learned) {
+            numbers = {choice.isLearned() && choice.open ? formatFixed(choice.probability, 2) : noValueText(),
+                       choice.isLearned() ? formatNumber(choice.gradient, 2) : noValueText()};
+        }
+        drawCells(*painter, room.top(), room.height(), formatBits(point->bits), numbers);
         if (m_state.stallOf(static_cast<std::size_t>(row)).reason == report::BitStall::None) continue;
         const QPointF middle(rect().left() + 8, room.center().y());
         painter->setPen(QPen(c.warning, 1.5));

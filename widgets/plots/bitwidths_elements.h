@@ -97,8 +97,9 @@ class BitwidthNumbers : public QCPLayoutElement {
     void draw(QCPPainter* painter) override;
 
   private:
+    /// `choice`: probability and gradient, where bits are learned.
     void drawCells(QCPPainter& painter, double top, double height, const QString& bits,
-                   const QString& probability, const QString& gradient) const;
+                   const QStringList& choice) const;
     [[nodiscard]] int width() const;
 
     QCPAxisRect& m_rows;

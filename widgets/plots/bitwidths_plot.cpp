@@ -115,9 +115,10 @@ void BitwidthsPlot::Parts::hover(const QPointF& position) {
     }
     const report::BitTotals totals = report::totalsAt(figure.totals(), at);
     if (!std::isfinite(totals.bits)) return leave();
-    tools->setReadOut(tr("step %1   average %2 bits   weights %3   %4 bit operations an image")
-                          .arg(formatCount(at), formatFixed(totals.bits, 3),
-                               formatBytes(std::llround(totals.bytes)), formatNumber(totals.bitOperations)));
+    tools->setReadOut(
+        tr("step %1   average %2 bits   weights %3   %4 bit operations an image, float activations")
+            .arg(formatCount(at), formatFixed(totals.bits, 3), formatBytes(std::llround(totals.bytes)),
+                 formatNumber(totals.bitOperations)));
 }
 
 void BitwidthsPlot::Parts::leave() {

@@ -147,10 +147,12 @@ void BitBudget::fixWhenMet() {
 }
 
 void BitBudget::takeWhatIsMissing(std::int64_t step, std::int64_t steps) {
-    if (meanBits() <= m_target + kRounding) return;
+    const auto met = [&] { return meanBits() <= m_target + kRounding; };
+    if (met()) return;
     const Member& lowest = leastLikely();
     const bool undercuts = meanBits() - lowest.cost < m_target - kRounding;
     if (lowest.width->probability() < kThreshold && !undercuts) lowest.width->lower();
+    if (met()) return;
     const std::int64_t left = steps - step + 1;  // this one included
     if (static_cast<double>(left) > kClosing * static_cast<double>(steps) && left > 1) return;
     const std::vector<Bitwidth*> missing = cheapestLowerings();

@@ -27,29 +27,23 @@ Bitwidth::Sample Bitwidth::sample(std::int64_t pass) const {
 }
 
 void Bitwidth::update() {
-    constexpr double kFirstDecay = 0.9;  // Kingma and Ba, 2015
-    constexpr double kSecondDecay = 0.999;
-    constexpr double kEpsilon = 1e-8;
     m_lastGradient = m_gradient;
     m_gradient = 0;
     if (!isOpen()) return;
-    ++m_updates;
-    m_firstMoment = kFirstDecay * m_firstMoment + (1 - kFirstDecay) * m_lastGradient;
-    m_secondMoment = kSecondDecay * m_secondMoment + (1 - kSecondDecay) * m_lastGradient * m_lastGradient;
-    const double first = m_firstMoment / (1 - std::pow(kFirstDecay, m_updates));
-    const double second = m_secondMoment / (1 - std::pow(kSecondDecay, m_updates));
-    m_theta -= kRate * first / (std::sqrt(second) + kEpsilon);
+    m_theta -= m_moments.change(m_lastGradient, kRate, ++m_updates);
 }
 
 void Bitwidth::lower() {
     --m_bits;
     m_theta = kFirstTheta;
-    m_firstMoment = m_secondMoment = m_updates = 0;
+    m_moments = {};
+    m_updates = 0;
 }
 
 std::vector<double> Bitwidth::state() const {
-    return {static_cast<double>(m_bits), m_theta, m_firstMoment, m_secondMoment, m_updates, m_lastGradient,
-            m_fixed ? 1.0 : 0.0};
+    return {
+        static_cast<double>(m_bits), m_theta, m_moments.first, m_moments.second, m_updates, m_lastGradient,
+        m_fixed ? 1.0 : 0.0};
 }
 
 Status Bitwidth::restore(const std::vector<double>& state) {
@@ -58,8 +52,7 @@ Status Bitwidth::restore(const std::vector<double>& state) {
         return fail("saved bits are {}; 1 to 8 were expected", bits);
     m_bits = static_cast<int>(bits);
     m_theta = state[1];
-    m_firstMoment = state[2];
-    m_secondMoment = state[3];
+    m_moments = {state[2], state[3]};
     m_updates = state[4];
     m_lastGradient = state[5];
     m_gradient = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/quant/adam.h"
 
 namespace bitloom::quant::sdq {
 
@@ -52,8 +53,7 @@ class Bitwidth {
     bool m_fixed = false;
     std::uint64_t m_seed;
     double m_theta = kFirstTheta;
-    double m_firstMoment = 0;
-    double m_secondMoment = 0;
+    AdamMoments m_moments;
     double m_updates = 0;
     double m_gradient = 0;
     double m_lastGradient = 0;
