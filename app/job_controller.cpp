@@ -53,7 +53,7 @@ bool JobController::loadJob(const std::filesystem::path& path) {
     return true;
 }
 
-void JobController::setOverride(const std::string& layer, std::optional<quant::LayerOptions> options) {
+void JobController::setOverride(const std::string& layer, const std::optional<quant::LayerOptions>& options) {
     if (!m_draft) return;
     const jobs::JobSpec before = m_draft->spec;
     jobs::setLayer(m_draft->spec, layer, options);

@@ -36,7 +36,7 @@ class JobController : public QObject {
     bool loadJob(const std::filesystem::path& path);
 
     /// What the next job shall do with one layer, in each of its stages; nothing follows the job's default.
-    void setOverride(const std::string& layer, std::optional<quant::LayerOptions> options);
+    void setOverride(const std::string& layer, const std::optional<quant::LayerOptions>& options);
     [[nodiscard]] std::optional<quant::LayerOptions> overrideOf(const std::string& layer) const;
 
     /// Runs the draft into its output file, or a new one in the default folder. No-op while a job runs.

@@ -224,7 +224,8 @@ Status forgetStarts(const toml::table& stage, const std::string& where, const st
             return start != earlier.quantizer.layers.end() && quant::learnsBits(start->second.method);
         });
     });
-    if (const toml::node_view own = stage.at_path("quantizer.transfer"); own.value_or(std::string()) != "") {
+    if (const toml::node_view own = stage.at_path("quantizer.transfer");
+        !own.value_or(std::string()).empty()) {
         return usageError(
             "{}: {}: with strategy = \"learned\" mixtures take the bits of the stage before and are found "
             "anew; say quantizer.transfer for the whole job or for the stage that learns the bits",
