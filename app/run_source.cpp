@@ -1,8 +1,10 @@
 #include "app/run_source.h"
 
+#include <cmath>
 #include <utility>
 
 #include "engine/jobs/report_job.h"
+#include "engine/jobs/run_figures.h"
 
 namespace bitloom::app {
 namespace {
@@ -24,12 +26,17 @@ Result<RunContents> readContents(jobs::RunPlayback& playback, const std::filesys
     const report::RunStatus status = contents.summary.status;
     if (status != report::RunStatus::Failed && status != report::RunStatus::Running) return contents;
     const std::int64_t checkpoint = jobs::checkpointStep(path);
-    if (checkpoint != figures.checkpoint || contents.metrics.size() != figures.rows) {
-        figures = {checkpoint, contents.metrics.size(), std::nullopt};
+    if (checkpoint != figures.checkpoint) {
+        figures = {checkpoint, std::nullopt};
         if (const auto report = jobs::reportRun(path)) figures.summary = report->summary;
     }
-    if (figures.summary) contents.summary = *figures.summary;
+    if (!figures.summary) return contents;
+    contents.summary = *figures.summary;
     contents.summary.status = status;
+    // Rows come more often than checkpoints.
+    for (const report::MetricSample& row : contents.metrics) {
+        if (!std::isnan(row.top1Hard)) jobs::addAccuracies(contents.summary, row, contents.info.totalSteps);
+    }
     return contents;
 }
 

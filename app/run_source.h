@@ -27,10 +27,9 @@ struct RunContents {
     std::vector<report::BitwidthTrack> bitwidths;
 };
 
-/// Figures of a run that is not finished, kept while neither its newest checkpoint nor its rows are others.
+/// Figures of a run that is not finished, kept until it has a newer checkpoint.
 struct UnfinishedFigures {
     std::int64_t checkpoint = -1;
-    std::size_t rows = 0;
     std::optional<report::RunSummary> summary;  ///< none: no checkpoint could be read
 };
 

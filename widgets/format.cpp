@@ -36,6 +36,10 @@ QString superscript(int exponent) {
 
 }  // namespace
 
+QString startName(bool pretrained) {
+    return pretrained ? QStringLiteral("Full precision") : QStringLiteral("Before training");
+}
+
 QString noValueText() {
     return QString(QChar(0x2013));
 }

@@ -40,6 +40,10 @@ namespace bitloom::widgets {
 /// What stands where there is no value.
 [[nodiscard]] QString noValueText();
 
+/// Of the network that a quantized one is compared with: "Full precision", or "Before training" where a run
+/// began with random numbers.
+[[nodiscard]] QString startName(bool pretrained);
+
 /// The shortest text that reads back as the same double, for CSV; empty for NaN.
 [[nodiscard]] QByteArray csvNumber(double value);
 

@@ -210,11 +210,10 @@ Status checkStageKeys(const toml::table& stage, const std::string& where) {
     return {};
 }
 
-/// Takes out of a stage of learned bits what it inherits but cannot mean: the bits that its layers began to
-/// learn from, and other runs' mixtures, which have as many components as those. What `stage` says stays.
-Status forgetStarts(const toml::table& stage, const std::string& where, const std::vector<StageSpec>& before,
-                    quant::QuantizerOptions& options) {
-    if (options.strategy != quant::kLearnedStrategy) return {};
+/// Takes out of a stage of learned bits the layers whose bits one of the stages `before` learned: what it
+/// inherits of them is where learning began. What `stage` says itself stays.
+void forgetStarts(const toml::table& stage, const std::vector<StageSpec>& before,
+                  quant::QuantizerOptions& options) {
     std::erase_if(options.layers, [&](const auto& entry) {
         const std::string& layer = entry.first;
         const toml::table* own = stage.at_path("quantizer.layers").as_table();
@@ -224,15 +223,6 @@ Status forgetStarts(const toml::table& stage, const std::string& where, const st
             return start != earlier.quantizer.layers.end() && quant::learnsBits(start->second.method);
         });
     });
-    if (const toml::node_view own = stage.at_path("quantizer.transfer");
-        !own.value_or(std::string()).empty()) {
-        return usageError(
-            "{}: {}: with strategy = \"learned\" mixtures take the bits of the stage before and are found "
-            "anew; say quantizer.transfer for the whole job or for the stage that learns the bits",
-            placeOf(*own.node()), where);
-    }
-    options.layer.transfer.clear();
-    return {};
 }
 
 /// The stage `number`, counted from 1, which comes after the stages `before`.
@@ -256,10 +246,16 @@ Result<StageSpec> stageOf(const toml::table& root, const toml::table& stage, std
     for (const char* key : kStageKeys)
         changes.erase(key);
     merge(whole, changes);
+    const bool learned =
+        whole.at_path("quantizer.strategy").value_or(std::string()) == quant::kLearnedStrategy;
+    // Another run's mixtures have as many components as the bits began with.
+    if (learned && !stage.at_path("quantizer.transfer")) {
+        if (toml::table* quantizer = whole["quantizer"].as_table()) quantizer->erase("transfer");
+    }
     BITLOOM_ASSIGN_OR_RETURN(JobSpec job, trainingOf(whole));
     result.quantizer = std::move(job.quantizer);
     result.train = std::move(job.train);
-    BITLOOM_RETURN_IF_ERROR(forgetStarts(stage, where, before, result.quantizer));
+    if (learned) forgetStarts(stage, before, result.quantizer);
     if (result.name.empty()) result.name = result.quantizer.layer.method;
     return result;
 }

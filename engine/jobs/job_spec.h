@@ -79,8 +79,8 @@ struct JobSpec {
 /// components; what the recipe leaves at its default is not touched.
 void applyRecipe(const std::string& recipe, const quant::LayerOptions& layer, JobSpec& job);
 
-/// Sets a layer's own options, or none, for the job and all its stages, but for where learned bits begin: not
-/// of a stage that follows them.
+/// Sets a layer's own options, or none, for the job and all its stages. Those of a method that learns bits
+/// say where learning begins, and are left out of stages with strategy = "learned".
 void setLayer(JobSpec& job, const std::string& layer, const std::optional<quant::LayerOptions>& options);
 
 /// The layer's own options in the job or, where that has none, the first of its stages with any.

@@ -136,7 +136,9 @@ Result<report::Landscape> runLandscapeJob(const LandscapeRequest& request, repor
                              surveyed(networks, latent.parameters, networks.quantized.activations,
                                       std::move(latent.quantizers), request.seed));
 
-    report::Landscape landscape = emptyLandscape(request, networks, !quantized.quantizers.empty());
+    const std::size_t layers = networks.quantized.layers.size();
+    report::Landscape landscape =
+        emptyLandscape(request, networks, layers > 0 && quantized.quantizers.size() == layers);
     BITLOOM_ASSIGN_OR_RETURN(train::KeptImages images,
                              train::KeptImages::read(*networks.datasets.test, networks.scoring));
     Survey survey(networks, std::move(images), control);

@@ -115,7 +115,7 @@ Result<report::Mixture> onlyMixture(const std::vector<report::Mixture>& mixtures
     // Only a method that learns bits has, at few of them, mixtures without the fixed zero.
     if (hasZero(only) || quant::learnsBits(method)) return only;
     return usageError(
-        "{}: the {} components of {} have no zero among them, as {} keeps one; set quantizer.method = "
+        "{}: the {} components of {} have no zero, and {} always keeps one; set quantizer.method = "
         "\"dgms-mixed\" for the layer, name another run, or set transfer = \"\"",
         file, only.components.size(), layer, method);
 }

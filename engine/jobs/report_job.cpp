@@ -55,16 +55,17 @@ Status addActivationBits(RunReport& report) {
     return {};
 }
 
-/// The mean of the layers' rows, which are of the newest snapshot.
-void addMeanError(RunReport& report) {
+/// Over the weights of all layers that had a codebook then; NaN where none had.
+double meanError(const report::NetworkInfo& network, const std::vector<report::LayerSnapshotPtr>& snapshots) {
     double squares = 0;
     double weights = 0;
-    for (const LayerReport& layer : report.layers) {
-        if (!layer.info.quantized || std::isnan(layer.mse)) continue;
-        squares += layer.mse * static_cast<double>(layer.info.weights);
-        weights += static_cast<double>(layer.info.weights);
+    for (const report::LayerSnapshotPtr& snapshot : snapshots) {
+        const auto layer = std::ranges::find(network.layers, snapshot->layer, &report::LayerInfo::name);
+        if (layer == network.layers.end() || snapshot->mixtures.empty()) continue;
+        squares += snapshot->mse * static_cast<double>(layer->weights);
+        weights += static_cast<double>(layer->weights);
     }
-    if (weights > 0) report.summary.mse = squares / weights;
+    return weights > 0 ? squares / weights : report::kNoValue;
 }
 
 /// Of a run that was recorded before its summary held them.
@@ -115,10 +116,13 @@ Result<RunReport> reportRun(const std::filesystem::path& path) {
         BITLOOM_ASSIGN_OR_RETURN(const std::vector<report::MetricSample> metrics, playback->metrics());
         report.summary = unfinishedSummary(report.info, status, metrics);
         BITLOOM_RETURN_IF_ERROR(addCheckpointFigures(report.summary, path));
+        BITLOOM_ASSIGN_OR_RETURN(const auto saved, playback->layers(report.summary.steps));
+        if (report.summary.steps >= 0) report.summary.mse = meanError(report.info.network, saved);
+    } else if (status == report::RunStatus::Finished) {
+        report.summary.mse = meanError(report.info.network, snapshots);  // old runs of RDHS and SGT say 0
     }
     BITLOOM_RETURN_IF_ERROR(addActivationBits(report));
     addMissingTableFigures(report);
-    addMeanError(report);
     report.steps = status == report::RunStatus::Finished ? report.info.totalSteps : report.summary.steps;
     return report;
 }

@@ -26,7 +26,8 @@ struct RunReport {
     std::vector<LayerReport> layers;
 };
 
-/// Figures of a run that is not finished are those of its newest checkpoint.
+/// Figures of a run that has none in its file, for it runs, was killed or failed, are those of its newest
+/// checkpoint; its quantization error is that of the snapshot recorded last before that.
 [[nodiscard]] Result<RunReport> reportRun(const std::filesystem::path& run);
 
 /// The step of that checkpoint, without reading it; -1: there is none.

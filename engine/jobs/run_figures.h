@@ -8,9 +8,9 @@
 namespace bitloom::jobs {
 
 /// Fills bits, sparsity, nonzeroParameters, compressionRate, weightCompression, bitOps, the two of the mean
-/// bits, fileBytes, fileCompression, mse, steps and hash. `state` holds the latent weights that `model` was
-/// made from. The bytes are those of the packed safetensors export; unknown for a network that cannot be
-/// packed.
+/// bits, fileBytes, fileCompression, steps and hash; not mse, which needs the quantizers. `state` holds the
+/// latent weights that `model` was made from. The bytes are those of the packed safetensors export; unknown
+/// for a network that cannot be packed.
 void addFigures(report::RunSummary& summary, const quant::QuantizedModel& model,
                 const train::TrainerState& state);
 

@@ -96,9 +96,11 @@ Status applyStrategies(JobSpec& job, const graph::Graph& graph) {
         BITLOOM_ASSIGN_OR_RETURN(const Strategy strategy, readStrategy(path));
         return applyStrategy(strategy, path, graph, options);
     };
-    BITLOOM_RETURN_IF_ERROR(apply(job.quantizer));
+    if (job.stages.empty()) return apply(job.quantizer);
+    // Not to the job itself, from which a stage of other bits would inherit them.
     for (StageSpec& stage : job.stages)
         BITLOOM_RETURN_IF_ERROR(apply(stage.quantizer));
+    job.quantizer.strategy.clear();
     return {};
 }
 

@@ -126,6 +126,12 @@ Status TrainingSession::checkLearnedBits(std::size_t stage) const {
             "none before; put a stage with method = \"sdq\" before it, or name a file of bits",
             nameOf(stage));
     }
+    if (!m_stages[stage].quantizer.layer.transfer.empty()) {
+        return usageError(
+            "{}: with strategy = \"learned\" mixtures take the bits of the stage before and are found anew; "
+            "set quantizer.transfer for the whole job or for the stage that learns the bits",
+            nameOf(stage));
+    }
     const quant::QuantizerOptions& before = m_stages[stage - 1].quantizer;
     BITLOOM_ASSIGN_OR_RETURN(const auto planned, quant::planLayers(m_network.graph, before));
     if (std::ranges::all_of(planned, &quant::PlannedLayer::outsideAverage)) {
@@ -180,11 +186,10 @@ Status TrainingSession::makeTrainer(std::size_t stage, const graph::StateDict& s
     return {};
 }
 
-/// A mistake in a later stage's transfer shows before hours of training, where its bits are known by then.
+/// A mistake in a later stage's transfer shows before hours of training: whatever has one has known bits.
 Status TrainingSession::checkLaterTransfers(report::ProgressSink& sink) const {
     for (std::size_t i = 1; i < m_stages.size(); ++i) {
         quant::QuantizerOptions options = m_stages[i].quantizer;
-        if (options.strategy == quant::kLearnedStrategy) continue;
         const auto transfers = readTransfers(m_network.graph, options, sink);
         if (!transfers) {
             return Error{transfers.error().kind, fmt::format("{}: {}", nameOf(i), transfers.error().message)};

@@ -21,7 +21,8 @@ struct Landscape {
     std::string origin;       ///< "run.h5"
     std::int64_t images = 0;  ///< that every point was scored on
     std::int64_t seed = 0;    ///< of the directions
-    /// False: `quantized` moves deployed weights, as RDHS and SGT have no others, or a run quantizes none.
+    /// False: `quantized` moves deployed weights, in any layer, as RDHS and SGT have no others, or none is
+    /// quantized.
     bool quantizedAnew = true;
     bool pretrained = true;  ///< false: `fullPrecision` is of the random numbers that training began with
     int size = 0;            ///< odd; the weights themselves lie in the middle

@@ -17,7 +17,8 @@ struct CacheStatistics {
 /// Makes it libtorch's allocator of CPU memory, for the whole process; later calls do nothing. Any thread.
 void installCachingAllocator();
 
-/// Gives what is kept for reuse back to the system: after a job, for nobody may ask for it again. Any thread.
+/// Gives what is kept for reuse back to the system: after a job, as it may never be asked for again. Any
+/// thread.
 void releaseCache();
 
 /// Any thread.

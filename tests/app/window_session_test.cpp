@@ -1,4 +1,5 @@
 #include <QSignalSpy>
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -213,6 +214,10 @@ TEST_F(SessionTest, AKilledRunShowsTheFiguresOfItsNewestCheckpoint) {
     EXPECT_EQ(m_session.summary().bitOps, report->summary.bitOps);
     EXPECT_EQ(m_session.summary().bits, report->summary.bits);
     EXPECT_EQ(m_session.summary().mse, report->summary.mse);
+    const auto row = std::ranges::find(m_session.metrics(), std::int64_t{5}, &report::MetricSample::step);
+    ASSERT_NE(row, m_session.metrics().end());
+    EXPECT_NEAR(report->summary.mse, row->quantMse, 1e-5 * row->quantMse) << "of the checkpoint's step";
+    EXPECT_EQ(m_session.summary().accuracyStep, report->summary.accuracyStep);
 }
 
 TEST_F(SessionTest, AFailedRunShowsTheFiguresOfItsNewestCheckpoint) {

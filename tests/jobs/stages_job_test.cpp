@@ -317,7 +317,6 @@ TEST_F(StagesJob, WhatALaterStageCannotDoIsRefusedAtOnce) {
     EXPECT_THAT(refusal(), HasSubstr("train.distillation needs a teacher"));
 }
 
-/// Bits of its own that a layer began with, and that the second stage took over from the job.
 TEST(Stages, LearnedBitsDoNotInheritWhereTheyBegan) {
     const std::string layers =
         "[quantizer.layers.a]\nbits = 4\n[quantizer.layers.b]\nmethod = \"dgms\"\nbits = 2\n"
@@ -349,8 +348,26 @@ TEST(Stages, LearnedBitsTakeNoMixturesOfOtherRuns) {
     EXPECT_EQ(job.stages[0].quantizer.layer.transfer, "/runs/a.h5");
     EXPECT_TRUE(job.stages[1].quantizer.layer.transfer.empty());
     EXPECT_EQ(parsedStages(toToml(job)), job);
-    EXPECT_THAT(stageError(text + "quantizer.transfer = \"/runs/b.h5\"\n"),
-                AllOf(HasSubstr("job.toml:"), HasSubstr("stage 2"), HasSubstr("found anew")));
+    const std::string own = "[stage.quantizer.layers.c]\nbits = 4\n";
+    EXPECT_TRUE(parsedStages(text + own).stages[1].quantizer.layers.at("c").transfer.empty());
+}
+
+TEST_F(StagesJob, LearnedBitsWithOtherMixturesAreRefusedAtTheStart) {
+    m_job.stages[1].quantizer.layer = {"dgms-mixed", 256, {}, (m_folder / "other.h5").string()};
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("stage 2"), HasSubstr("found anew")));
+}
+
+TEST_F(StagesJob, AStrategyOfTheJobIsOfItsStagesAlone) {
+    std::ofstream(m_folder / "bits.toml") << "network = \"resnet20\"\n[bits]\n\"layer3.1.conv1\" = 4\n";
+    m_job.quantizer.strategy = m_job.stages[0].quantizer.strategy = (m_folder / "bits.toml").string();
+    trainToEnd(m_job, m_folder / "run.h5");
+    const auto playback = RunPlayback::open(m_folder / "run.h5");
+    ASSERT_TRUE(playback.ok());
+    const JobSpec recorded = parsedStages((*playback)->info().jobToml);
+    EXPECT_EQ(recorded.stages[0].quantizer.layers.at("layer3.1.conv1").components, 16);
+    EXPECT_TRUE(recorded.stages[1].quantizer.layers.empty());
+    EXPECT_TRUE(recorded.quantizer.strategy.empty());
+    EXPECT_TRUE(fs::exists(exportStrategy(m_folder / "run.h5"))) << "its checkpoint can be read";
 }
 
 TEST_F(StagesJob, ALayersStartingBitsAreNotWhereItStays) {

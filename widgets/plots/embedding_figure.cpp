@@ -52,9 +52,8 @@ std::vector<KeyStrip::Key> EmbeddingFigure::headerOf(const Panel& panel) const {
     using Key = KeyStrip::Key;
     const report::EmbeddedNetwork& network = (*m_state.result).*panel.network;
     const bool full = panel.network == &report::Embedding::fullPrecision;
-    const QString start =
-        m_state.result->pretrained ? QStringLiteral("Full precision") : QStringLiteral("Before training");
-    std::vector<Key> keys = {{.text = full ? start : QStringLiteral("Quantized"), .bold = true}};
+    std::vector<Key> keys = {
+        {.text = full ? startName(m_state.result->pretrained) : QStringLiteral("Quantized"), .bold = true}};
     if (!std::isnan(network.top1)) {
         keys.push_back({.text = QStringLiteral("top-1"),
                         .value = QStringLiteral("%1 %").arg(formatFixed(network.top1, 2))});

@@ -105,9 +105,10 @@ void EmbeddingPlot::Parts::tell() {
         row->setReadOut(tr("Point to an image, or Left and Right; click a class to see it alone"));
         return;
     }
-    row->setReadOut(tr("image %1   %2   full precision: %3   quantized: %4")
+    row->setReadOut(tr("image %1   %2   %3: %4   quantized: %5")
                         .arg(*state.image)
                         .arg(className(state.result->labels[*state.image]),
+                             startName(state.result->pretrained).toLower(),
                              verdict(state.result->fullPrecision), verdict(state.result->quantized)));
 }
 

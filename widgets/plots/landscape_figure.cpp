@@ -180,12 +180,10 @@ std::vector<KeyStrip::Key> LandscapeFigure::headerOf(const Panel& panel) const {
         return m_state.top1 ? QStringLiteral("%1 %").arg(formatFixed(value, 2)) : formatNumber(value, 4);
     };
     const std::vector<double>& values = m_state.values(surface);
-    const QString start =
-        result.pretrained ? QStringLiteral("Full precision") : QStringLiteral("Before training");
     const QString deployed = result.quantizedAnew ? QStringLiteral("Quantized anew at each point")
                                                   : QStringLiteral("Deployed weights, moved");
     std::vector<KeyStrip::Key> keys = {
-        {.text = full ? start : deployed, .bold = true},
+        {.text = full ? startName(result.pretrained) : deployed, .bold = true},
         {.text = QStringLiteral("at +"), .value = shown(values[result.centre()])}};
     if (const auto best = m_state.best(surface))
         keys.push_back({.text = QStringLiteral("at ○"), .value = shown(values[*best])});

@@ -93,9 +93,10 @@ void LandscapePlot::Parts::tell() {
         row->setReadOut(tr("Point to a place to read it, or move by the arrow keys"));
         return;
     }
-    row->setReadOut(tr("α %1  β %2   full precision: %3   quantized: %4")
+    row->setReadOut(tr("α %1  β %2   %3: %4   quantized: %5")
                         .arg(formatFixed(state.result->coordinate(state.probe->first), 2),
                              formatFixed(state.result->coordinate(state.probe->second), 2),
+                             startName(state.result->pretrained).toLower(),
                              figures(state.result->fullPrecision), figures(state.result->quantized)));
 }
 
