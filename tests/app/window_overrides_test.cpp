@@ -9,7 +9,18 @@
 namespace bitloom::app {
 namespace {
 
-class OverridesTest : public testing::WindowTest {};
+class OverridesTest : public testing::WindowTest {
+  protected:
+    /// Opens a recorded run and, for the next one, a job.
+    void openRunAndJob(const std::string& job) {
+        std::ofstream(m_folder / "job.toml") << job;
+        testing::writeRun(m_folder / "run.h5", 3);
+        showWindow();
+        openAndWait(m_folder / "run.h5");
+        m_window->openJob(m_folder / "job.toml");
+        ASSERT_EQ(errorText().toStdString(), "");
+    }
+};
 
 TEST_F(OverridesTest, OverridesOfTheInspectorReachTheNextJobAndCanBeCleared) {
     testing::writeRun(m_folder / "run.h5", 3);
@@ -27,16 +38,11 @@ TEST_F(OverridesTest, OverridesOfTheInspectorReachTheNextJobAndCanBeCleared) {
 }
 
 TEST_F(OverridesTest, WhatIsSetForALayerIsTakenByTheJobAndClearedInAllItsStages) {
-    std::ofstream(m_folder / "job.toml")
-        << "[model]\narch = \"resnet20\"\n[quantizer]\nmethod = \"sgt\"\nvalues = [-1, 0, 1]\n"
-           "[quantizer.layers.\"layer1.conv1\"]\nmethod = \"uniform\"\nbits = 3\n"
-           "[[stage]]\nname = \"first\"\n[[stage]]\nname = \"second\"\nquantizer.method = \"rdhs\"\n"
-           "[stage.quantizer.layers.\"layer1.conv2\"]\nbits = 2\n";
-    testing::writeRun(m_folder / "run.h5", 3);
-    showWindow();
-    openAndWait(m_folder / "run.h5");
-    m_window->openJob(m_folder / "job.toml");
-    ASSERT_EQ(errorText().toStdString(), "");
+    openRunAndJob(
+        "[model]\narch = \"resnet20\"\n[quantizer]\nmethod = \"sgt\"\nvalues = [-1, 0, 1]\n"
+        "[quantizer.layers.\"layer1.conv1\"]\nmethod = \"uniform\"\nbits = 3\n"
+        "[[stage]]\nname = \"first\"\n[[stage]]\nname = \"second\"\nquantizer.method = \"rdhs\"\n"
+        "[stage.quantizer.layers.\"layer1.conv2\"]\nbits = 2\n");
     auto* inspector = m_window->findChild<widgets::Inspector*>();
     auto* method = inspector->findChild<QComboBox*>(QStringLiteral("method"));
     EXPECT_EQ(method->count(), 7) << "all methods there are";
@@ -68,15 +74,10 @@ TEST_F(OverridesTest, WhatIsSetForALayerIsTakenByTheJobAndClearedInAllItsStages)
 }
 
 TEST_F(OverridesTest, WhereALayerBeginsIsNotSaidOfAStageOfLearnedBits) {
-    std::ofstream(m_folder / "job.toml")
-        << "[model]\narch = \"resnet20\"\n[quantizer]\nmethod = \"sdq\"\nbits = 8\n[[stage]]\nname = "
-           "\"bits\"\n"
-           "[[stage]]\nname = \"levels\"\nquantizer.method = \"uniform\"\nquantizer.strategy = \"learned\"\n";
-    testing::writeRun(m_folder / "run.h5", 3);
-    showWindow();
-    openAndWait(m_folder / "run.h5");
-    m_window->openJob(m_folder / "job.toml");
-    ASSERT_EQ(errorText().toStdString(), "");
+    openRunAndJob(
+        "[model]\narch = \"resnet20\"\n[quantizer]\nmethod = \"sdq\"\nbits = 8\n[[stage]]\nname = "
+        "\"bits\"\n"
+        "[[stage]]\nname = \"levels\"\nquantizer.method = \"uniform\"\nquantizer.strategy = \"learned\"\n");
     auto* inspector = m_window->findChild<widgets::Inspector*>();
     const auto& draft = m_window->jobs().draft();
     const QString layer = QStringLiteral("layer1.conv2");
